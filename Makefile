@@ -1,0 +1,63 @@
+# `make demo` and `make test` need Python 3.11 or 3.12, make and a network.
+VENV ?= .venv
+PYTHON ?= python3
+LATEST ?= .venv-latest
+
+# Several pips side by side would fight over one environment.
+.NOTPARALLEL:
+
+.PHONY: help demo test test-latest lint format bench lock clean
+
+help:
+	@echo "make demo         set up $(VENV) and run the main job on embedded data"
+	@echo "make test         set up $(VENV), then lint, type checks and all tests"
+	@echo "make test-latest  the short test run on the newest supported TensorFlow"
+	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
+	@echo "make format       rewrite the code the way make lint wants it"
+	@echo "make lock         resolve the lock files anew (installs uv)"
+
+# $(1): environment, $(2): lock file.
+define install
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else "Python 3.11 or 3.12 is needed, $(PYTHON) is %d.%d. Choose another: make PYTHON=python3.12" % v)'
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check -r $(2)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+endef
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(call install,$(VENV),requirements.lock)
+
+$(LATEST)/.installed: requirements-latest.lock pyproject.toml
+	$(call install,$(LATEST),requirements-latest.lock)
+
+demo: $(VENV)/.installed
+	$(VENV)/bin/lgn demo
+
+lint: $(VENV)/.installed
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+test: lint
+	$(VENV)/bin/python -m pytest
+
+test-latest: $(LATEST)/.installed
+	$(LATEST)/bin/python -m pytest -m latest
+
+format: $(VENV)/.installed
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(VENV)/bin/python benchmarks/forward.py
+
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --extra dev --constraint requirements.in pyproject.toml --output-file requirements.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --extra test --constraint requirements-latest.in pyproject.toml --output-file requirements-latest.lock
+
+clean:
+	rm -rf $(VENV) $(LATEST) .venv-lock build *.egg-info .mypy_cache .pytest_cache .ruff_cache

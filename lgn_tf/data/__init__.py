@@ -1,0 +1,1 @@
+"""From files on disk to the arrays that the model is fed."""

@@ -1,0 +1,1 @@
+"""The model, one noun a file: blocks, local branch, memory, decoder."""

@@ -1,0 +1,195 @@
+"""Convolutions with explicit padding, batch normalisation and ReLU.
+
+Two paddings differ between the framework of the paper and Keras, and both are
+written out here: a stride-2 convolution pads one row and column on *both*
+sides, a transposed one drops the *first* row and column of its result.
+
+Letters: B batch, H height, W width, C channels.
+"""
+
+import keras
+from keras import ops
+
+from lgn_tf import replicas
+
+BATCH_NORM_EPSILON = 1e-5
+BATCH_NORM_MOMENTUM = 0.9
+
+
+def scaled(channels, width):
+    """Returns `channels` times the width multiplier, at least 1."""
+    return max(1, round(channels * width))
+
+
+def kernel_initializer():
+    """Returns U(-b, b) with b = 1 / sqrt(fan_in), PyTorch's default.
+
+    Keras stores a transposed kernel as (h, w, out, in) and takes the last axis
+    but one for the fan-in, which is what PyTorch does for that layer.
+    """
+    return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
+
+
+def convolve(inputs, kernel, strides=1):
+    """Convolution of an odd kernel, padded by half of it on both sides."""
+    kernel = ops.cast(kernel, inputs.dtype)
+    if strides == 1:
+        return ops.conv(inputs, kernel, padding="same")
+    edge = kernel.shape[0] // 2
+    inputs = ops.pad(inputs, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+    return ops.conv(inputs, kernel, strides=strides, padding="valid")
+
+
+def convolve_transposed(inputs, kernel):
+    """Transposed 3 x 3 convolution of stride 2 that doubles both sides."""
+    kernel = ops.cast(kernel, inputs.dtype)
+    outputs = ops.conv_transpose(inputs, kernel, strides=2, padding="valid")
+    return outputs[:, 1:, 1:, :]  # (B, 2H + 1, 2W + 1, C) -> (B, 2H, 2W, C)
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """Batch normalisation whose statistics cover all replicas.
+
+    Whether there are several replicas is asked at build and not stored: a
+    model trained on two GPUs loads on one, and on JAX, where the argument
+    `synchronized` is refused.
+
+    Args:
+        epsilon: added to the variance.
+        momentum: share of the old value in the moving statistics.
+        **kwargs: of `keras.layers.BatchNormalization`.
+    """
+
+    def __init__(
+        self,
+        epsilon=BATCH_NORM_EPSILON,
+        momentum=BATCH_NORM_MOMENTUM,
+        **kwargs,
+    ):
+        super().__init__(epsilon=epsilon, momentum=momentum, **kwargs)
+
+    def build(self, input_shape):
+        self.synchronized = replicas.count() > 1
+        super().build(input_shape)
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("synchronized", None)
+        return config
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class Conv(keras.layers.Layer):
+    """3 x 3 convolution with a bias, padded by 1 on all sides.
+
+    `transposed` doubles the resolution, `strides=2` halves it.
+
+    Args:
+        filters: number of output channels.
+        strides: 1 or 2; of no meaning where `transposed`.
+        transposed: whether to double the resolution.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, height, width, channels).
+
+    Returns:
+        A tensor (batch, height / strides, width / strides, filters), or
+        (batch, 2 height, 2 width, filters) where `transposed`.
+    """
+
+    def __init__(self, filters, strides=1, transposed=False, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.transposed = transposed
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        if self.transposed:
+            shape = (3, 3, self.filters, channels)
+        else:
+            shape = (3, 3, channels, self.filters)
+        self.kernel = self.add_weight(
+            name="kernel", shape=shape, initializer=kernel_initializer()
+        )
+        # The bias starts within the bounds of the kernel: fan-in, see there.
+        bound = (9 * shape[2]) ** -0.5
+        self.bias = self.add_weight(
+            name="bias",
+            shape=(self.filters,),
+            initializer=keras.initializers.RandomUniform(-bound, bound),
+        )
+
+    def call(self, inputs):
+        return self.convolve(inputs, self.kernel) + self.bias
+
+    def convolve(self, inputs, kernel):
+        """Convolves `inputs` with `kernel`, without the bias."""
+        if self.transposed:
+            return convolve_transposed(inputs, kernel)
+        return convolve(inputs, kernel, self.strides)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, _ = input_shape
+        if self.transposed:
+            return (batch, 2 * height, 2 * width, self.filters)
+        # Padded by 1 on both sides, the kernel of 3 covers ceil(side / 2).
+        height, width = (-(-side // self.strides) for side in (height, width))
+        return (batch, height, width, self.filters)
+
+    def get_config(self):
+        config = {
+            "filters": self.filters,
+            "strides": self.strides,
+            "transposed": self.transposed,
+        }
+        return super().get_config() | config
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class ConvBNReLU(keras.layers.Layer):
+    """`Conv`, batch normalisation over the whole batch, ReLU.
+
+    Args:
+        filters: number of output channels.
+        strides: 1, or 2 to halve the resolution.
+        transposed: whether to double the resolution instead.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, height, width, channels).
+        training: whether to normalise by the statistics of the batch.
+
+    Returns:
+        A tensor of the shape that `Conv` gives.
+    """
+
+    def __init__(self, filters, strides=1, transposed=False, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.strides = strides
+        self.transposed = transposed
+        self.conv = Conv(
+            filters, strides, transposed, name="conv", dtype=self.dtype_policy
+        )
+        self.norm = BatchNormalization(name="norm", dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.conv.build(input_shape)
+        self.norm.build(self.conv.compute_output_shape(input_shape))
+
+    def call(self, inputs, training=False):
+        return ops.relu(self.norm(self.conv(inputs), training=training))
+
+    def compute_output_shape(self, input_shape):
+        return self.conv.compute_output_shape(input_shape)
+
+    def get_config(self):
+        config = {
+            "filters": self.filters,
+            "strides": self.strides,
+            "transposed": self.transposed,
+        }
+        return super().get_config() | config

@@ -1,0 +1,415 @@
+"""LGN-Net and its ablations: the only place where a config meets layers.
+
+    frames -> local branch (STP-Net) ------------------> F_loc --+
+    clip   -> E_glo -> F_lat -> queries -> memory -> F_glo ------+-> D_lg
+
+| variant | local branch | global branch | decoder gets |
+|---|---|---|---|
+| lgn_net | ST-LSTM | memory | F_loc, F_glo |
+| lgn_st | ConvLSTM | memory | F_loc, F_glo |
+| glo_net | - | memory | F_lat (unit length) and F_glo side by side |
+| loc_net | ConvLSTM | - | F_loc |
+
+Letters: B batch, T input frames, N frames, V windows of a video, H height,
+W width, C channels, h = H / 4, w = W / 4.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from lgn_tf import losses, scoring
+from lgn_tf.config import validate_model_arguments
+from lgn_tf.model import memory
+from lgn_tf.model.blocks import scaled
+from lgn_tf.model.decoder import Decoder
+from lgn_tf.model.encoder import GlobalEncoder
+from lgn_tf.model.memory import PrototypeMemory
+from lgn_tf.model.stp_net import FrameEncoder, STPNet, Upsampler
+
+
+class Encoding(NamedTuple):
+    """All of a window's features that do not depend on the memory's items.
+
+    Attributes:
+        local_features: F_loc, (batch, height, width, 64 width); an empty
+            tuple for `glo_net`.
+        queries: unit vectors, float32 (batch, height / 8, width / 8,
+            512 width); an empty tuple for `loc_net`.
+    """
+
+    local_features: Any = ()
+    queries: Any = ()
+
+
+class LGNOutput(NamedTuple):
+    """What the model returns for a batch of clips.
+
+    Attributes:
+        prediction: the next frame, float32 (batch, height, width, channels)
+            in [-1, 1].
+        readout: `MemoryReadout`; an empty tuple for `loc_net`.
+    """
+
+    prediction: Any
+    readout: Any = ()
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class LGNNet(keras.Model):
+    """Predicts the next frame from local and global normality.
+
+    `compile` and `fit` are Keras' own. `fit(clips, next_frames)` minimises
+    intensity + compactness_weight x compactness + separateness_weight x
+    separateness (Eq. 12); the logs hold each of them, the PSNR in dB, the
+    number of items in use and the share of the most used one.
+
+    `call` is `decode(encode(clips), memory)`. The parts can be called apart:
+    `encode_video` gives all windows of a video with each frame encoded once,
+    and only `read` and `decode` depend on the items.
+
+    Args:
+        image_size: (height, width) in pixels, multiples of 8 (of 4 for
+            `loc_net`).
+        channels: 3 (blue, green, red) or 1.
+        frames: number of input frames, at least 2.
+        width: multiplier of every channel count.
+        variant: "lgn_net", "lgn_st", "glo_net" or "loc_net" (table II).
+        memory_items: number of prototype items, at least 2.
+        compactness_weight: weight of Eq. 10.
+        separateness_weight: weight of Eq. 11.
+        memory_options: further arguments of `PrototypeMemory`, all of them off
+            by default: `temperature`, `momentum`, `revive_after`,
+            `max_over_assigned`.
+        **kwargs: of `keras.Model`; `dtype` takes a policy such as
+            "mixed_bfloat16". Memory, similarities, the prediction and scores
+            stay float32.
+
+    Call arguments:
+        clips: tensor (batch, frames, height, width, channels) in [-1, 1].
+        training: whether to normalise by the statistics of the batch and to
+            write the memory.
+
+    Returns:
+        An `LGNOutput`.
+
+    Raises:
+        ValueError: for arguments that make no network.
+
+    Reference:
+        LGN-Net, arXiv 2211.07454.
+    """
+
+    def __init__(
+        self,
+        image_size=(256, 256),
+        channels=3,
+        frames=4,
+        width=1.0,
+        variant="lgn_net",
+        memory_items=10,
+        compactness_weight=10.0,
+        separateness_weight=5.0,
+        memory_options=None,
+        **kwargs,
+    ):
+        validate_model_arguments(
+            image_size, channels, frames, width, variant, memory_items
+        )
+        super().__init__(**kwargs)
+        self.image_size = tuple(image_size)
+        self.channels = channels
+        self.frames = frames
+        self.width = width
+        self.variant = variant
+        self.memory_items = memory_items
+        self.compactness_weight = compactness_weight
+        self.separateness_weight = separateness_weight
+        self.memory_options = dict(memory_options or {})
+        self.has_local = variant != "glo_net"
+        self.has_memory = variant != "loc_net"
+
+        dtype = self.dtype_policy
+        if self.has_local:
+            cell = "st_lstm" if variant == "lgn_net" else "conv_lstm"
+            units = scaled(128, width)
+            self.frame_encoder = FrameEncoder(
+                width, name="frame_encoder", dtype=dtype
+            )
+            self.stp_net = STPNet(units, cell, name="stp_net", dtype=dtype)
+            self.upsampler = Upsampler(width, name="upsampler", dtype=dtype)
+        if self.has_memory:
+            self.global_encoder = GlobalEncoder(
+                width, name="global_encoder", dtype=dtype
+            )
+            self.memory = PrototypeMemory(
+                memory_items,
+                compactness_weight,
+                separateness_weight,
+                name="memory",
+                **self.memory_options,
+            )
+        self.decoder = Decoder(channels, width, name="decoder", dtype=dtype)
+        self._create_trackers()
+
+    def _create_trackers(self):
+        names = ["intensity", "psnr"]
+        if self.has_memory:
+            names += ["compactness", "separateness"]
+            names += ["items_in_use", "top_item_share"]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+
+    def build(self, input_shape=None):
+        """Creates all weights; the shapes follow from the arguments."""
+        del input_shape
+        height, width = self.image_size
+        frame = (None, height, width, self.channels)
+        clip = (None, self.frames, height, width, self.channels)
+        local_shape = global_shape = None
+        if self.has_local:
+            self.frame_encoder.build(frame)
+            features = self.frame_encoder.compute_output_shape(frame)
+            gates = len(self.stp_net.cells[0].gates)
+            projections = (
+                None,
+                self.frames,
+                *features[1:3],
+                features[-1] * gates,
+            )
+            self.stp_net.build(projections)
+            states = self.stp_net.compute_output_shape(projections)
+            self.upsampler.build(states)
+            local_shape = self.upsampler.compute_output_shape(states)
+        if self.has_memory:
+            self.global_encoder.build(clip)
+            global_shape = self.global_encoder.compute_output_shape(clip)
+            self.memory.build(global_shape)
+            if not self.has_local:
+                global_shape = (*global_shape[:-1], 2 * global_shape[-1])
+        self.decoder.build(local_shape, global_shape)
+        self.built = True
+
+    def call(self, clips, training=False):
+        encoding = self.encode(clips, training=training)
+        readout = ()
+        if self.has_memory:
+            readout = self.memory(encoding.queries, training=training)
+        prediction = self.decode(encoding, readout, training=training)
+        return LGNOutput(prediction, readout)
+
+    def encode(self, clips, training=False):
+        """Encodes clips, without the memory.
+
+        Args:
+            clips: tensor (batch, frames, height, width, channels).
+            training: whether to normalise by the statistics of the batch.
+
+        Returns:
+            An `Encoding` of the batch.
+        """
+        projections = None
+        if self.has_local:
+            frames = ops.reshape(clips, (-1, *clips.shape[2:]))
+            projections = self.encode_frames(frames, training=training)
+            projections = ops.reshape(
+                projections, (-1, self.frames, *projections.shape[1:])
+            )  # (BT, h, w, gates U) -> (B, T, h, w, gates U)
+        return self.encode_windows(clips, projections, training=training)
+
+    def encode_frames(self, frames, training=False):
+        """Computes what the local branch needs of each frame by itself.
+
+        Args:
+            frames: tensor (frames, height, width, channels).
+            training: whether to normalise by the statistics of the batch.
+
+        Returns:
+            A tensor (frames, height / 4, width / 4, gates * units).
+        """
+        features = self.frame_encoder(frames, training=training)
+        return self.stp_net.project(features)
+
+    def encode_windows(self, clips, projections, training=False):
+        """Encodes clips whose frames went through `encode_frames`.
+
+        Args:
+            clips: tensor (batch, frames, height, width, channels).
+            projections: tensor (batch, frames, height / 4, width / 4,
+                gates * units); None for `glo_net`.
+            training: whether to normalise by the statistics of the batch.
+
+        Returns:
+            An `Encoding` of the batch.
+        """
+        local_features = queries = ()
+        if self.has_local:
+            states = self.stp_net(projections)
+            local_features = self.upsampler(states, training=training)
+        if self.has_memory:
+            latent = self.global_encoder(clips, training=training)
+            queries = memory.normalize(latent)
+        return Encoding(local_features, queries)
+
+    def encode_video(self, frames):
+        """Encodes every window of a video, each frame's own part once.
+
+        Args:
+            frames: tensor (N, height, width, channels), N at least `frames`.
+
+        Returns:
+            An `Encoding` of the N - frames + 1 windows, in order.
+        """
+        windows = _windows(frames, self.frames)
+        projections = None
+        if self.has_local:
+            projections = _windows(self.encode_frames(frames), self.frames)
+        return self.encode_windows(windows, projections)
+
+    def read(self, encoding, items=None):
+        """Reads the memory.
+
+        Args:
+            encoding: `Encoding` of the windows.
+            items: tensor (items, dim) to read from instead of the layer's own.
+
+        Returns:
+            A `MemoryReadout`; an empty tuple for `loc_net`.
+        """
+        if not self.has_memory:
+            return ()
+        return self.memory.read(encoding.queries, items)
+
+    def decode(self, encoding, readout, training=False):
+        """Predicts the next frames.
+
+        Args:
+            encoding: `Encoding` of the windows.
+            readout: `MemoryReadout` of the same windows.
+            training: whether to normalise by the statistics of the batch.
+
+        Returns:
+            A float32 tensor (batch, height, width, channels) in [-1, 1].
+        """
+        local_features = global_features = None
+        if self.has_local:
+            local_features = encoding.local_features
+        if self.has_memory:
+            global_features = ops.cast(readout.features, self.compute_dtype)
+        if not self.has_local:
+            queries = ops.cast(encoding.queries, self.compute_dtype)
+            global_features = ops.concatenate(
+                [queries, global_features], axis=-1
+            )
+        return self.decoder(local_features, global_features, training=training)
+
+    def compile(self, optimizer=None, loss=None, jit_compile=None, **kwargs):
+        """Compiles with the authors' optimizer and loss where none is given.
+
+        Args:
+            optimizer: default Adam at 2e-4 with epsilon 1e-8.
+            loss: of (next frame, prediction), default `losses.Intensity`.
+                The memory adds its own losses.
+            jit_compile: whether XLA compiles the step. The default is what was
+                measured to be faster: no on TensorFlow, yes on JAX.
+            **kwargs: of `keras.Model.compile`.
+        """
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(2e-4, epsilon=1e-8)
+        if loss is None:
+            loss = losses.Intensity()
+        if jit_compile is None:
+            jit_compile = keras.backend.backend() == "jax"
+        super().compile(
+            optimizer=optimizer, loss=loss, jit_compile=jit_compile, **kwargs
+        )
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        """Returns the total loss, and feeds what the logs show.
+
+        Here rather than in `call`, since JAX forbids metrics there.
+        """
+        prediction, readout = y_pred
+        loss = super().compute_loss(
+            x, y, prediction, sample_weight, training=training
+        )
+        values = {
+            "intensity": losses.intensity(y, prediction),
+            "psnr": ops.mean(scoring.psnr(y, prediction)),
+        }
+        if self.has_memory:
+            counts = memory.usage(readout.nearest, self.memory_items)
+            values |= {
+                "compactness": ops.mean(readout.distance),
+                "separateness": ops.mean(readout.separateness),
+                "items_in_use": ops.sum(ops.cast(counts > 0, "float32")),
+                "top_item_share": ops.max(counts) / ops.sum(counts),
+            }
+        # Replicas hold equal shares of a batch; Keras adds up their totals.
+        size = ops.cast(ops.shape(prediction)[0], "float32")
+        for name, value in values.items():
+            self.trackers[name].update_state(value, sample_weight=size)
+        return loss
+
+    def compute_output_shape(self, input_shape):
+        """Returns an `LGNOutput` of shapes."""
+        height, width = self.image_size
+        batch = input_shape[0]
+        prediction = (batch, height, width, self.channels)
+        readout = ()
+        if self.has_memory:
+            readout = self.memory.compute_output_shape(
+                self.global_encoder.compute_output_shape(input_shape)
+            )
+        return LGNOutput(prediction, readout)
+
+    def get_config(self):
+        """Returns the arguments."""
+        config = {
+            "image_size": self.image_size,
+            "channels": self.channels,
+            "frames": self.frames,
+            "width": self.width,
+            "variant": self.variant,
+            "memory_items": self.memory_items,
+            "compactness_weight": self.compactness_weight,
+            "separateness_weight": self.separateness_weight,
+            "memory_options": self.memory_options,
+        }
+        return super().get_config() | config
+
+
+def _windows(frames, length):
+    """Slides over the first axis: (N, ...) -> (V, length, ...)."""
+    count = frames.shape[0]
+    count = ops.shape(frames)[0] if count is None else count
+    last = count - length + 1
+    return ops.stack([frames[t : t + last] for t in range(length)], axis=1)
+
+
+def build_model(config):
+    """Builds the network that a configuration describes.
+
+    Args:
+        config: a `lgn_tf.config.Config`.
+
+    Returns:
+        An `LGNNet` whose weights exist. Its start is that of the global seed,
+        `keras.utils.set_random_seed`.
+    """
+    model = LGNNet(
+        image_size=config.model.image_size,
+        channels=config.model.channels,
+        frames=config.model.frames,
+        width=config.model.width,
+        variant=config.model.variant,
+        memory_items=config.model.memory_items,
+        compactness_weight=config.training.compactness_weight,
+        separateness_weight=config.training.separateness_weight,
+        dtype=config.model.dtype,
+        name=config.model.variant,
+    )
+    model.build()
+    return model

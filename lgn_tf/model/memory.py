@@ -1,0 +1,350 @@
+"""The global normality: a memory of prototype items, read and updated.
+
+With unit queries q_k and unit items p_i, and s[k,i] = q_k . p_i:
+
+    read     F_glo_k = sum over i of softmax_i(s[k,i]) p_i         (Eq. 2, 3)
+    update   v[k,i] = exp(s[k,i] - max over k of s[k,i])
+             p_i <- normalise(p_i + sum over k in U_i of v[k,i] q_k)
+                                                                (Eq. 4 to 6)
+
+where U_i holds the queries whose nearest item is i. v is the softmax over the
+queries divided by its maximum, so one maximum and one sum over all replicas
+are all that several replicas have to exchange. No gradient passes through the
+read weights nor the items. `docs/fidelity.md` says where this differs from
+the paper's text. Everything here is float32 under every dtype policy.
+
+Letters: B batch, H height, W width, N = B H W queries, D their dimension,
+I items.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from lgn_tf import losses, replicas
+
+DTYPE = "float32"
+
+
+class MemoryReadout(NamedTuple):
+    """What the memory says of each query.
+
+    Attributes:
+        features: (batch, height, width, dim), F_glo, the items weighted.
+        weights: (batch, height, width, items), the read weights.
+        nearest: (batch, height, width), int32, index of the nearest item.
+        distance: (batch, height, width), mean squared difference to the
+            nearest item: the map whose mean is D of Eq. 14.
+        separateness: (batch, height, width), hinge of Eq. 11.
+    """
+
+    features: Any
+    weights: Any
+    nearest: Any
+    distance: Any
+    separateness: Any
+
+
+def normalize(vectors):
+    """Divides each vector of the last axis by its L2 norm, in float32."""
+    return ops.normalize(ops.cast(vectors, DTYPE), axis=-1, epsilon=1e-12)
+
+
+def read(queries, items, temperature=1.0):
+    """Reads the memory, without changing it.
+
+    Args:
+        queries: float32 tensor (batch, height, width, dim) of unit vectors.
+        items: float32 tensor (items, dim) of unit vectors.
+        temperature: divides the similarities before the softmax.
+
+    Returns:
+        A `MemoryReadout`. Gradients reach the queries through `distance` and
+        `separateness` alone.
+    """
+    items = ops.stop_gradient(items)
+    similarity = _similarity(queries, items)  # (B, H, W, I)
+    weights = ops.softmax(similarity / temperature, axis=-1)
+    _, closest = ops.top_k(similarity, 2)  # (B, H, W, 2)
+    nearest = ops.take(items, closest[..., 0], axis=0)  # (B, H, W, D)
+    second = ops.take(items, closest[..., 1], axis=0)
+    return MemoryReadout(
+        features=ops.matmul(weights, items),
+        weights=weights,
+        nearest=ops.cast(closest[..., 0], "int32"),
+        distance=losses.compactness(queries, nearest),
+        separateness=losses.separateness(queries, nearest, second),
+    )
+
+
+def updated(queries, items, momentum=None, max_over_assigned=False):
+    """Returns the items after an update by `queries`; nothing is written.
+
+    An item that is nearest to no query stays as it is.
+
+    Args:
+        queries: float32 tensor (..., dim) of unit vectors; all queries of
+            the batch, on each replica its own.
+        items: float32 tensor (items, dim) of unit vectors.
+        momentum: None adds the weighted queries to the item, as the paper
+            does. A number m in [0, 1) moves the item to
+            normalise(m p + (1 - m) centroid) instead.
+        max_over_assigned: whether v is divided by its maximum over U_i, as the
+            paper writes, or over all queries, as the authors' code does.
+
+    Returns:
+        A float32 tensor (items, dim), the same on all replicas.
+    """
+    queries = ops.stop_gradient(queries)
+    queries = ops.reshape(queries, (-1, items.shape[-1]))  # (N, D)
+    similarity = _similarity(queries, items)  # (N, I)
+    assigned = ops.one_hot(
+        ops.argmax(similarity, axis=-1), items.shape[0], dtype=DTYPE
+    )
+    candidates = similarity
+    if max_over_assigned:
+        # Below any cosine, and finite where U_i is empty.
+        candidates = ops.where(assigned > 0, similarity, -2.0)
+    maximum = replicas.all_max(ops.max(candidates, axis=0))  # (I,)
+    weight = assigned * ops.exp(similarity - maximum)
+    total = replicas.all_sum(
+        ops.matmul(ops.transpose(weight), queries)
+    )  # (I, D)
+    if momentum is None:
+        moved = normalize(items + total)
+    else:
+        moved = normalize(momentum * items + (1 - momentum) * normalize(total))
+    return ops.where(used(assigned)[:, None], moved, items)
+
+
+def used(assigned):
+    """Returns which items are nearest to a query on any replica, (items,).
+
+    Args:
+        assigned: float32 tensor (queries, items), one-hot rows.
+    """
+    return replicas.all_sum(ops.sum(assigned, axis=0)) > 0
+
+
+def usage(nearest, items):
+    """Counts the queries that are nearest to each item, over all replicas.
+
+    Args:
+        nearest: int32 tensor (batch, height, width).
+        items: number of items.
+
+    Returns:
+        A float32 tensor (items,).
+    """
+    chosen = ops.one_hot(ops.reshape(nearest, (-1,)), items, dtype=DTYPE)
+    return replicas.all_sum(ops.sum(chosen, axis=0))
+
+
+def revived(queries, items, dead):
+    """Puts the queries that are farthest from all items in place of dead ones.
+
+    Args:
+        queries: float32 tensor (..., dim) of unit vectors.
+        items: float32 tensor (items, dim) of unit vectors.
+        dead: bool tensor (items,).
+
+    Returns:
+        A float32 tensor (items, dim), the same on all replicas. Where there
+        are more dead items than queries, the surplus stays.
+    """
+    queries = ops.stop_gradient(queries)
+    queries = ops.reshape(queries, (-1, items.shape[-1]))
+    # Each replica offers its farthest; the farthest of all are among them.
+    _, queries = _farthest(queries, items)
+    count, queries = _farthest(replicas.all_gather(queries), items)
+    # The first dead item takes the first query, and so on.
+    order = ops.cumsum(ops.cast(dead, "int32")) - 1
+    rank = ops.clip(order, 0, count - 1)
+    taken = ops.logical_and(dead, order < count)
+    return ops.where(taken[:, None], ops.take(queries, rank, axis=0), items)
+
+
+def _farthest(queries, items):
+    """Returns as many queries as there are items, the farthest first."""
+    nearness = ops.max(_similarity(queries, items), axis=-1)
+    count = items.shape[0]
+    if queries.shape[0] is not None:
+        count = min(count, queries.shape[0])
+    _, index = ops.top_k(-nearness, count)
+    return count, ops.take(queries, index, axis=0)
+
+
+def _similarity(queries, items):
+    return ops.matmul(ops.stop_gradient(queries), ops.transpose(items))
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class UnitRows(keras.initializers.Initializer):
+    """Rows of U[0, 1), divided by their L2 norm: how the items start.
+
+    Args:
+        seed: an int, or None for another start each time.
+    """
+
+    def __init__(self, seed=None):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        """Returns a tensor of `shape`."""
+        uniform = keras.initializers.RandomUniform(0.0, 1.0, seed=self.seed)
+        return normalize(uniform(shape, dtype=dtype))
+
+    def get_config(self):
+        """Returns the arguments."""
+        return {"seed": self.seed}
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class PrototypeMemory(keras.layers.Layer):
+    """Memory of unit prototype items that is written without gradients.
+
+    It behaves like batch normalisation: `call` reads with the *old* items and
+    adds the two memory losses; in training it then writes the new items, from
+    the queries of the whole batch over all replicas. In inference nothing is
+    written; `update` is there for scoring-time updates.
+
+    The equations stand in the module's docstring. The last four arguments are
+    off by default, and are no part of the paper.
+
+    Args:
+        items: number of items, at least 2.
+        compactness_weight: of the compactness loss (Eq. 10).
+        separateness_weight: of the separateness loss (Eq. 11).
+        temperature: divides the similarities before the softmax of the read.
+        momentum: makes the update a moving average, see `updated`.
+        revive_after: number of updates in a row that find an item nearest to
+            no query, after which the farthest query takes its place. None
+            leaves such an item where it is for ever.
+        max_over_assigned: see `updated`.
+        **kwargs: of `keras.layers.Layer`; a `dtype` is ignored, the memory
+            computes in float32.
+
+    Call arguments:
+        queries: tensor (batch, height, width, dim) of unit vectors.
+        training: whether to write the items after reading.
+
+    Returns:
+        A `MemoryReadout`.
+
+    Raises:
+        ValueError: for arguments out of bounds.
+
+    Reference:
+        LGN-Net, section III-C, Eq. 2 to 6, 10 and 11.
+    """
+
+    def __init__(
+        self,
+        items,
+        compactness_weight=10.0,
+        separateness_weight=5.0,
+        temperature=1.0,
+        momentum=None,
+        revive_after=None,
+        max_over_assigned=False,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "dtype": DTYPE})
+        if items < 2:
+            raise ValueError(
+                "`items` must be at least 2: separateness compares the nearest "
+                f"with the second nearest. Received: items={items}"
+            )
+        if not temperature > 0:
+            raise ValueError(
+                "`temperature` must be positive. "
+                f"Received: temperature={temperature}"
+            )
+        if momentum is not None and not 0 <= momentum < 1:
+            raise ValueError(
+                "`momentum` must be None or lie in [0, 1). "
+                f"Received: momentum={momentum}"
+            )
+        if revive_after is not None and revive_after < 1:
+            raise ValueError(
+                "`revive_after` must be None or at least 1. "
+                f"Received: revive_after={revive_after}"
+            )
+        self.item_count = items
+        self.compactness_weight = compactness_weight
+        self.separateness_weight = separateness_weight
+        self.temperature = temperature
+        self.momentum = momentum
+        self.revive_after = revive_after
+        self.max_over_assigned = max_over_assigned
+
+    def build(self, input_shape):
+        self.items = self.add_weight(
+            name="items",
+            shape=(self.item_count, input_shape[-1]),
+            initializer=UnitRows(),
+            trainable=False,
+            autocast=False,
+        )
+        if self.revive_after is not None:
+            self.idle = self.add_weight(
+                name="idle",
+                shape=(self.item_count,),
+                initializer="zeros",
+                trainable=False,
+                autocast=False,
+            )
+
+    def call(self, queries, training=False):
+        readout = self.read(queries)
+        # Keras scales losses over replicas, and sums them.
+        self.add_loss(self.compactness_weight * ops.mean(readout.distance))
+        self.add_loss(self.separateness_weight * ops.mean(readout.separateness))
+        if training:
+            self.update(queries)
+        return readout
+
+    def read(self, queries, items=None):
+        """Returns `read` with the layer's own items, or with `items`."""
+        items = self.items if items is None else items
+        return read(queries, ops.convert_to_tensor(items), self.temperature)
+
+    def update(self, queries):
+        """Writes the items, updated by `queries` (..., dim)."""
+        items = ops.convert_to_tensor(self.items)
+        changed = self.updated(queries, items)
+        if self.revive_after is not None:
+            nearest = ops.argmax(_similarity(queries, items), axis=-1)
+            counts = usage(nearest, self.item_count)
+            idle = ops.where(counts > 0, 0.0, self.idle + 1.0)
+            dead = idle >= self.revive_after
+            changed = revived(queries, changed, dead)
+            self.idle.assign(ops.where(dead, 0.0, idle))
+        self.items.assign(changed)
+
+    def updated(self, queries, items):
+        """Returns `items` after an update by `queries`; nothing is written."""
+        return updated(queries, items, self.momentum, self.max_over_assigned)
+
+    def compute_output_shape(self, input_shape):
+        positions = tuple(input_shape[:-1])
+        return MemoryReadout(
+            features=tuple(input_shape),
+            weights=(*positions, self.item_count),
+            nearest=positions,
+            distance=positions,
+            separateness=positions,
+        )
+
+    def get_config(self):
+        config = {
+            "items": self.item_count,
+            "compactness_weight": self.compactness_weight,
+            "separateness_weight": self.separateness_weight,
+            "temperature": self.temperature,
+            "momentum": self.momentum,
+            "revive_after": self.revive_after,
+            "max_over_assigned": self.max_over_assigned,
+        }
+        return super().get_config() | config

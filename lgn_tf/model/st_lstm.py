@@ -1,0 +1,252 @@
+"""Recurrent cells of the local branch: ST-LSTM, and ConvLSTM for ablations.
+
+ST-LSTM keeps, beside the cell c of each layer, a memory m that runs up through
+the layers and on to the first layer of the next step (paper, III-B):
+
+    g  = tanh(W_xg * x + W_hg * h)      g' = tanh(W'_xg * x + W_mg * m)
+    i  = sigma(W_xi * x + W_hi * h)     i' = sigma(W'_xi * x + W_mi * m)
+    f  = sigma(W_xf * x + W_hf * h + 1) f' = sigma(W'_xf * x + W_mf * m + 1)
+    c <- f c + i g                      m <- f' m + i' g'
+    o  = sigma(W_xo * x + W_ho * h + W_o * [c, m])
+    h <- o tanh(W_1x1 * [c, m])
+
+`*` is a convolution without a bias. A part of the state that is None is zero:
+its convolutions, and the forget gate that would multiply it, are skipped.
+
+Letters: B batch, H height, W width, C input channels, U units.
+"""
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from lgn_tf.model.blocks import convolve, kernel_initializer
+
+X_GATES = ("f", "i", "g", "o", "i'", "g'", "f'")
+"""Order of the gates in the fused kernel of x.
+
+Gates that a zero state needs not are at the ends, so that the others are one
+slice. The kernel of h holds the first four, the kernel of m the last three.
+"""
+H_GATES = X_GATES[:4]
+M_GATES = X_GATES[4:]
+
+
+class STLSTMState(NamedTuple):
+    """State of an `STLSTMCell`; None stands for zeros.
+
+    Attributes:
+        hidden: tensor (batch, height, width, units).
+        cell: tensor of the same shape.
+        memory: tensor of the same shape, shared by all layers.
+    """
+
+    hidden: Any = None
+    cell: Any = None
+    memory: Any = None
+
+
+class ConvLSTMState(NamedTuple):
+    """State of a `ConvLSTMCell`; None stands for zeros.
+
+    Attributes:
+        hidden: tensor (batch, height, width, units).
+        cell: tensor of the same shape.
+    """
+
+    hidden: Any = None
+    cell: Any = None
+
+
+class _RecurrentCell(keras.layers.Layer):
+    """What both cells share: arguments, weights, the projection of x.
+
+    A subclass has `gates`, `needed_gates(state)`, which returns the first and
+    the last + 1 of the gates that a state asks for, and `_advance(x, state)`.
+    """
+
+    gates: tuple[str, ...]
+
+    def __init__(self, units, kernel_size=3, forget_bias=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if kernel_size % 2 == 0:
+            raise ValueError(
+                "`kernel_size` must be odd, so that the state keeps its size. "
+                f"Received: kernel_size={kernel_size}"
+            )
+        self.units = units
+        self.kernel_size = kernel_size
+        self.forget_bias = forget_bias
+
+    def _add_kernel(self, name, channels, filters, size=None):
+        size = self.kernel_size if size is None else size
+        return self.add_weight(
+            name=name,
+            shape=(size, size, channels, filters),
+            initializer=kernel_initializer(),
+        )
+
+    def project(self, inputs):
+        """Returns all gates' convolutions of x: (..., gates * units).
+
+        They depend on x alone, so a frame that takes part in several windows
+        needs them once. `step` takes them from here.
+        """
+        return convolve(inputs, self.x_kernel)
+
+    def call(self, inputs, state):
+        first, last = self.needed_gates(state)
+        kernel = self.x_kernel[..., first * self.units : last * self.units]
+        return self._advance(convolve(inputs, kernel), state)
+
+    def step(self, projection, state):
+        """Returns the next state, from what `project` returned."""
+        first, last = self.needed_gates(state)
+        projection = projection[..., first * self.units : last * self.units]
+        return self._advance(projection, state)
+
+    def _split(self, tensor):
+        return ops.split(tensor, tensor.shape[-1] // self.units, axis=-1)
+
+    def get_config(self):
+        config = {
+            "units": self.units,
+            "kernel_size": self.kernel_size,
+            "forget_bias": self.forget_bias,
+        }
+        return super().get_config() | config
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class STLSTMCell(_RecurrentCell):
+    """One layer and one step of the spatiotemporal LSTM.
+
+    The equations stand in the module's docstring.
+
+    Args:
+        units: number of channels of the state.
+        kernel_size: side of the kernels, odd.
+        forget_bias: added inside both forget gates.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, height, width, channels).
+        state: `STLSTMState`; its memory comes from the layer below, or from
+            the top layer of the step before.
+
+    Returns:
+        The next `STLSTMState`.
+
+    Raises:
+        ValueError: for an even `kernel_size`.
+
+    Reference:
+        Wang et al., PredRNN, NeurIPS 2017; LGN-Net, section III-B.
+    """
+
+    gates = X_GATES
+    initial_state = STLSTMState()
+
+    def build(self, input_shape):
+        units = self.units
+        self.x_kernel = self._add_kernel("x_kernel", input_shape[-1], 7 * units)
+        self.h_kernel = self._add_kernel("h_kernel", units, 4 * units)
+        self.m_kernel = self._add_kernel("m_kernel", units, 3 * units)
+        self.o_kernel = self._add_kernel("o_kernel", 2 * units, units)
+        self.last_kernel = self._add_kernel("last_kernel", 2 * units, units, 1)
+
+    def needed_gates(self, state):
+        return (
+            0 if state.hidden is not None else 1,
+            7 if state.memory is not None else 6,
+        )
+
+    def _advance(self, x, state):
+        hidden, cell, memory = state
+        # Temporal gates are f, i, g, o; spatial ones i', g', f'.
+        temporal = (4 if hidden is not None else 3) * self.units
+        x_temporal, x_spatial = x[..., :temporal], x[..., temporal:]
+        if hidden is None:
+            i, g, o = self._split(x_temporal)
+            cell = ops.sigmoid(i) * ops.tanh(g)
+        else:
+            f, i, g, o = self._split(
+                x_temporal + convolve(hidden, self.h_kernel)
+            )
+            forget = ops.sigmoid(f + self.forget_bias)
+            cell = forget * cell + ops.sigmoid(i) * ops.tanh(g)
+        if memory is None:
+            i, g = self._split(x_spatial)
+            memory = ops.sigmoid(i) * ops.tanh(g)
+        else:
+            i, g, f = self._split(x_spatial + convolve(memory, self.m_kernel))
+            forget = ops.sigmoid(f + self.forget_bias)
+            memory = forget * memory + ops.sigmoid(i) * ops.tanh(g)
+        both = ops.concatenate([cell, memory], axis=-1)  # (B, H, W, 2U)
+        o = ops.sigmoid(o + convolve(both, self.o_kernel))
+        hidden = o * ops.tanh(convolve(both, self.last_kernel))
+        return STLSTMState(hidden, cell, memory)
+
+    def compute_output_shape(self, input_shape, state_shape=None):
+        del state_shape
+        shape = (*input_shape[:-1], self.units)
+        return STLSTMState(shape, shape, shape)
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class ConvLSTMCell(_RecurrentCell):
+    """One layer and one step of the convolutional LSTM, without peepholes.
+
+        c <- sigma(f + forget_bias) c + sigma(i) tanh(g)
+        h <- sigma(o) tanh(c)
+
+    with (f, i, g, o) = W_x * x + W_h * h, without biases like `STLSTMCell`,
+    whose place it takes in the ablations of table II.
+
+    Args:
+        units: number of channels of the state.
+        kernel_size: side of the kernels, odd.
+        forget_bias: added inside the forget gate.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: tensor (batch, height, width, channels).
+        state: `ConvLSTMState`.
+
+    Returns:
+        The next `ConvLSTMState`.
+
+    Raises:
+        ValueError: for an even `kernel_size`.
+
+    Reference:
+        Shi et al., Convolutional LSTM network, NeurIPS 2015.
+    """
+
+    gates = H_GATES
+    initial_state = ConvLSTMState()
+
+    def build(self, input_shape):
+        units = self.units
+        self.x_kernel = self._add_kernel("x_kernel", input_shape[-1], 4 * units)
+        self.h_kernel = self._add_kernel("h_kernel", units, 4 * units)
+
+    def needed_gates(self, state):
+        return (0 if state.hidden is not None else 1, 4)
+
+    def _advance(self, x, state):
+        hidden, cell = state
+        if hidden is None:
+            i, g, o = self._split(x)
+            cell = ops.sigmoid(i) * ops.tanh(g)
+        else:
+            f, i, g, o = self._split(x + convolve(hidden, self.h_kernel))
+            forget = ops.sigmoid(f + self.forget_bias)
+            cell = forget * cell + ops.sigmoid(i) * ops.tanh(g)
+        return ConvLSTMState(ops.sigmoid(o) * ops.tanh(cell), cell)
+
+    def compute_output_shape(self, input_shape, state_shape=None):
+        del state_shape
+        shape = (*input_shape[:-1], self.units)
+        return ConvLSTMState(shape, shape)

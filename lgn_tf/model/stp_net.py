@@ -1,0 +1,211 @@
+"""The local branch: frame encoder, stack of recurrent cells, upsampler.
+
+    frames -> E_loc -> STP-Net (4 cells over time) -> deconvolutions -> F_loc
+
+Letters: B batch, T input frames, N frames, H height, W width, C channels,
+U units.
+"""
+
+import keras
+from keras import ops
+
+from lgn_tf.model.blocks import ConvBNReLU, scaled
+from lgn_tf.model.st_lstm import ConvLSTMCell, STLSTMCell
+
+LAYERS = 4
+CELLS = {"st_lstm": STLSTMCell, "conv_lstm": ConvLSTMCell}
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class FrameEncoder(keras.layers.Layer):
+    """E_loc: one frame to features at a quarter of its resolution.
+
+    Its weights are shared by all frames of a clip.
+
+    Args:
+        width: multiplier of every channel count.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        frames: tensor (frames, height, width, channels).
+        training: whether to normalise by the statistics of the batch.
+
+    Returns:
+        A tensor (frames, height / 4, width / 4, 128 width).
+    """
+
+    def __init__(self, width=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        layers = ((64, 2), (64, 1), (128, 2), (128, 1))
+        self.blocks = [
+            ConvBNReLU(
+                scaled(filters, width),
+                strides,
+                name=f"block_{index}",
+                dtype=self.dtype_policy,
+            )
+            for index, (filters, strides) in enumerate(layers)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+
+    def call(self, frames, training=False):
+        for block in self.blocks:
+            frames = block(frames, training=training)
+        return frames
+
+    def compute_output_shape(self, input_shape):
+        for block in self.blocks:
+            input_shape = block.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"width": self.width}
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class STPNet(keras.layers.Layer):
+    """Stack of recurrent cells, unrolled over the frames of a clip.
+
+    The states start at zero in each clip. With ST-LSTM cells the memory runs
+    up the layers and on to the first layer of the next step.
+
+    Args:
+        units: channels of the states.
+        cell: "st_lstm", or "conv_lstm" for the ablations.
+        layers: number of cells.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        projections: tensor (batch, time, height, width, gates * units), what
+            `project` gives for each frame.
+
+    Returns:
+        A tensor (batch, height, width, 2 units): the top layer's hidden state
+        after the last frame, joined with its memory (ST-LSTM) or cell
+        (ConvLSTM).
+
+    Raises:
+        ValueError: for a `cell` that is neither.
+    """
+
+    def __init__(self, units, cell="st_lstm", layers=LAYERS, **kwargs):
+        super().__init__(**kwargs)
+        if cell not in CELLS:
+            raise ValueError(
+                f"`cell` must be one of {', '.join(CELLS)}. "
+                f"Received: cell={cell!r}"
+            )
+        self.units = units
+        self.cell = cell
+        self.layers = layers
+        self.cells = [
+            CELLS[cell](units, name=f"cell_{index}", dtype=self.dtype_policy)
+            for index in range(layers)
+        ]
+
+    def build(self, input_shape):
+        gates = len(self.cells[0].gates)
+        channels = input_shape[-1] // gates
+        for cell in self.cells:
+            cell.build((*input_shape[:-1], channels))
+            channels = self.units
+
+    def project(self, features):
+        """Returns the first cell's convolutions of E_loc's features.
+
+        Args:
+            features: tensor (frames, height, width, channels).
+
+        Returns:
+            A tensor (frames, height, width, gates * units).
+        """
+        return self.cells[0].project(features)
+
+    def call(self, projections):
+        state = self.final_state(projections)
+        return ops.concatenate([state.hidden, state[-1]], axis=-1)
+
+    def final_state(self, projections):
+        """Returns the top layer's state after the last frame."""
+        states = [cell.initial_state for cell in self.cells]
+        top = states[-1]
+        for time in range(projections.shape[1]):
+            # The memory goes from the top layer to the first of the next step.
+            states[0] = self._hand_memory(top, states[0])
+            states[0] = self.cells[0].step(projections[:, time], states[0])
+            for layer in range(1, self.layers):
+                below = states[layer - 1]
+                state = self._hand_memory(below, states[layer])
+                states[layer] = self.cells[layer](below.hidden, state)
+            top = states[-1]
+        return top
+
+    def _hand_memory(self, giver, taker):
+        if self.cell == "conv_lstm":
+            return taker
+        return taker._replace(memory=giver.memory)
+
+    def compute_output_shape(self, input_shape):
+        batch, _, height, width, _ = input_shape
+        return (batch, height, width, 2 * self.units)
+
+    def get_config(self):
+        config = {
+            "units": self.units,
+            "cell": self.cell,
+            "layers": self.layers,
+        }
+        return super().get_config() | config
+
+
+@keras.saving.register_keras_serializable("lgn_tf")
+class Upsampler(keras.layers.Layer):
+    """F_loc: the states of STP-Net back to the resolution of the frame.
+
+    Args:
+        width: multiplier of every channel count.
+        **kwargs: of `keras.layers.Layer`.
+
+    Call arguments:
+        states: tensor (batch, height / 4, width / 4, 2 units).
+        training: whether to normalise by the statistics of the batch.
+
+    Returns:
+        A tensor (batch, height, width, 64 width).
+    """
+
+    def __init__(self, width=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.blocks = [
+            ConvBNReLU(
+                scaled(filters, width),
+                transposed=True,
+                name=f"block_{index}",
+                dtype=self.dtype_policy,
+            )
+            for index, filters in enumerate((128, 64))
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+
+    def call(self, states, training=False):
+        for block in self.blocks:
+            states = block(states, training=training)
+        return states
+
+    def compute_output_shape(self, input_shape):
+        for block in self.blocks:
+            input_shape = block.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"width": self.width}
