@@ -181,7 +181,24 @@ class ConvBNReLU(keras.layers.Layer):
         self.norm.build(self.conv.compute_output_shape(input_shape))
 
     def call(self, inputs, training=False):
-        return ops.relu(self.norm(self.conv(inputs), training=training))
+        if training:
+            return ops.relu(self.norm(self.conv(inputs), training=True))
+        kernel, bias = self._folded()
+        outputs = self.conv.convolve(inputs, kernel)
+        return ops.relu(outputs + ops.cast(bias, outputs.dtype))
+
+    def _folded(self):
+        """Returns kernel and bias with the moving statistics folded in.
+
+        The statistics are constant in inference: to scale the kernel is the
+        same as to scale what it gives, and spares a pass over the features.
+        """
+        kernel, bias, norm = self.conv.kernel, self.conv.bias, self.norm
+        scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
+        bias = (ops.cast(bias, scale.dtype) - norm.moving_mean) * scale
+        # The axis of the output channels is the third if transposed.
+        rows = scale[:, None] if self.transposed else scale
+        return ops.cast(kernel, scale.dtype) * rows, bias + norm.beta
 
     def compute_output_shape(self, input_shape):
         return self.conv.compute_output_shape(input_shape)

@@ -170,15 +170,9 @@ class LGNNet(keras.Model):
         if self.has_local:
             self.frame_encoder.build(frame)
             features = self.frame_encoder.compute_output_shape(frame)
-            gates = len(self.stp_net.cells[0].gates)
-            projections = (
-                None,
-                self.frames,
-                *features[1:3],
-                features[-1] * gates,
-            )
-            self.stp_net.build(projections)
-            states = self.stp_net.compute_output_shape(projections)
+            features = (None, self.frames, *features[1:])
+            self.stp_net.build(features)
+            states = self.stp_net.compute_output_shape(features)
             self.upsampler.build(states)
             local_shape = self.upsampler.compute_output_shape(states)
         if self.has_memory:
@@ -208,48 +202,48 @@ class LGNNet(keras.Model):
         Returns:
             An `Encoding` of the batch.
         """
-        projections = None
-        if self.has_local:
+        features = None
+        if self.has_local and training:
+            # The statistics of the batch are those of each time step alone:
+            # the authors' code encodes frame by frame.
+            features = ops.stack(
+                [
+                    self.frame_encoder(clips[:, time], training=True)
+                    for time in range(self.frames)
+                ],
+                axis=1,
+            )
+        elif self.has_local:
             frames = ops.reshape(clips, (-1, *clips.shape[2:]))
-            projections = self.encode_frames(frames, training=training)
-            projections = ops.reshape(
-                projections, (-1, self.frames, *projections.shape[1:])
-            )  # (BT, h, w, gates U) -> (B, T, h, w, gates U)
-        return self.encode_windows(clips, projections, training=training)
+            features = self.frame_encoder(frames)
+            features = ops.reshape(
+                features, (-1, self.frames, *features.shape[1:])
+            )  # (BT, h, w, C) -> (B, T, h, w, C)
+        return self._encode(clips, features, training=training)
 
-    def encode_frames(self, frames, training=False):
+    def encode_frames(self, frames):
         """Computes what the local branch needs of each frame by itself.
 
         Args:
             frames: tensor (frames, height, width, channels).
-            training: whether to normalise by the statistics of the batch.
 
         Returns:
             A tensor (frames, height / 4, width / 4, gates * units).
         """
-        features = self.frame_encoder(frames, training=training)
-        return self.stp_net.project(features)
+        return self.stp_net.project(self.frame_encoder(frames))
 
-    def encode_windows(self, clips, projections, training=False):
+    def encode_windows(self, clips, projections):
         """Encodes clips whose frames went through `encode_frames`.
 
         Args:
             clips: tensor (batch, frames, height, width, channels).
             projections: tensor (batch, frames, height / 4, width / 4,
                 gates * units); None for `glo_net`.
-            training: whether to normalise by the statistics of the batch.
 
         Returns:
             An `Encoding` of the batch.
         """
-        local_features = queries = ()
-        if self.has_local:
-            states = self.stp_net(projections)
-            local_features = self.upsampler(states, training=training)
-        if self.has_memory:
-            latent = self.global_encoder(clips, training=training)
-            queries = memory.normalize(latent)
-        return Encoding(local_features, queries)
+        return self._encode(clips, projections, projected=True)
 
     def encode_video(self, frames):
         """Encodes every window of a video, each frame's own part once.
@@ -265,6 +259,16 @@ class LGNNet(keras.Model):
         if self.has_local:
             projections = _windows(self.encode_frames(frames), self.frames)
         return self.encode_windows(windows, projections)
+
+    def _encode(self, clips, features, projected=False, training=False):
+        local_features = queries = ()
+        if self.has_local:
+            states = self.stp_net(features, projected=projected)
+            local_features = self.upsampler(states, training=training)
+        if self.has_memory:
+            latent = self.global_encoder(clips, training=training)
+            queries = memory.normalize(latent)
+        return Encoding(local_features, queries)
 
     def read(self, encoding, items=None):
         """Reads the memory.

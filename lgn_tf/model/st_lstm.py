@@ -60,10 +60,10 @@ class ConvLSTMState(NamedTuple):
 
 
 class _RecurrentCell(keras.layers.Layer):
-    """What both cells share: arguments, weights, the projection of x.
+    """What both cells share: arguments, weights, gates from x and a state.
 
-    A subclass has `gates`, `needed_gates(state)`, which returns the first and
-    the last + 1 of the gates that a state asks for, and `_advance(x, state)`.
+    A subclass has `gates`, the order of the gates in `x_kernel`, and
+    `_gates`, which returns their sums before the activations.
     """
 
     gates: tuple[str, ...]
@@ -91,23 +91,36 @@ class _RecurrentCell(keras.layers.Layer):
         """Returns all gates' convolutions of x: (..., gates * units).
 
         They depend on x alone, so a frame that takes part in several windows
-        needs them once. `step` takes them from here.
+        needs them once. `call` takes them where `projected`.
         """
         return convolve(inputs, self.x_kernel)
 
-    def call(self, inputs, state):
-        first, last = self.needed_gates(state)
-        kernel = self.x_kernel[..., first * self.units : last * self.units]
-        return self._advance(convolve(inputs, kernel), state)
+    def _sum(self, inputs, state, first, last, joint, projected):
+        """Returns the gates first to last - 1 of W_x * x + W_s * state.
 
-    def step(self, projection, state):
-        """Returns the next state, from what `project` returned."""
-        first, last = self.needed_gates(state)
-        projection = projection[..., first * self.units : last * self.units]
-        return self._advance(projection, state)
+        `joint` is the kernel of x and the state side by side; a state that is
+        None is zero.
+        """
+        span = slice(first * self.units, last * self.units)
+        if projected:
+            total = inputs[..., span]
+            if state is not None:
+                total = total + convolve(state, joint[:, :, -self.units :])
+        elif state is None:
+            total = convolve(inputs, self.x_kernel[..., span])
+        else:
+            # One convolution of both, rather than two and a sum.
+            both = ops.concatenate([inputs, state], axis=-1)
+            total = convolve(both, joint)
+        return ops.split(total, last - first, axis=-1)
 
-    def _split(self, tensor):
-        return ops.split(tensor, tensor.shape[-1] // self.units, axis=-1)
+    def _advance_cell(self, gates, cell):
+        """Returns sigma(f + forget_bias) c + sigma(i) tanh(g)."""
+        *forget, i, g = gates
+        update = ops.sigmoid(i) * ops.tanh(g)
+        if not forget:
+            return update
+        return ops.sigmoid(forget[0] + self.forget_bias) * cell + update
 
     def get_config(self):
         config = {
@@ -131,9 +144,13 @@ class STLSTMCell(_RecurrentCell):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: tensor (batch, height, width, channels).
+        inputs: tensor (batch, height, width, channels); or what `project`
+            made of it, where `projected`.
         state: `STLSTMState`; its memory comes from the layer below, or from
             the top layer of the step before.
+        kernels: what `joint_kernels` returns, to compute it once for many
+            steps.
+        projected: whether `inputs` went through `project`.
 
     Returns:
         The next `STLSTMState`.
@@ -156,33 +173,24 @@ class STLSTMCell(_RecurrentCell):
         self.o_kernel = self._add_kernel("o_kernel", 2 * units, units)
         self.last_kernel = self._add_kernel("last_kernel", 2 * units, units, 1)
 
-    def needed_gates(self, state):
+    def joint_kernels(self):
+        """Returns the kernels of [x, h] and of [x, m]."""
+        x, split = ops.convert_to_tensor(self.x_kernel), 4 * self.units
         return (
-            0 if state.hidden is not None else 1,
-            7 if state.memory is not None else 6,
+            ops.concatenate([x[..., :split], self.h_kernel], axis=2),
+            ops.concatenate([x[..., split:], self.m_kernel], axis=2),
         )
 
-    def _advance(self, x, state):
+    def call(self, inputs, state, kernels=None, projected=False):
         hidden, cell, memory = state
-        # Temporal gates are f, i, g, o; spatial ones i', g', f'.
-        temporal = (4 if hidden is not None else 3) * self.units
-        x_temporal, x_spatial = x[..., :temporal], x[..., temporal:]
-        if hidden is None:
-            i, g, o = self._split(x_temporal)
-            cell = ops.sigmoid(i) * ops.tanh(g)
-        else:
-            f, i, g, o = self._split(
-                x_temporal + convolve(hidden, self.h_kernel)
-            )
-            forget = ops.sigmoid(f + self.forget_bias)
-            cell = forget * cell + ops.sigmoid(i) * ops.tanh(g)
-        if memory is None:
-            i, g = self._split(x_spatial)
-            memory = ops.sigmoid(i) * ops.tanh(g)
-        else:
-            i, g, f = self._split(x_spatial + convolve(memory, self.m_kernel))
-            forget = ops.sigmoid(f + self.forget_bias)
-            memory = forget * memory + ops.sigmoid(i) * ops.tanh(g)
+        temporal, spatial = kernels or self.joint_kernels()
+        # With a zero state no forget gate is needed: the first and the last.
+        first = 0 if hidden is not None else 1
+        last = 7 if memory is not None else 6
+        *gates, o = self._sum(inputs, hidden, first, 4, temporal, projected)
+        cell = self._advance_cell(gates, cell)
+        i, g, *f = self._sum(inputs, memory, 4, last, spatial, projected)
+        memory = self._advance_cell([*f, i, g], memory)
         both = ops.concatenate([cell, memory], axis=-1)  # (B, H, W, 2U)
         o = ops.sigmoid(o + convolve(both, self.o_kernel))
         hidden = o * ops.tanh(convolve(both, self.last_kernel))
@@ -211,8 +219,10 @@ class ConvLSTMCell(_RecurrentCell):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: tensor (batch, height, width, channels).
+        inputs: as in `STLSTMCell`.
         state: `ConvLSTMState`.
+        kernels: as in `STLSTMCell`.
+        projected: as in `STLSTMCell`.
 
     Returns:
         The next `ConvLSTMState`.
@@ -232,18 +242,16 @@ class ConvLSTMCell(_RecurrentCell):
         self.x_kernel = self._add_kernel("x_kernel", input_shape[-1], 4 * units)
         self.h_kernel = self._add_kernel("h_kernel", units, 4 * units)
 
-    def needed_gates(self, state):
-        return (0 if state.hidden is not None else 1, 4)
+    def joint_kernels(self):
+        """Returns the kernel of [x, h], alone in a tuple."""
+        return (ops.concatenate([self.x_kernel, self.h_kernel], axis=2),)
 
-    def _advance(self, x, state):
+    def call(self, inputs, state, kernels=None, projected=False):
         hidden, cell = state
-        if hidden is None:
-            i, g, o = self._split(x)
-            cell = ops.sigmoid(i) * ops.tanh(g)
-        else:
-            f, i, g, o = self._split(x + convolve(hidden, self.h_kernel))
-            forget = ops.sigmoid(f + self.forget_bias)
-            cell = forget * cell + ops.sigmoid(i) * ops.tanh(g)
+        (temporal,) = kernels or self.joint_kernels()
+        first = 0 if hidden is not None else 1
+        *gates, o = self._sum(inputs, hidden, first, 4, temporal, projected)
+        cell = self._advance_cell(gates, cell)
         return ConvLSTMState(ops.sigmoid(o) * ops.tanh(cell), cell)
 
     def compute_output_shape(self, input_shape, state_shape=None):

@@ -81,8 +81,9 @@ class STPNet(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        projections: tensor (batch, time, height, width, gates * units), what
-            `project` gives for each frame.
+        inputs: tensor (batch, time, height, width, channels), E_loc's features
+            of each frame; or what `project` made of them, where `projected`.
+        projected: whether `inputs` went through `project`.
 
     Returns:
         A tensor (batch, height, width, 2 units): the top layer's hidden state
@@ -109,8 +110,7 @@ class STPNet(keras.layers.Layer):
         ]
 
     def build(self, input_shape):
-        gates = len(self.cells[0].gates)
-        channels = input_shape[-1] // gates
+        channels = input_shape[-1]
         for cell in self.cells:
             cell.build((*input_shape[:-1], channels))
             channels = self.units
@@ -126,24 +126,29 @@ class STPNet(keras.layers.Layer):
         """
         return self.cells[0].project(features)
 
-    def call(self, projections):
-        state = self.final_state(projections)
+    def call(self, inputs, projected=False):
+        state = self.final_state(inputs, projected)
         return ops.concatenate([state.hidden, state[-1]], axis=-1)
 
-    def final_state(self, projections):
+    def final_state(self, inputs, projected=False):
         """Returns the top layer's state after the last frame."""
+        kernels = [cell.joint_kernels() for cell in self.cells]
         states = [cell.initial_state for cell in self.cells]
-        top = states[-1]
-        for time in range(projections.shape[1]):
-            # The memory goes from the top layer to the first of the next step.
-            states[0] = self._hand_memory(top, states[0])
-            states[0] = self.cells[0].step(projections[:, time], states[0])
-            for layer in range(1, self.layers):
-                below = states[layer - 1]
-                state = self._hand_memory(below, states[layer])
-                states[layer] = self.cells[layer](below.hidden, state)
-            top = states[-1]
-        return top
+        for time in range(inputs.shape[1]):
+            x = inputs[:, time]
+            # The memory goes up the layers, and from the top one to the first
+            # of the next step.
+            giver = states[-1]
+            for layer, cell in enumerate(self.cells):
+                state = self._hand_memory(giver, states[layer])
+                giver = states[layer] = cell(
+                    x,
+                    state,
+                    kernels=kernels[layer],
+                    projected=projected and layer == 0,
+                )
+                x = giver.hidden
+        return states[-1]
 
     def _hand_memory(self, giver, taker):
         if self.cell == "conv_lstm":
