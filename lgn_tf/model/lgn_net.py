@@ -327,6 +327,13 @@ class LGNNet(keras.Model):
         super().compile(
             optimizer=optimizer, loss=loss, jit_compile=jit_compile, **kwargs
         )
+        if self.built:
+            # Variables made inside the first step would have it traced twice.
+            self.optimizer.build(self.trainable_variables)
+
+    def compile_from_config(self, config):
+        """Compiles as the model that was saved."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
