@@ -32,6 +32,14 @@ def _replica_context() -> Any:
     return context
 
 
+def share(loss: Any) -> Any:
+    """Returns this replica's share of a loss that is a mean over its batch.
+
+    Keras adds up the gradients of all replicas.
+    """
+    return loss / count()
+
+
 def all_sum(value: Any) -> Any:
     """Returns the sum of `value` over all replicas, the same on each."""
     context = _replica_context()

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from lgn_tf import losses, scoring
+from lgn_tf import losses, replicas, scoring
 from lgn_tf.config import validate_model_arguments
 from lgn_tf.model import memory
 from lgn_tf.model.blocks import scaled
@@ -147,6 +147,7 @@ class LGNNet(keras.Model):
                 memory_items,
                 compactness_weight,
                 separateness_weight,
+                add_losses=False,
                 name="memory",
                 **self.memory_options,
             )
@@ -313,7 +314,7 @@ class LGNNet(keras.Model):
         Args:
             optimizer: default Adam at 2e-4 with epsilon 1e-8.
             loss: of (next frame, prediction), default `losses.Intensity`.
-                The memory adds its own losses.
+                The memory's losses are added to it.
             jit_compile: whether XLA compiles the step. The default is what was
                 measured to be faster: no on TensorFlow, yes on JAX.
             **kwargs: of `keras.Model.compile`.
@@ -351,6 +352,7 @@ class LGNNet(keras.Model):
             "psnr": ops.mean(scoring.psnr(y, prediction)),
         }
         if self.has_memory:
+            loss = loss + replicas.share(self.memory.loss(readout))
             counts = memory.usage(readout.nearest, self.memory_items)
             values |= {
                 "compactness": ops.mean(readout.distance),

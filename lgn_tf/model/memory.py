@@ -209,8 +209,12 @@ class PrototypeMemory(keras.layers.Layer):
     the queries of the whole batch over all replicas. In inference nothing is
     written; `update` is there for scoring-time updates.
 
-    The equations stand in the module's docstring. The last four arguments are
-    off by default, and are no part of the paper.
+    Under several replicas Keras keeps one list of added losses for all of
+    them, and each would count every other's. A model that takes `loss` into
+    its own `compute_loss`, as `LGNNet` does, sets `add_losses=False`.
+
+    The equations stand in the module's docstring. `temperature` to
+    `max_over_assigned` are off by default, and are no part of the paper.
 
     Args:
         items: number of items, at least 2.
@@ -222,6 +226,7 @@ class PrototypeMemory(keras.layers.Layer):
             no query, after which the farthest query takes its place. None
             leaves such an item where it is for ever.
         max_over_assigned: see `updated`.
+        add_losses: whether `call` adds the losses to the layer's.
         **kwargs: of `keras.layers.Layer`; a `dtype` is ignored, the memory
             computes in float32.
 
@@ -248,6 +253,7 @@ class PrototypeMemory(keras.layers.Layer):
         momentum=None,
         revive_after=None,
         max_over_assigned=False,
+        add_losses=True,
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": DTYPE})
@@ -278,6 +284,7 @@ class PrototypeMemory(keras.layers.Layer):
         self.momentum = momentum
         self.revive_after = revive_after
         self.max_over_assigned = max_over_assigned
+        self.add_losses = add_losses
 
     def build(self, input_shape):
         self.items = self.add_weight(
@@ -298,9 +305,8 @@ class PrototypeMemory(keras.layers.Layer):
 
     def call(self, queries, training=False):
         readout = self.read(queries)
-        # Keras scales losses over replicas, and sums them.
-        self.add_loss(self.compactness_weight * ops.mean(readout.distance))
-        self.add_loss(self.separateness_weight * ops.mean(readout.separateness))
+        if self.add_losses:
+            self.add_loss(self.loss(readout))
         if training:
             self.update(queries)
         return readout
@@ -309,6 +315,13 @@ class PrototypeMemory(keras.layers.Layer):
         """Returns `read` with the layer's own items, or with `items`."""
         items = self.items if items is None else items
         return read(queries, ops.convert_to_tensor(items), self.temperature)
+
+    def loss(self, readout):
+        """Returns the weighted sum of both losses over this replica's batch."""
+        compactness = self.compactness_weight * ops.mean(readout.distance)
+        return compactness + self.separateness_weight * ops.mean(
+            readout.separateness
+        )
 
     def update(self, queries):
         """Writes the items, updated by `queries` (..., dim)."""
@@ -346,5 +359,6 @@ class PrototypeMemory(keras.layers.Layer):
             "momentum": self.momentum,
             "revive_after": self.revive_after,
             "max_over_assigned": self.max_over_assigned,
+            "add_losses": self.add_losses,
         }
         return super().get_config() | config
