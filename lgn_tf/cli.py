@@ -9,6 +9,7 @@ and exit status 2.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit status: 0, or 2 where the input was at fault.
     """
     options = _parser().parse_args(arguments)
+    # TensorFlow logs, as errors, that it found no second copy of CUDA's
+    # libraries; what really fails is raised.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         options.run(options)
     except (ValueError, OSError) as error:

@@ -5,10 +5,52 @@ and on the TensorFlow backend alone. Elsewhere the reductions are the identity:
 under `keras.distribution` on JAX one program sees the whole batch already.
 """
 
+import contextlib
 from typing import Any
 
 import keras
 from keras import ops
+
+STRATEGIES = ("auto", "single", "mirrored")
+
+
+def scope(strategy: str = "auto") -> Any:
+    """Returns the context to build and compile a model in.
+
+    Args:
+        strategy: "single" uses one device; "mirrored" copies the model to all
+            visible GPUs, each with its share of every batch; "auto" is
+            "mirrored" where there are several GPUs, else "single". A process
+            makes one mirrored strategy and keeps it: TensorFlow's collectives
+            remember the tensors of an earlier one.
+
+    Returns:
+        A context manager.
+
+    Raises:
+        ValueError: for another name, or "mirrored" on a backend other than
+            TensorFlow; there `keras.distribution` does the same.
+    """
+    if strategy not in STRATEGIES:
+        raise ValueError(
+            f"`strategy` must be one of {', '.join(STRATEGIES)}. Several "
+            "machines train through `keras.distribution` on the JAX backend, "
+            f"see docs/replicas.md. Received: strategy={strategy!r}"
+        )
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        if strategy == "mirrored":
+            raise ValueError(
+                "`strategy` 'mirrored' needs the TensorFlow backend; use "
+                f"`keras.distribution` here. Received: backend={backend!r}"
+            )
+        return contextlib.nullcontext()
+    import tensorflow as tf
+
+    gpus = tf.config.list_logical_devices("GPU")
+    if strategy == "single" or (strategy == "auto" and len(gpus) < 2):
+        return contextlib.nullcontext()
+    return tf.distribute.MirroredStrategy().scope()
 
 
 def count() -> int:
