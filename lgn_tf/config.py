@@ -32,6 +32,13 @@ def size_multiple(variant: str) -> int:
     return 4 if variant == "loc_net" else 8
 
 
+def _check_types(config: Any) -> None:
+    """Replaces each field by one of the declared type, or raises TypeError."""
+    for name, kind in get_type_hints(type(config)).items():
+        value = _convert(kind, getattr(config, name), name)
+        object.__setattr__(config, name, value)
+
+
 def _require_positive(config: Any, name: str) -> None:
     value = getattr(config, name)
     if not (math.isfinite(value) and value > 0):
@@ -119,6 +126,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Validates; see `validate_model_arguments`."""
+        _check_types(self)
         validate_model_arguments(
             self.image_size,
             self.channels,
@@ -156,6 +164,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Validates every number."""
+        _check_types(self)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(
@@ -186,6 +195,7 @@ class ScoringConfig:
 
     def __post_init__(self) -> None:
         """Validates every number."""
+        _check_types(self)
         if not 0 <= self.normality_weight <= 1:
             raise ValueError(
                 "`normality_weight` must lie between 0 and 1. "
@@ -245,11 +255,12 @@ def from_dict(values: Mapping[str, Any]) -> Config:
 
 def _build(kind: type, values: Mapping[str, Any], path: str) -> Any:
     hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints))
+    unknown = sorted(set(values) - set(hints), key=str)
     if unknown:
         raise ValueError(
             f"`{path}{unknown[0]}` is no setting. "
-            f"Accepted: {', '.join(path + name for name in sorted(hints))}"
+            f"Accepted: {', '.join(path + name for name in sorted(hints))}. "
+            f"Received: {path}{unknown[0]}={values[unknown[0]]!r}"
         )
     arguments = {
         name: _convert(hints[name], value, path + name)
@@ -278,7 +289,8 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
             for one, item in zip(kinds, value, strict=True)
         )
     if kind is float and type(value) is int:
-        return float(value)
+        # A number that no float can hold is refused as infinite.
+        return float(value) if abs(value) < 2**1023 else math.inf
     if type(value) is not kind:
         raise TypeError(
             f"`{path}` must be of type {typing.cast(type, kind).__name__}. "

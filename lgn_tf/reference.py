@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 Array = NDArray[np.float32]
 Weights = Mapping[str, Array]
@@ -76,7 +77,7 @@ def convolve_transposed(inputs: Array, kernel: Array, bias: Array) -> Array:
 
 def sigmoid(x: Array) -> Array:
     """Logistic function."""
-    return np.asarray(1 / (1 + np.exp(-x)), np.float32)
+    return np.asarray(expit(x), np.float32)
 
 
 def normalize(x: Array) -> Array:

@@ -63,8 +63,9 @@ def regular_score(target, prediction):
     weight = -ops.expm1(-error)
     total = ops.sum(weight, axis=(1, 2, 3))
     score = ops.sum(weight * error, axis=(1, 2, 3))
-    # Without an error the weights are 0 / 0; the score then is 0.
-    return ops.where(total > 0, score / ops.where(total > 0, total, 1.0), 0.0)
+    # Without an error the weights are 0 / 0; the score then is 0. What is not a
+    # number stays so: it must not pass for a perfect prediction.
+    return score / ops.where(total == 0, 1.0, total)
 
 
 def feature_distance(distance_map):

@@ -31,6 +31,9 @@ class Decoder(keras.layers.Layer):
     Returns:
         The predicted frame, a float32 tensor (batch, height, width, channels)
         in [-1, 1].
+
+    Raises:
+        ValueError: where both inputs are None.
     """
 
     def __init__(self, channels=3, width=1.0, **kwargs):
@@ -58,6 +61,11 @@ class Decoder(keras.layers.Layer):
         self.last = Conv(channels, name="last", dtype=self.dtype_policy)
 
     def build(self, local_features_shape=None, global_features_shape=None):
+        if local_features_shape is None and global_features_shape is None:
+            raise ValueError(
+                "One of `local_features` and `global_features` must be given. "
+                "Received: None for both"
+            )
         joined = 0
         if global_features_shape is not None:
             shape = global_features_shape

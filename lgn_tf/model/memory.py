@@ -17,6 +17,7 @@ Letters: B batch, H height, W width, N = B H W queries, D their dimension,
 I items.
 """
 
+import math
 from typing import Any, NamedTuple
 
 import keras
@@ -89,7 +90,8 @@ def updated(queries, items, momentum=None, max_over_assigned=False):
         items: float32 tensor (items, dim) of unit vectors.
         momentum: None adds the weighted queries to the item, as the paper
             does. A number m in [0, 1) moves the item to
-            normalise(m p + (1 - m) centroid) instead.
+            normalise(m p + (1 - m) c) instead, where c is the weighted sum of
+            its queries at unit length.
         max_over_assigned: whether v is divided by its maximum over U_i, as the
             paper writes, or over all queries, as the authors' code does.
 
@@ -144,35 +146,39 @@ def usage(nearest, items):
 def revived(queries, items, dead):
     """Puts the queries that are farthest from all items in place of dead ones.
 
+    Farthest from the items as given, one by one: two dead items can get
+    queries that are near to each other.
+
     Args:
         queries: float32 tensor (..., dim) of unit vectors.
         items: float32 tensor (items, dim) of unit vectors.
         dead: bool tensor (items,).
 
     Returns:
-        A float32 tensor (items, dim), the same on all replicas. Where there
-        are more dead items than queries, the surplus stays.
+        (items, replaced): a float32 tensor (items, dim) and a bool tensor
+        (items,), the same on all replicas. Where there are more dead items
+        than queries, the surplus stays.
     """
     queries = ops.stop_gradient(queries)
     queries = ops.reshape(queries, (-1, items.shape[-1]))
     # Each replica offers its farthest; the farthest of all are among them.
-    _, queries = _farthest(queries, items)
-    count, queries = _farthest(replicas.all_gather(queries), items)
+    queries = _farthest(queries, items)
+    queries = _farthest(replicas.all_gather(queries), items)
+    count = ops.shape(queries)[0]
     # The first dead item takes the first query, and so on.
     order = ops.cumsum(ops.cast(dead, "int32")) - 1
     rank = ops.clip(order, 0, count - 1)
-    taken = ops.logical_and(dead, order < count)
-    return ops.where(taken[:, None], ops.take(queries, rank, axis=0), items)
+    replaced = ops.logical_and(dead, order < count)
+    chosen = ops.take(queries, rank, axis=0)
+    return ops.where(replaced[:, None], chosen, items), replaced
 
 
 def _farthest(queries, items):
-    """Returns as many queries as there are items, the farthest first."""
+    """Returns the queries farthest from all items, one an item at most."""
     nearness = ops.max(_similarity(queries, items), axis=-1)
-    count = items.shape[0]
-    if queries.shape[0] is not None:
-        count = min(count, queries.shape[0])
-    _, index = ops.top_k(-nearness, count)
-    return count, ops.take(queries, index, axis=0)
+    return ops.take(
+        queries, ops.argsort(nearness)[: items.shape[0]], axis=0
+    )
 
 
 def _similarity(queries, items):
@@ -262,7 +268,16 @@ class PrototypeMemory(keras.layers.Layer):
                 "`items` must be at least 2: separateness compares the nearest "
                 f"with the second nearest. Received: items={items}"
             )
-        if not temperature > 0:
+        for name, weight in (
+            ("compactness_weight", compactness_weight),
+            ("separateness_weight", separateness_weight),
+        ):
+            if not 0 <= weight < math.inf:
+                raise ValueError(
+                    f"`{name}` must be finite and not negative. "
+                    f"Received: {name}={weight}"
+                )
+        if not 0 < temperature < math.inf:
             raise ValueError(
                 "`temperature` must be positive. "
                 f"Received: temperature={temperature}"
@@ -332,8 +347,8 @@ class PrototypeMemory(keras.layers.Layer):
             counts = usage(nearest, self.item_count)
             idle = ops.where(counts > 0, 0.0, self.idle + 1.0)
             dead = idle >= self.revive_after
-            changed = revived(queries, changed, dead)
-            self.idle.assign(ops.where(dead, 0.0, idle))
+            changed, replaced = revived(queries, changed, dead)
+            self.idle.assign(ops.where(replaced, 0.0, idle))
         self.items.assign(changed)
 
     def updated(self, queries, items):

@@ -114,6 +114,13 @@ class _RecurrentCell(keras.layers.Layer):
             total = convolve(both, joint)
         return ops.split(total, last - first, axis=-1)
 
+    def _check_state(self, hidden, cell):
+        if (hidden is None) != (cell is None):
+            raise ValueError(
+                "`hidden` and `cell` of a state must both be None or both be "
+                f"given. Received: hidden={hidden}, cell={cell}"
+            )
+
     def _advance_cell(self, gates, cell):
         """Returns sigma(f + forget_bias) c + sigma(i) tanh(g)."""
         *forget, i, g = gates
@@ -156,7 +163,8 @@ class STLSTMCell(_RecurrentCell):
         The next `STLSTMState`.
 
     Raises:
-        ValueError: for an even `kernel_size`.
+        ValueError: for an even `kernel_size`, or a state with a hidden part
+            and no cell or the reverse.
 
     Reference:
         Wang et al., PredRNN, NeurIPS 2017; LGN-Net, section III-B.
@@ -183,6 +191,7 @@ class STLSTMCell(_RecurrentCell):
 
     def call(self, inputs, state, kernels=None, projected=False):
         hidden, cell, memory = state
+        self._check_state(hidden, cell)
         temporal, spatial = kernels or self.joint_kernels()
         # With a zero state no forget gate is needed: the first and the last.
         first = 0 if hidden is not None else 1
@@ -228,7 +237,8 @@ class ConvLSTMCell(_RecurrentCell):
         The next `ConvLSTMState`.
 
     Raises:
-        ValueError: for an even `kernel_size`.
+        ValueError: for an even `kernel_size`, or a state with a hidden part
+            and no cell or the reverse.
 
     Reference:
         Shi et al., Convolutional LSTM network, NeurIPS 2015.
@@ -248,6 +258,7 @@ class ConvLSTMCell(_RecurrentCell):
 
     def call(self, inputs, state, kernels=None, projected=False):
         hidden, cell = state
+        self._check_state(hidden, cell)
         (temporal,) = kernels or self.joint_kernels()
         first = 0 if hidden is not None else 1
         *gates, o = self._sum(inputs, hidden, first, 4, temporal, projected)

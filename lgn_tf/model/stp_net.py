@@ -91,7 +91,7 @@ class STPNet(keras.layers.Layer):
         (ConvLSTM).
 
     Raises:
-        ValueError: for a `cell` that is neither.
+        ValueError: for a `cell` that is neither, or no layers.
     """
 
     def __init__(self, units, cell="st_lstm", layers=LAYERS, **kwargs):
@@ -100,6 +100,10 @@ class STPNet(keras.layers.Layer):
             raise ValueError(
                 f"`cell` must be one of {', '.join(CELLS)}. "
                 f"Received: cell={cell!r}"
+            )
+        if layers < 1:
+            raise ValueError(
+                f"`layers` must be at least 1. Received: layers={layers}"
             )
         self.units = units
         self.cell = cell

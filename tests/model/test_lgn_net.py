@@ -185,7 +185,7 @@ def test_batch_statistics_are_those_of_each_time_step():
 def test_defaults_of_compile_are_the_authors():
     model = small()
     model.compile()
-    assert model.optimizer.learning_rate == pytest.approx(2e-4)
+    assert float(model.optimizer.learning_rate) == pytest.approx(2e-4)
     assert model.optimizer.epsilon == 1e-8
     assert model.jit_compile == (keras.backend.backend() == "jax")
 

@@ -1,0 +1,85 @@
+"""Run directories appear whole or not at all."""
+
+import json
+
+import numpy as np
+import pytest
+
+from lgn_tf import checkpoints
+from lgn_tf.config import Config, ModelConfig
+from lgn_tf.model.lgn_net import build_model
+
+CONFIG = Config(ModelConfig(image_size=(16, 16), channels=1, width=1 / 16))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return build_model(CONFIG)
+
+
+def test_round_trip(model, tmp_path):
+    run = tmp_path / "runs" / "name"
+    checkpoints.save(run, CONFIG, model)
+    config, loaded = checkpoints.load(run)
+    assert config == CONFIG
+    for ours, theirs in zip(
+        loaded.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+    assert {path.name for path in run.iterdir()} == {
+        checkpoints.CONFIG,
+        checkpoints.WEIGHTS,
+    }
+
+
+def test_an_existing_run_is_not_touched(model, tmp_path):
+    checkpoints.save(tmp_path / "run", CONFIG, model)
+    before = (tmp_path / "run" / checkpoints.WEIGHTS).read_bytes()
+    with pytest.raises(FileExistsError, match="run exists"):
+        checkpoints.save(tmp_path / "run", CONFIG, model)
+    assert (tmp_path / "run" / checkpoints.WEIGHTS).read_bytes() == before
+
+
+def test_a_full_disk_leaves_nothing(model, monkeypatch, tmp_path):
+    def fail(path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(model, "save_weights", fail)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoints.save(tmp_path / "run", CONFIG, model)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", [checkpoints.CONFIG, checkpoints.WEIGHTS])
+def test_a_missing_file_is_named(model, name, tmp_path):
+    checkpoints.save(tmp_path / "run", CONFIG, model)
+    (tmp_path / "run" / name).unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        checkpoints.load(tmp_path / "run")
+
+
+@pytest.mark.parametrize("keep", [0, 1000, -1000])
+def test_truncated_weights_are_named(model, keep, tmp_path):
+    checkpoints.save(tmp_path / "run", CONFIG, model)
+    path = tmp_path / "run" / checkpoints.WEIGHTS
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=checkpoints.WEIGHTS):
+        checkpoints.load(tmp_path / "run")
+
+
+def test_weights_of_another_model_are_named(model, tmp_path):
+    checkpoints.save(tmp_path / "run", CONFIG, model)
+    path = tmp_path / "run" / checkpoints.CONFIG
+    values = json.loads(path.read_text())
+    values["model"]["memory_items"] = 11
+    path.write_text(json.dumps(values))
+    with pytest.raises(ValueError, match=checkpoints.WEIGHTS):
+        checkpoints.load(tmp_path / "run")
+
+
+def test_a_broken_configuration_is_named(model, tmp_path):
+    checkpoints.save(tmp_path / "run", CONFIG, model)
+    (tmp_path / "run" / checkpoints.CONFIG).write_text("{")
+    with pytest.raises(ValueError, match=f"{checkpoints.CONFIG}.*JSON"):
+        checkpoints.load(tmp_path / "run")

@@ -1,0 +1,43 @@
+"""Strategies by name, and reductions outside of one."""
+
+import contextlib
+
+import numpy as np
+import pytest
+
+from lgn_tf import replicas
+
+tf = pytest.importorskip("tensorflow")
+
+
+@pytest.mark.parametrize("name", ["auto", "single"])
+def test_one_device_needs_no_strategy(name):
+    if name == "auto" and len(tf.config.list_logical_devices("GPU")) > 1:
+        pytest.skip("several GPUs are visible")
+    assert isinstance(replicas.scope(name), contextlib.nullcontext)
+    assert replicas.count() == 1
+
+
+def test_an_unknown_strategy_names_the_others():
+    with pytest.raises(ValueError, match="auto, single, mirrored.*'multi'"):
+        replicas.scope("multi")
+
+
+def test_mirrored_refuses_another_backend(monkeypatch):
+    monkeypatch.setattr(replicas.keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="keras.distribution.*'jax'"):
+        replicas.scope("mirrored")
+    assert isinstance(replicas.scope(), contextlib.nullcontext)
+    assert replicas.count() == 1
+
+
+@pytest.mark.parametrize(
+    "reduce", [replicas.all_sum, replicas.all_max, replicas.all_gather]
+)
+def test_alone_there_is_nothing_to_reduce(reduce):
+    value = np.arange(6.0).reshape(2, 3)
+    np.testing.assert_array_equal(reduce(value), value)
+
+
+def test_a_share_of_one_is_all():
+    assert replicas.share(3.0) == 3.0
