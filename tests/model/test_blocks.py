@@ -124,6 +124,18 @@ def test_conv_bn_relu_in_inference_takes_the_moving_statistics(
         np.testing.assert_array_equal(weight, values)
 
 
+def test_conv_bn_relu_keeps_the_epsilon_in_inference():
+    """Of a variance of 1e-5 the epsilon doubles what is divided by."""
+    layer = blocks.ConvBNReLU(5)
+    inputs = by_hand.draw(3, 6, 4, 2)
+    layer.build(inputs.shape)
+    by_hand.draw_weights(layer)
+    layer.norm.moving_variance.assign(np.full(5, 1e-5))
+    expected = by_hand.conv_bn_relu(layer, inputs)
+    np.testing.assert_allclose(layer(inputs), expected, rtol=1e-4, atol=1e-2)
+    assert expected.max() > 100
+
+
 @pytest.mark.parametrize(("strides", "transposed"), KINDS)
 def test_conv_bn_relu_in_training_takes_those_of_the_batch(strides, transposed):
     layer = blocks.ConvBNReLU(5, strides, transposed)
@@ -182,7 +194,7 @@ def test_batch_norm_asks_for_replicas_at_build(monkeypatch, number):
 
 @pytest.mark.parametrize(
     ("channels", "width", "expected"),
-    [(64, 1.0, 64), (64, 0.25, 16), (128, 0.3, 38), (64, 1.5, 96)],
+    [(64, 1.0, 64), (64, 0.25, 16), (64, 0.29, 19), (64, 1.5, 96)],
 )
 def test_scaled(channels, width, expected):
     assert blocks.scaled(channels, width) == expected

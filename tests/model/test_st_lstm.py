@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from lgn_tf.model.st_lstm import (
+    H_GATES,
+    M_GATES,
+    X_GATES,
     ConvLSTMCell,
     ConvLSTMState,
     STLSTMCell,
@@ -129,6 +132,15 @@ def test_kernels_given_are_those_used(cell_class, state):
     assert_same(cell(INPUTS, state, kernels=kernels), before)
     with pytest.raises(AssertionError):
         assert_same(cell(INPUTS, state), before)
+
+
+def test_order_of_the_gates_is_that_of_saved_weights():
+    """`by_hand.gate_kernels` spells it out for the steps above."""
+    assert X_GATES == ("f", "i", "g", "o", "i'", "g'", "f'")
+    assert H_GATES == ("f", "i", "g", "o")
+    assert M_GATES == ("i'", "g'", "f'")
+    assert STLSTMCell.gates == X_GATES
+    assert ConvLSTMCell.gates == H_GATES
 
 
 def test_st_lstm_weights_are_kernels_alone():
