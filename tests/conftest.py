@@ -20,5 +20,5 @@ if keras.backend.backend() == "tensorflow":
 @pytest.fixture(autouse=True)
 def fresh_start():
     """Seeds every generator, and forgets the layers of the test before."""
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(7)

@@ -1,0 +1,347 @@
+"""The configuration: its numbers, its bounds, its file."""
+
+import dataclasses
+import json
+import re
+
+import pytest
+
+from lgn_tf import config
+from lgn_tf.config import (
+    PRESETS,
+    Config,
+    ModelConfig,
+    ScoringConfig,
+    TrainingConfig,
+)
+
+pytestmark = pytest.mark.latest
+
+NAN, INFINITY = float("nan"), float("inf")
+
+OTHER = Config(
+    ModelConfig(
+        variant="loc_net",
+        image_size=(12, 20),
+        channels=1,
+        frames=2,
+        width=0.25,
+        memory_items=3,
+        dtype="mixed_bfloat16",
+    ),
+    TrainingConfig(
+        epochs=7,
+        batch_size=3,
+        learning_rate=1e-3,
+        compactness_weight=0.0,
+        separateness_weight=0.5,
+        seed=11,
+    ),
+    ScoringConfig(normality_weight=1.0, update_threshold=0.25),
+)
+"""A value that is no default, in every setting."""
+
+
+def message(rule, received):
+    return re.escape(rule) + ".*" + re.escape(f"Received: {received}")
+
+
+# The numbers of the specification.
+
+
+def test_defaults():
+    default = Config()
+    assert default.model == ModelConfig(
+        variant="lgn_net",
+        image_size=(256, 256),
+        channels=3,
+        frames=4,
+        width=1.0,
+        memory_items=10,
+        dtype="float32",
+    )
+    assert default.training == TrainingConfig(
+        epochs=60,
+        batch_size=8,
+        learning_rate=2e-4,
+        compactness_weight=10.0,
+        separateness_weight=5.0,
+        seed=0,
+    )
+    # A gamma of 0: nothing is written at test time unless asked for.
+    assert default.scoring.update_threshold == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "items", "compactness", "separateness", "weight", "threshold"),
+    [
+        ("ped2", 10, 10, 5, 0.6, 0.009),
+        ("avenue", 10, 10, 2, 0.5, 0.006),
+        ("shanghaitech", 200, 1, 1, 0.8, 0.0135),
+    ],
+)
+def test_presets(name, items, compactness, separateness, weight, threshold):
+    preset = PRESETS[name]
+    assert preset.model.memory_items == items
+    assert preset.training.compactness_weight == compactness
+    assert preset.training.separateness_weight == separateness
+    assert preset.scoring.normality_weight == weight
+    assert preset.scoring.update_threshold == threshold
+    # All else is the same for all datasets.
+    default = Config()
+    assert preset.model == dataclasses.replace(
+        default.model, memory_items=items
+    )
+    assert preset.training == dataclasses.replace(
+        default.training,
+        compactness_weight=compactness,
+        separateness_weight=separateness,
+    )
+
+
+def test_presets_are_these_three_and_stay():
+    assert sorted(PRESETS) == ["avenue", "ped2", "shanghaitech"]
+    with pytest.raises(TypeError):
+        PRESETS["ped2"] = Config()
+
+
+@pytest.mark.parametrize("part", ["model", "training", "scoring"])
+def test_a_config_is_frozen(part):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(Config(), part, None)
+    section = getattr(Config(), part)
+    name = dataclasses.fields(section)[0].name
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(section, name, None)
+
+
+@pytest.mark.parametrize(
+    ("variant", "multiple"),
+    [("lgn_net", 8), ("lgn_st", 8), ("glo_net", 8), ("loc_net", 4)],
+)
+def test_sides_are_halved_thrice_but_in_loc_net(variant, multiple):
+    assert config.size_multiple(variant) == multiple
+    size = (multiple, 5 * multiple)
+    assert ModelConfig(variant=variant, image_size=size).image_size == size
+    with pytest.raises(ValueError, match=f"multiples of {multiple}"):
+        ModelConfig(variant=variant, image_size=(size[0], size[1] + 2))
+
+
+# Bounds.
+
+
+@pytest.mark.parametrize(
+    ("section", "argument", "value", "rule"),
+    [
+        (ModelConfig, "variant", "mnad", "must be one of lgn_net, lgn_st"),
+        (ModelConfig, "image_size", (256, 252), "must be (height, width)"),
+        (ModelConfig, "image_size", (0, 256), "must be (height, width)"),
+        (ModelConfig, "image_size", (-8, 256), "must be (height, width)"),
+        (ModelConfig, "image_size", (256,), "must be (height, width)"),
+        (ModelConfig, "image_size", (8, 8, 3), "must be (height, width)"),
+        (ModelConfig, "channels", 2, "must be 1 or 3"),
+        (ModelConfig, "memory_items", 1, "must be at least 2"),
+        (ModelConfig, "dtype", "float64", "must be one of float32, mixed_b"),
+        (TrainingConfig, "epochs", 0, "must be at least 1"),
+        (TrainingConfig, "batch_size", 0, "must be at least 1"),
+        (TrainingConfig, "learning_rate", 0.0, "must be positive"),
+        (TrainingConfig, "learning_rate", -1e-4, "must be positive"),
+        (TrainingConfig, "learning_rate", NAN, "must be positive"),
+        (TrainingConfig, "learning_rate", INFINITY, "must be positive"),
+        (TrainingConfig, "compactness_weight", -0.1, "must not be negative"),
+        (TrainingConfig, "compactness_weight", NAN, "must not be negative"),
+        (TrainingConfig, "separateness_weight", -0.1, "must not be negative"),
+        (TrainingConfig, "separateness_weight", NAN, "must not be negative"),
+        (TrainingConfig, "seed", -1, "must not be negative"),
+        (ScoringConfig, "normality_weight", -0.1, "must lie between 0 and 1"),
+        (ScoringConfig, "normality_weight", 1.1, "must lie between 0 and 1"),
+        (ScoringConfig, "normality_weight", NAN, "must lie between 0 and 1"),
+        (ScoringConfig, "update_threshold", -0.1, "must not be negative"),
+        (ScoringConfig, "update_threshold", INFINITY, "must not be negative"),
+    ],
+)
+def test_values_out_of_bounds(section, argument, value, rule):
+    expected = message(f"`{argument}` {rule}", f"{argument}={value!r}")
+    with pytest.raises(ValueError, match=expected):
+        section(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "rule"),
+    [
+        ("frames", 1, "must be at least 2"),
+        ("width", 0.0, "must be positive"),
+        ("width", -1.0, "must be positive"),
+        ("width", NAN, "must be positive"),
+        ("width", INFINITY, "must be positive"),
+    ],
+)
+def test_values_out_of_bounds_that_are_explained(argument, value, rule):
+    """The message says between name and rule what the argument is."""
+    expected = f"`{argument}`, the .*" + message(rule, f"{argument}={value!r}")
+    with pytest.raises(ValueError, match=expected):
+        ModelConfig(**{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("section", "arguments"),
+    [
+        (ModelConfig, {"frames": 2, "memory_items": 2, "channels": 1}),
+        (ModelConfig, {"image_size": (8, 8), "width": 1e-3}),
+        (TrainingConfig, {"epochs": 1, "batch_size": 1, "seed": 0}),
+        (
+            TrainingConfig,
+            {"compactness_weight": 0.0, "separateness_weight": 0.0},
+        ),
+        (ScoringConfig, {"normality_weight": 0.0}),
+        (ScoringConfig, {"normality_weight": 1.0, "update_threshold": 0.0}),
+    ],
+)
+def test_values_at_their_bounds(section, arguments):
+    values = dataclasses.asdict(section(**arguments))
+    assert values.items() >= arguments.items()
+
+
+@pytest.mark.parametrize("dtype", config.POLICIES)
+def test_dtypes(dtype):
+    assert ModelConfig(dtype=dtype).dtype == dtype
+
+
+# Dictionaries and files.
+
+
+def test_other_differs_from_the_default_everywhere():
+    """Or the round trips below would prove nothing."""
+    other, default = config.to_dict(OTHER), config.to_dict(Config())
+    for section, values in default.items():
+        for name, value in values.items():
+            assert other[section][name] != value, name
+
+
+@pytest.mark.parametrize("value", [Config(), OTHER, *PRESETS.values()])
+def test_round_trip_through_a_file(tmp_path, value):
+    path = tmp_path / "config.json"
+    config.write(value, path)
+    assert config.read(path) == value
+    assert json.loads(path.read_text())["model"]["frames"] == value.model.frames
+
+
+@pytest.mark.parametrize("value", [OTHER, *PRESETS.values()])
+def test_round_trip_through_dictionaries(value):
+    values = config.to_dict(value)
+    assert config.from_dict(values) == value
+    assert config.from_dict(json.loads(json.dumps(values))) == value
+
+
+def test_a_list_becomes_a_tuple():
+    value = config.from_dict({"model": {"image_size": [64, 128]}})
+    assert value.model.image_size == (64, 128)
+    assert isinstance(value.model.image_size, tuple)
+
+
+def test_what_is_absent_is_default():
+    assert config.from_dict({}) == Config()
+    value = config.from_dict({"training": {"epochs": 3}})
+    assert value == Config(training=TrainingConfig(epochs=3))
+
+
+def test_a_whole_number_is_a_float_too():
+    value = config.from_dict({"model": {"width": 2}})
+    assert value.model.width == 2.0
+    assert isinstance(value.model.width, float)
+
+
+@pytest.mark.parametrize(
+    ("values", "name", "accepted"),
+    [
+        ({"optimizer": {}}, "`optimizer`", "model, scoring, training"),
+        (
+            {"scoring": {"gamma": 0.1}},
+            "`scoring.gamma`",
+            "scoring.normality_weight, scoring.update_threshold",
+        ),
+    ],
+)
+def test_unknown_names(values, name, accepted):
+    expected = re.escape(f"{name} is no setting. Accepted: {accepted}")
+    with pytest.raises(ValueError, match=expected):
+        config.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "kind"),
+    [
+        ("model", "frames", "4", "int"),
+        ("model", "frames", 4.0, "int"),
+        ("model", "frames", True, "int"),
+        ("model", "frames", None, "int"),
+        ("model", "width", "1.0", "float"),
+        ("model", "width", False, "float"),
+        ("model", "variant", 3, "str"),
+        ("training", "learning_rate", [1e-3], "float"),
+        ("scoring", "normality_weight", {}, "float"),
+    ],
+)
+def test_values_of_another_type(section, name, value, kind):
+    path = f"{section}.{name}"
+    expected = message(f"`{path}` must be of type {kind}", f"{path}={value!r}")
+    with pytest.raises(TypeError, match=expected):
+        config.from_dict({section: {name: value}})
+
+
+@pytest.mark.parametrize("value", [256, "ab", [256], [256, 256, 3], None])
+def test_image_size_takes_two_values(value):
+    expected = message(
+        "`model.image_size` must hold 2 values", f"model.image_size={value!r}"
+    )
+    with pytest.raises(TypeError, match=expected):
+        config.from_dict({"model": {"image_size": value}})
+
+
+def test_image_size_takes_whole_numbers():
+    expected = message(
+        "`model.image_size` must be of type int", "model.image_size=256.0"
+    )
+    with pytest.raises(TypeError, match=expected):
+        config.from_dict({"model": {"image_size": [256, 256.0]}})
+
+
+@pytest.mark.parametrize("value", [3, None, ["epochs"]])
+def test_a_section_is_a_table(value):
+    expected = message(
+        "`training` must be a table of settings", f"training={value!r}"
+    )
+    with pytest.raises(TypeError, match=expected):
+        config.from_dict({"training": value})
+
+
+def test_bounds_hold_in_dictionaries_too():
+    expected = message("`frames`", "frames=1")
+    with pytest.raises(ValueError, match=expected):
+        config.from_dict({"model": {"frames": 1}})
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{", "not a JSON file"),
+        (b"", "not a JSON file"),
+        (b'{"model": "\xff"}', "not a JSON file"),
+        (b"[1, 2]", "the file must hold one JSON object"),
+        (b'{"modell": {}}', "`modell` is no setting"),
+        (b'{"model": {"frames": "4"}}', "`model.frames` must be of type int"),
+        (b'{"model": {"width": NaN}}', "`width`"),
+    ],
+)
+def test_a_file_that_is_no_configuration(tmp_path, content, complaint):
+    path = tmp_path / "config.json"
+    path.write_bytes(content)
+    expected = re.escape(f"{path}: ") + ".*" + re.escape(complaint)
+    with pytest.raises(ValueError, match=expected):
+        config.read(path)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    path = tmp_path / "none.json"
+    with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
+        config.read(path)
