@@ -32,6 +32,36 @@ def size_multiple(variant: str) -> int:
     return 4 if variant == "loc_net" else 8
 
 
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise TypeError(
+                f"`{path}` must be a table of settings. "
+                f"Received: {path}={value!r}"
+            )
+        return _build(kind, value, path + ".")
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
+            raise TypeError(
+                f"`{path}` must hold {len(kinds)} values. "
+                f"Received: {path}={value!r}"
+            )
+        return tuple(
+            _convert(one, item, path)
+            for one, item in zip(kinds, value, strict=True)
+        )
+    if kind is float and type(value) is int:
+        # A number that no float can hold is refused as infinite.
+        return float(value) if abs(value) < 2**1023 else math.inf
+    if type(value) is not kind:
+        raise TypeError(
+            f"`{path}` must be of type {typing.cast(type, kind).__name__}. "
+            f"Received: {path}={value!r}"
+        )
+    return value
+
+
 def _check_types(config: Any) -> None:
     """Replaces each field by one of the declared type, or raises TypeError."""
     for name, kind in get_type_hints(type(config)).items():
@@ -267,36 +297,6 @@ def _build(kind: type, values: Mapping[str, Any], path: str) -> Any:
         for name, value in values.items()
     }
     return kind(**arguments)
-
-
-def _convert(kind: Any, value: Any, path: str) -> Any:
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, Mapping):
-            raise TypeError(
-                f"`{path}` must be a table of settings. "
-                f"Received: {path}={value!r}"
-            )
-        return _build(kind, value, path + ".")
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise TypeError(
-                f"`{path}` must hold {len(kinds)} values. "
-                f"Received: {path}={value!r}"
-            )
-        return tuple(
-            _convert(one, item, path)
-            for one, item in zip(kinds, value, strict=True)
-        )
-    if kind is float and type(value) is int:
-        # A number that no float can hold is refused as infinite.
-        return float(value) if abs(value) < 2**1023 else math.inf
-    if type(value) is not kind:
-        raise TypeError(
-            f"`{path}` must be of type {typing.cast(type, kind).__name__}. "
-            f"Received: {path}={value!r}"
-        )
-    return value
 
 
 def read(path: Path) -> Config:

@@ -409,7 +409,11 @@ def read_items(path: Path) -> Array:
 
 def _read_npz(path: Path) -> dict[str, Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, so that it is closed where numpy gives up half way.
+        with (
+            path.open("rb") as stream,
+            np.load(stream, allow_pickle=False) as archive,
+        ):
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise

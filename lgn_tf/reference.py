@@ -39,8 +39,8 @@ def convolve(
     edge = size // 2
     padded = np.pad(inputs, ((0, 0), (0, 0), (edge, edge), (edge, edge)))
     windows = np.lib.stride_tricks.sliding_window_view(
-        padded, (size, size), axis=(2, 3)
-    )[:, :, ::stride, ::stride]
+        padded, (1, 1, size, size)
+    )[:, :, ::stride, ::stride, 0, 0]
     result = np.tensordot(windows, kernel, axes=((1, 4, 5), (1, 2, 3)))
     result = np.moveaxis(result, -1, 1)
     return result if bias is None else result + bias[:, None, None]

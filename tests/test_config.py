@@ -137,8 +137,6 @@ def test_sides_are_halved_thrice_but_in_loc_net(variant, multiple):
         (ModelConfig, "image_size", (256, 252), "must be (height, width)"),
         (ModelConfig, "image_size", (0, 256), "must be (height, width)"),
         (ModelConfig, "image_size", (-8, 256), "must be (height, width)"),
-        (ModelConfig, "image_size", (256,), "must be (height, width)"),
-        (ModelConfig, "image_size", (8, 8, 3), "must be (height, width)"),
         (ModelConfig, "channels", 2, "must be 1 or 3"),
         (ModelConfig, "memory_items", 1, "must be at least 2"),
         (ModelConfig, "dtype", "float64", "must be one of float32, mixed_b"),
@@ -287,6 +285,26 @@ def test_values_of_another_type(section, name, value, kind):
     expected = message(f"`{path}` must be of type {kind}", f"{path}={value!r}")
     with pytest.raises(TypeError, match=expected):
         config.from_dict({section: {name: value}})
+
+
+@pytest.mark.parametrize("value", [256, "ab", [256], [256, 256, 3], None])
+def test_a_section_made_by_hand_checks_types_too(value):
+    expected = message(
+        "`image_size` must hold 2 values", f"image_size={value!r}"
+    )
+    with pytest.raises(TypeError, match=expected):
+        ModelConfig(image_size=value)
+
+
+def test_a_list_becomes_a_tuple_and_a_whole_number_a_float():
+    config_by_hand = ModelConfig(image_size=[64, 32], width=1)
+    assert config_by_hand.image_size == (64, 32)
+    assert isinstance(config_by_hand.width, float)
+
+
+def test_a_number_that_no_float_holds():
+    with pytest.raises(ValueError, match="`learning_rate` must be positive"):
+        config.from_dict({"training": {"learning_rate": 10**400}})
 
 
 @pytest.mark.parametrize("value", [256, "ab", [256], [256, 256, 3], None])

@@ -19,13 +19,13 @@ def test_one_device_needs_no_strategy(name):
 
 
 def test_an_unknown_strategy_names_the_others():
-    with pytest.raises(ValueError, match="auto, single, mirrored.*'multi'"):
+    with pytest.raises(ValueError, match=r"auto, single, mirrored.*'multi'"):
         replicas.scope("multi")
 
 
 def test_mirrored_refuses_another_backend(monkeypatch):
     monkeypatch.setattr(replicas.keras.backend, "backend", lambda: "jax")
-    with pytest.raises(ValueError, match="keras.distribution.*'jax'"):
+    with pytest.raises(ValueError, match=r"keras.distribution.*'jax'"):
         replicas.scope("mirrored")
     assert isinstance(replicas.scope(), contextlib.nullcontext)
     assert replicas.count() == 1

@@ -352,7 +352,8 @@ class LGNNet(keras.Model):
             "psnr": ops.mean(scoring.psnr(y, prediction)),
         }
         if self.has_memory:
-            loss = loss + replicas.share(self.memory.loss(readout))
+            for part in self.memory.weighted_losses(readout):
+                loss = loss + replicas.share(part)
             counts = memory.usage(readout.nearest, self.memory_items)
             values |= {
                 "compactness": ops.mean(readout.distance),
@@ -365,18 +366,6 @@ class LGNNet(keras.Model):
         for name, value in values.items():
             self.trackers[name].update_state(value, sample_weight=size)
         return loss
-
-    def compute_output_shape(self, input_shape):
-        """Returns an `LGNOutput` of shapes."""
-        height, width = self.image_size
-        batch = input_shape[0]
-        prediction = (batch, height, width, self.channels)
-        readout = ()
-        if self.has_memory:
-            readout = self.memory.compute_output_shape(
-                self.global_encoder.compute_output_shape(input_shape)
-            )
-        return LGNOutput(prediction, readout)
 
     def get_config(self):
         """Returns the arguments."""

@@ -176,9 +176,7 @@ def revived(queries, items, dead):
 def _farthest(queries, items):
     """Returns the queries farthest from all items, one an item at most."""
     nearness = ops.max(_similarity(queries, items), axis=-1)
-    return ops.take(
-        queries, ops.argsort(nearness)[: items.shape[0]], axis=0
-    )
+    return ops.take(queries, ops.argsort(nearness)[: items.shape[0]], axis=0)
 
 
 def _similarity(queries, items):
@@ -216,8 +214,9 @@ class PrototypeMemory(keras.layers.Layer):
     written; `update` is there for scoring-time updates.
 
     Under several replicas Keras keeps one list of added losses for all of
-    them, and each would count every other's. A model that takes `loss` into
-    its own `compute_loss`, as `LGNNet` does, sets `add_losses=False`.
+    them, and each would count every other's. A model that takes the
+    `weighted_losses` into its own `compute_loss`, as `LGNNet` does, sets
+    `add_losses=False`.
 
     The equations stand in the module's docstring. `temperature` to
     `max_over_assigned` are off by default, and are no part of the paper.
@@ -321,7 +320,8 @@ class PrototypeMemory(keras.layers.Layer):
     def call(self, queries, training=False):
         readout = self.read(queries)
         if self.add_losses:
-            self.add_loss(self.loss(readout))
+            for loss in self.weighted_losses(readout):
+                self.add_loss(loss)
         if training:
             self.update(queries)
         return readout
@@ -331,11 +331,11 @@ class PrototypeMemory(keras.layers.Layer):
         items = self.items if items is None else items
         return read(queries, ops.convert_to_tensor(items), self.temperature)
 
-    def loss(self, readout):
-        """Returns the weighted sum of both losses over this replica's batch."""
-        compactness = self.compactness_weight * ops.mean(readout.distance)
-        return compactness + self.separateness_weight * ops.mean(
-            readout.separateness
+    def weighted_losses(self, readout):
+        """Returns (compactness, separateness) of this replica's batch."""
+        return (
+            self.compactness_weight * ops.mean(readout.distance),
+            self.separateness_weight * ops.mean(readout.separateness),
         )
 
     def update(self, queries):
@@ -354,16 +354,6 @@ class PrototypeMemory(keras.layers.Layer):
     def updated(self, queries, items):
         """Returns `items` after an update by `queries`; nothing is written."""
         return updated(queries, items, self.momentum, self.max_over_assigned)
-
-    def compute_output_shape(self, input_shape):
-        positions = tuple(input_shape[:-1])
-        return MemoryReadout(
-            features=tuple(input_shape),
-            weights=(*positions, self.item_count),
-            nearest=positions,
-            distance=positions,
-            separateness=positions,
-        )
 
     def get_config(self):
         config = {

@@ -205,11 +205,6 @@ class STLSTMCell(_RecurrentCell):
         hidden = o * ops.tanh(convolve(both, self.last_kernel))
         return STLSTMState(hidden, cell, memory)
 
-    def compute_output_shape(self, input_shape, state_shape=None):
-        del state_shape
-        shape = (*input_shape[:-1], self.units)
-        return STLSTMState(shape, shape, shape)
-
 
 @keras.saving.register_keras_serializable("lgn_tf")
 class ConvLSTMCell(_RecurrentCell):
@@ -264,8 +259,3 @@ class ConvLSTMCell(_RecurrentCell):
         *gates, o = self._sum(inputs, hidden, first, 4, temporal, projected)
         cell = self._advance_cell(gates, cell)
         return ConvLSTMState(ops.sigmoid(o) * ops.tanh(cell), cell)
-
-    def compute_output_shape(self, input_shape, state_shape=None):
-        del state_shape
-        shape = (*input_shape[:-1], self.units)
-        return ConvLSTMState(shape, shape)

@@ -39,7 +39,7 @@ def mirrored():
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
-def assert_same(ours, theirs, absolute=2e-6, relative=2e-5):
+def assert_same(ours, theirs, absolute=1e-5, relative=2e-5):
     assert set(ours) <= set(theirs)
     for name, value in ours.items():
         np.testing.assert_allclose(

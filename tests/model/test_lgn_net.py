@@ -53,12 +53,6 @@ def test_shapes_and_parts(variant):
         cells = {type(cell).__name__ for cell in model.stp_net.cells}
         expected = "STLSTMCell" if variant == "lgn_net" else "ConvLSTMCell"
         assert cells == {expected}
-    assert model.compute_output_shape((2, 3, 16, 24, 1)).prediction == (
-        2,
-        16,
-        24,
-        1,
-    )
 
 
 def test_glo_net_decodes_queries_and_what_was_read():

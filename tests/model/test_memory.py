@@ -428,7 +428,8 @@ def farthest_by_hand(queries, items):
 
 def test_revived():
     dead = np.array([False, True, False, True, True])
-    result = np.asarray(memory.revived(QUERIES, OLD_ITEMS, dead))
+    result, replaced = memory.revived(QUERIES, OLD_ITEMS, dead)
+    np.testing.assert_array_equal(replaced, dead)
     expected = OLD_ITEMS.copy()
     farthest = farthest_by_hand(QUERIES, OLD_ITEMS)
     for item, query in zip((1, 3, 4), farthest, strict=False):
@@ -437,14 +438,16 @@ def test_revived():
 
 
 def test_none_dead_none_revived():
-    result = memory.revived(QUERIES, OLD_ITEMS, np.zeros(ITEMS, bool))
+    result, replaced = memory.revived(QUERIES, OLD_ITEMS, np.zeros(ITEMS, bool))
+    assert not np.any(replaced)
     np.testing.assert_array_equal(result, OLD_ITEMS)
 
 
 def test_more_dead_items_than_queries():
     queries = QUERIES[:1, :1, :2]
     dead = np.array([True, False, True, True, True])
-    result = np.asarray(memory.revived(queries, OLD_ITEMS, dead))
+    result, replaced = memory.revived(queries, OLD_ITEMS, dead)
+    assert np.flatnonzero(replaced).tolist() == [0, 2]
     expected = OLD_ITEMS.copy()
     expected[[0, 2]] = farthest_by_hand(queries, OLD_ITEMS)
     np.testing.assert_array_equal(result, expected)
@@ -560,12 +563,33 @@ def test_float32_under_mixed_policies(policy, everywhere):
     )
 
 
-def test_output_shapes():
+def test_symbolic_outputs():
     layer = layer_with()
     readout = layer(QUERIES)
-    shapes = layer.compute_output_shape(QUERIES.shape)
-    assert isinstance(shapes, MemoryReadout)
-    assert [part.shape for part in readout] == list(shapes)
+    symbolic = layer(keras.KerasTensor(QUERIES.shape))
+    assert isinstance(symbolic, MemoryReadout)
+    for known, computed in zip(symbolic, readout, strict=True):
+        assert tuple(known.shape) == tuple(computed.shape)
+        dtype = keras.backend.standardize_dtype(computed.dtype)
+        assert known.dtype == dtype
+
+
+def test_the_surplus_stays_dead_with_an_unknown_number_of_queries():
+    """Six queries for twenty items, in a batch whose size is not known."""
+    tf = pytest.importorskip("tensorflow")
+    layer = PrototypeMemory(20, revive_after=1)
+    layer.build((None, 2, 3, 4))
+    spec = tf.TensorSpec((None, 2, 3, 4))
+    update = tf.function(layer.update, input_signature=[spec])
+    before = np.array(layer.items)
+    queries = np.random.default_rng(0).standard_normal((1, 2, 3, 4))
+    queries /= np.linalg.norm(queries, axis=-1, keepdims=True)
+    update(tf.constant(queries, tf.float32))
+    same = np.all(np.array(layer.items) == before, axis=1)
+    idle = np.array(layer.idle)
+    # What was neither nearest to a query nor replaced waits on.
+    assert same.any()
+    np.testing.assert_array_equal(idle, same.astype(np.float32))
 
 
 # Errors.
@@ -578,6 +602,9 @@ def test_output_shapes():
         ("temperature", 0, "must be positive"),
         ("temperature", -0.5, "must be positive"),
         ("temperature", float("nan"), "must be positive"),
+        ("temperature", float("inf"), "must be positive"),
+        ("compactness_weight", float("nan"), "must be finite"),
+        ("separateness_weight", -1, "must be finite"),
         ("momentum", 1.0, "must be None or lie in [0, 1)"),
         ("momentum", -0.1, "must be None or lie in [0, 1)"),
         ("revive_after", 0, "must be None or at least 1"),

@@ -182,10 +182,24 @@ def test_kernels_start_uniform_within_one_over_root_fan_in(cell_class):
 def test_output_shapes(cell_class):
     cell = built(cell_class(UNITS))
     result = cell(INPUTS, cell.initial_state)
-    shapes = cell.compute_output_shape(INPUTS.shape)
-    assert type(shapes) is type(result)
-    assert [part.shape for part in result] == list(shapes)
-    assert all(shape == ZERO.shape for shape in shapes)
+    symbolic = cell(keras.KerasTensor(INPUTS.shape), cell.initial_state)
+    assert type(symbolic) is type(result)
+    for known, computed in zip(symbolic, result, strict=True):
+        assert tuple(known.shape) == tuple(computed.shape) == ZERO.shape
+
+
+@pytest.mark.parametrize(
+    "cell_class, state",
+    [
+        (STLSTMCell, STLSTMState(None, ZERO, ZERO)),
+        (STLSTMCell, STLSTMState(ZERO, None, ZERO)),
+        (ConvLSTMCell, ConvLSTMState(None, ZERO)),
+        (ConvLSTMCell, ConvLSTMState(ZERO, None)),
+    ],
+)
+def test_half_a_temporal_state_is_refused(cell_class, state):
+    with pytest.raises(ValueError, match="`hidden` and `cell`.*Received"):
+        built(cell_class(UNITS))(INPUTS, state)
 
 
 @pytest.mark.parametrize("cell_class", [STLSTMCell, ConvLSTMCell])
