@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -198,7 +199,7 @@ def test_output_shapes(cell_class):
     ],
 )
 def test_half_a_temporal_state_is_refused(cell_class, state):
-    with pytest.raises(ValueError, match="`hidden` and `cell`.*Received"):
+    with pytest.raises(ValueError, match=r"`hidden` and `cell`.*Received"):
         built(cell_class(UNITS))(INPUTS, state)
 
 
