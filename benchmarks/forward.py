@@ -19,7 +19,7 @@ import tensorflow as tf
 import torch
 
 from benchmarks.peer import Peer
-from lgn_tf import conversion
+from lgn_tf import conversion, correspondence
 from lgn_tf.model.lgn_net import LGNNet
 
 
@@ -28,7 +28,7 @@ def draw_source(model, seed=0):
     random = np.random.default_rng(seed)
     targets = {v.path.split("/", 1)[1]: v for v in model.variables}
     source = {}
-    for rule in conversion.rules():
+    for rule in correspondence.rules():
         shape = tuple(targets[rule.target].shape)
         if len(shape) == 4:
             shape = (shape[3], shape[2], shape[0], shape[1])

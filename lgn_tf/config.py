@@ -12,10 +12,11 @@ import dataclasses
 import json
 import math
 import types
-import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
+
+from lgn_tf import settings
 
 VARIANTS = ("lgn_net", "lgn_st", "glo_net", "loc_net")
 """Table II of the paper: the whole model and its three ablations."""
@@ -30,57 +31,6 @@ def size_multiple(variant: str) -> int:
     The local branch halves the frame twice, the global branch three times.
     """
     return 4 if variant == "loc_net" else 8
-
-
-def _convert(kind: Any, value: Any, path: str) -> Any:
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, Mapping):
-            raise TypeError(
-                f"`{path}` must be a table of settings. "
-                f"Received: {path}={value!r}"
-            )
-        return _build(kind, value, path + ".")
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise TypeError(
-                f"`{path}` must hold {len(kinds)} values. "
-                f"Received: {path}={value!r}"
-            )
-        return tuple(
-            _convert(one, item, path)
-            for one, item in zip(kinds, value, strict=True)
-        )
-    if kind is float and type(value) is int:
-        # A number that no float can hold is refused as infinite.
-        return float(value) if abs(value) < 2**1023 else math.inf
-    if type(value) is not kind:
-        raise TypeError(
-            f"`{path}` must be of type {typing.cast(type, kind).__name__}. "
-            f"Received: {path}={value!r}"
-        )
-    return value
-
-
-def _check_types(config: Any) -> None:
-    """Replaces each field by one of the declared type, or raises TypeError."""
-    for name, kind in get_type_hints(type(config)).items():
-        value = _convert(kind, getattr(config, name), name)
-        object.__setattr__(config, name, value)
-
-
-def _require_positive(config: Any, name: str) -> None:
-    value = getattr(config, name)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
-
-
-def _require_not_negative(config: Any, name: str) -> None:
-    value = getattr(config, name)
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            f"`{name}` must not be negative. Received: {name}={value}"
-        )
 
 
 def validate_model_arguments(
@@ -156,7 +106,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Validates; see `validate_model_arguments`."""
-        _check_types(self)
+        settings.check_types(self)
         validate_model_arguments(
             self.image_size,
             self.channels,
@@ -194,16 +144,16 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """Validates every number."""
-        _check_types(self)
+        settings.check_types(self)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"`{name}` must be at least 1. "
                     f"Received: {name}={getattr(self, name)!r}"
                 )
-        _require_positive(self, "learning_rate")
+        settings.require_positive(self, "learning_rate")
         for name in ("compactness_weight", "separateness_weight"):
-            _require_not_negative(self, name)
+            settings.require_not_negative(self, name)
         if self.seed < 0:
             raise ValueError(
                 f"`seed` must not be negative. Received: seed={self.seed!r}"
@@ -225,13 +175,13 @@ class ScoringConfig:
 
     def __post_init__(self) -> None:
         """Validates every number."""
-        _check_types(self)
+        settings.check_types(self)
         if not 0 <= self.normality_weight <= 1:
             raise ValueError(
                 "`normality_weight` must lie between 0 and 1. "
                 f"Received: normality_weight={self.normality_weight!r}"
             )
-        _require_not_negative(self, "update_threshold")
+        settings.require_not_negative(self, "update_threshold")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -277,26 +227,10 @@ def from_dict(values: Mapping[str, Any]) -> Config:
         ValueError: for a name that does not exist or a value out of bounds.
         TypeError: for a value of another type.
     """
-    result = _build(Config, values, "")
+    result = settings.build(Config, values, "")
     if not isinstance(result, Config):
         raise TypeError(f"Expected a Config. Received: {result!r}")
     return result
-
-
-def _build(kind: type, values: Mapping[str, Any], path: str) -> Any:
-    hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints), key=str)
-    if unknown:
-        raise ValueError(
-            f"`{path}{unknown[0]}` is no setting. "
-            f"Accepted: {', '.join(path + name for name in sorted(hints))}. "
-            f"Received: {path}{unknown[0]}={values[unknown[0]]!r}"
-        )
-    arguments = {
-        name: _convert(hints[name], value, path + name)
-        for name, value in values.items()
-    }
-    return kind(**arguments)
 
 
 def read(path: Path) -> Config:

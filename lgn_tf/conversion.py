@@ -1,114 +1,27 @@
 """The authors' checkpoints, turned into an `LGNNet`, with proof.
 
-A checkpoint is a state dict (`model.pth`) and the memory items (`keys.pt`), or
-two .npz files with the same names and layouts. The tables below say where each
-source tensor goes; the loops over them fail where a tensor is left over or a
-target stays empty. PyTorch is imported only to open its own files, and only
-their tensors are loaded (`weights_only`).
+`lgn_tf.correspondence` says where each source tensor goes. The conversion fails
+where a tensor is left over or a weight stays empty, and it compares what the
+converted model gives with a NumPy computation on the source's tensors.
 """
 
 import dataclasses
-import pickle
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf import checkpoints
+from lgn_tf import checkpoints, source_files
 from lgn_tf.config import Config, ModelConfig
+from lgn_tf.correspondence import UNUSED, rules
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.model.st_lstm import H_GATES, M_GATES, X_GATES
 from lgn_tf.reference import Reference
 
 Array = NDArray[np.float32]
 
-# Source convolution, its batch norm (None: it has none), target layer.
-LAYERS: tuple[tuple[str, str | None, str], ...] = (
-    ("pred.encoder.0", "pred.encoder.1", "frame_encoder/block_0"),
-    ("pred.encoder.3", "pred.encoder.4", "frame_encoder/block_1"),
-    ("pred.encoder.6", "pred.encoder.7", "frame_encoder/block_2"),
-    ("pred.encoder.9", "pred.encoder.10", "frame_encoder/block_3"),
-    ("st_decoder.0", "st_decoder.1", "upsampler/block_0"),
-    ("st_decoder.3", "st_decoder.4", "upsampler/block_1"),
-    *(
-        (
-            f"encoder.moduleConv{stage}.{place}",
-            f"encoder.moduleConv{stage}.{place + 1}",
-            f"global_encoder/block_{2 * stage - 2 + place // 3}",
-        )
-        for stage in (1, 2, 3)
-        for place in (0, 3)
-    ),
-    (
-        "encoder.moduleConv4.0",
-        "encoder.moduleConv4.1",
-        "global_encoder/block_6",
-    ),
-    ("encoder.moduleConv4.3", None, "global_encoder/last"),
-    *(
-        (
-            f"decoder.{module}.{place}",
-            f"decoder.{module}.{place + 1}",
-            f"decoder/raise_{stage}_{index}",
-        )
-        for stage, modules in enumerate(
-            (
-                ("moduleConv", "moduleUpsample4"),
-                ("moduleDeconv3", "moduleUpsample3"),
-                ("moduleDeconv2", "moduleUpsample2"),
-            )
-        )
-        for index, (module, place) in enumerate(
-            ((modules[0], 0), (modules[0], 3), (modules[1], 0))
-        )
-    ),
-    ("decoder.moduleDeconv1.0", "decoder.moduleDeconv1.1", "decoder/join_0"),
-    ("decoder.moduleDeconv1.3", "decoder.moduleDeconv1.4", "decoder/join_1"),
-    ("decoder.moduleDeconv1.6", None, "decoder/last"),
-)
-
-# Source batch norm tensor, target weight.
-NORM = (
-    ("weight", "gamma"),
-    ("bias", "beta"),
-    ("running_mean", "moving_mean"),
-    ("running_var", "moving_variance"),
-)
-
-# Source kernel of a cell, target weight, order of the gates here and there.
-SOURCE_X_GATES = ("i", "f", "g", "i'", "f'", "g'", "o")
-CELL: tuple[tuple[str, str, tuple[str, ...], tuple[str, ...]], ...] = (
-    ("conv_x.0", "x_kernel", X_GATES, SOURCE_X_GATES),
-    ("conv_h.0", "h_kernel", H_GATES, ("i", "f", "g", "o")),
-    ("conv_m.0", "m_kernel", M_GATES, ("i'", "f'", "g'")),
-    ("conv_o.0", "o_kernel", (), ()),
-    ("conv_last", "last_kernel", (), ()),
-)
-CELLS = 4
-
-# Stored in each checkpoint, and read by no line of the authors' forward pass.
-UNUSED = tuple(f"encoder.moduleBatchNorm.{source}" for source, _ in NORM)
-
-COUNTER = "num_batches_tracked"
 TOLERANCE = 1e-4
-
-
-@dataclasses.dataclass(frozen=True)
-class Rule:
-    """Where one source tensor goes.
-
-    Attributes:
-        source: name in the state dict.
-        target: path of the weight, without the model's name.
-        transform: from the source's layout to Keras'.
-    """
-
-    source: str
-    target: str
-    transform: Callable[[Array], Array]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,47 +48,6 @@ class Report:
         )
 
 
-def rules() -> Iterator[Rule]:
-    """Yields one rule for each source tensor that the network uses."""
-    for conv, norm, target in LAYERS:
-        inner = target if norm is None else f"{target}/conv"
-        # Both (out, in, h, w) and the transposed (in, out, h, w) keep their
-        # two channel axes swapped in Keras.
-        yield Rule(f"{conv}.weight", f"{inner}/kernel", _kernel)
-        yield Rule(f"{conv}.bias", f"{inner}/bias", _same)
-        if norm is not None:
-            for source, weight in NORM:
-                yield Rule(f"{norm}.{source}", f"{target}/norm/{weight}", _same)
-    for layer in range(CELLS):
-        for kernel, weight, here, there in CELL:
-            yield Rule(
-                f"pred.convlstm_list.{layer}.{kernel}.weight",
-                f"stp_net/cell_{layer}/{weight}",
-                _gates(here, there),
-            )
-
-
-def _same(tensor: Array) -> Array:
-    return tensor
-
-
-def _kernel(tensor: Array) -> Array:
-    return np.transpose(tensor, (2, 3, 1, 0))
-
-
-def _gates(
-    here: tuple[str, ...], there: tuple[str, ...]
-) -> Callable[[Array], Array]:
-    if not here:
-        return _kernel
-
-    def transform(tensor: Array) -> Array:
-        parts = dict(zip(there, np.split(tensor, len(there)), strict=True))
-        return _kernel(np.concatenate([parts[gate] for gate in here]))
-
-    return transform
-
-
 def convert(
     model_file: Path,
     items_file: Path,
@@ -199,8 +71,8 @@ def convert(
         FileExistsError: where `out` exists.
     """
     checkpoints.refuse_existing(out)
-    weights = read_state(model_file)
-    items = read_items(items_file)
+    weights = source_files.read_state(model_file)
+    items = source_files.read_items(items_file)
     config = infer_config(weights, items, image_size, model_file)
     if items.shape[1] != weights["encoder.moduleConv4.3.weight"].shape[0]:
         raise ValueError(
@@ -349,108 +221,3 @@ def infer_config(
         memory_items=len(items),
     )
     return Config(model=model)
-
-
-def read_state(path: Path) -> dict[str, Array]:
-    """Reads a state dict; batch counters are dropped.
-
-    Names may carry the prefix `module.` that data parallel training adds.
-
-    Raises:
-        ValueError: naming the file, where it holds no state dict.
-    """
-    if path.suffix == ".npz":
-        tensors = _read_npz(path)
-    else:
-        loaded = _read_torch(path)
-        if not isinstance(loaded, Mapping):
-            raise ValueError(
-                f"{path}: expected a state dict of tensors, found "
-                f"{type(loaded).__name__}"
-            )
-        tensors = {
-            name: _to_numpy(tensor, path) for name, tensor in loaded.items()
-        }
-    return {
-        name.removeprefix("module."): tensor.astype(np.float32)
-        for name, tensor in tensors.items()
-        if not name.endswith(COUNTER)
-    }
-
-
-def read_items(path: Path) -> Array:
-    """Reads the memory items, float32 (items, dim) of unit rows.
-
-    Raises:
-        ValueError: naming the file, where it holds no such array.
-    """
-    if path.suffix == ".npz":
-        arrays = list(_read_npz(path).values())
-        if len(arrays) != 1:
-            raise ValueError(
-                f"{path}: expected one array of items, found {len(arrays)}"
-            )
-        items = arrays[0]
-    else:
-        items = _to_numpy(_read_torch(path), path)
-    if items.ndim != 2 or not np.isfinite(items).all():
-        raise ValueError(
-            f"{path}: items must be finite numbers of shape (items, dim), "
-            f"found shape {items.shape}"
-        )
-    norms = np.linalg.norm(items, axis=1)
-    if not np.allclose(norms, 1, atol=1e-3):
-        raise ValueError(
-            f"{path}: items must be unit vectors, found norms from "
-            f"{norms.min():.3g} to {norms.max():.3g}"
-        )
-    return items.astype(np.float32)
-
-
-def _read_npz(path: Path) -> dict[str, Array]:
-    try:
-        # Opened here, so that it is closed where numpy gives up half way.
-        with (
-            path.open("rb") as stream,
-            np.load(stream, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path}: not a readable .npz file: {error}") from None
-
-
-def _read_torch(path: Path) -> object:
-    try:
-        import torch
-    except ImportError:
-        raise ValueError(
-            f"{path}: PyTorch is needed to open this file: "
-            "pip install 'lgn-tf[torch]'"
-        ) from None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise
-    except (
-        RuntimeError,
-        OSError,
-        EOFError,
-        ValueError,
-        pickle.UnpicklingError,
-    ) as error:
-        first_line = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{path}: not a readable PyTorch file of tensors alone: "
-            f"{first_line}"
-        ) from None
-
-
-def _to_numpy(tensor: object, path: Path) -> Array:
-    if not hasattr(tensor, "detach"):
-        raise ValueError(
-            f"{path}: expected tensors, found {type(tensor).__name__}. A whole "
-            "pickled model cannot be opened safely: save its `state_dict()`"
-        )
-    return np.asarray(tensor.detach().float().numpy())

@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from lgn_tf import checkpoints, cli, conversion
+from lgn_tf import checkpoints, cli, conversion, correspondence, source_files
 from lgn_tf.config import ModelConfig
 from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.reference import Reference
@@ -50,13 +50,13 @@ def files(state, items, tmp_path):
 
 
 def test_the_table_uses_every_source_tensor_once(state):
-    rules = list(conversion.rules())
+    rules = list(correspondence.rules())
     sources = [rule.source for rule in rules]
     targets = [rule.target for rule in rules]
     assert len(sources) == len(set(sources)) == 168
     assert len(targets) == len(set(targets)) == 168
-    assert set(sources) | set(conversion.UNUSED) == set(state)
-    assert not set(sources) & set(conversion.UNUSED)
+    assert set(sources) | set(correspondence.UNUSED) == set(state)
+    assert not set(sources) & set(correspondence.UNUSED)
     model = LGNNet(image_size=(16, 16), width=WIDTH, memory_items=ITEMS)
     model.build()
     filled = {v.path.split("/", 1)[1] for v in model.variables}
@@ -67,7 +67,7 @@ def test_convert_and_load(files, state, items, tmp_path):
     out = tmp_path / "runs" / "official"
     report = conversion.convert(*files, out, image_size=(16, 24))
     assert report.tensors == 169
-    assert report.unused == conversion.UNUSED
+    assert report.unused == correspondence.UNUSED
     assert max(report.deviations.values()) < 1e-5
     config, model = checkpoints.load(out)
     assert config.model == ModelConfig(
@@ -97,7 +97,7 @@ def test_counters_and_the_prefix_of_parallel_training(state, items, tmp_path):
     named = {f"module.{name}": value for name, value in state.items()}
     named["module.pred.encoder.1.num_batches_tracked"] = np.array(7)
     np.savez(tmp_path / "model.npz", **named)
-    assert set(conversion.read_state(tmp_path / "model.npz")) == set(state)
+    assert set(source_files.read_state(tmp_path / "model.npz")) == set(state)
     del items
 
 
@@ -189,10 +189,10 @@ def test_outputs_that_disagree_are_refused(files, monkeypatch, tmp_path):
 
 
 def test_two_gates_swapped_are_noticed(files, monkeypatch, tmp_path):
-    cells = list(conversion.CELL)
+    cells = list(correspondence.CELL)
     order = ("f", "i", "g", "i'", "f'", "g'", "o")
     cells[0] = (*cells[0][:3], order)
-    monkeypatch.setattr(conversion, "CELL", tuple(cells))
+    monkeypatch.setattr(correspondence, "CELL", tuple(cells))
     refused(files, "prediction deviates", tmp_path / "out")
 
 

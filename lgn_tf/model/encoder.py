@@ -23,6 +23,22 @@ def stack_frames(clips):
     return ops.reshape(clips, (-1, height, width, time * channels))
 
 
+def sliding_windows(frames, length):
+    """Slides over the first axis.
+
+    Args:
+        frames: tensor (N, ...), N at least `length`.
+        length: number of frames in a window.
+
+    Returns:
+        A tensor (N - length + 1, length, ...).
+    """
+    count = frames.shape[0]
+    count = ops.shape(frames)[0] if count is None else count
+    last = count - length + 1
+    return ops.stack([frames[t : t + last] for t in range(length)], axis=1)
+
+
 @keras.saving.register_keras_serializable("lgn_tf")
 class GlobalEncoder(keras.layers.Layer):
     """E_glo: all frames of a clip at once, to an eighth of the resolution.

@@ -14,56 +14,25 @@ Letters: B batch, T input frames, N frames, V windows of a video, H height,
 W width, C channels, h = H / 4, w = W / 4.
 """
 
-from typing import Any, NamedTuple
-
 import keras
 from keras import ops
 
-from lgn_tf import losses, replicas, scoring
 from lgn_tf.config import validate_model_arguments
-from lgn_tf.model import memory
+from lgn_tf.model import prototypes
 from lgn_tf.model.blocks import scaled
 from lgn_tf.model.decoder import Decoder
-from lgn_tf.model.encoder import GlobalEncoder
+from lgn_tf.model.encoder import GlobalEncoder, sliding_windows
 from lgn_tf.model.memory import PrototypeMemory
+from lgn_tf.model.objective import FramePredictor
+from lgn_tf.model.outputs import Encoding, LGNOutput
 from lgn_tf.model.stp_net import FrameEncoder, STPNet, Upsampler
 
 
-class Encoding(NamedTuple):
-    """All of a window's features that do not depend on the memory's items.
-
-    Attributes:
-        local_features: F_loc, (batch, height, width, 64 width); an empty
-            tuple for `glo_net`.
-        queries: unit vectors, float32 (batch, height / 8, width / 8,
-            512 width); an empty tuple for `loc_net`.
-    """
-
-    local_features: Any = ()
-    queries: Any = ()
-
-
-class LGNOutput(NamedTuple):
-    """What the model returns for a batch of clips.
-
-    Attributes:
-        prediction: the next frame, float32 (batch, height, width, channels)
-            in [-1, 1].
-        readout: `MemoryReadout`; an empty tuple for `loc_net`.
-    """
-
-    prediction: Any
-    readout: Any = ()
-
-
 @keras.saving.register_keras_serializable("lgn_tf")
-class LGNNet(keras.Model):
+class LGNNet(FramePredictor):
     """Predicts the next frame from local and global normality.
 
-    `compile` and `fit` are Keras' own. `fit(clips, next_frames)` minimises
-    intensity + compactness_weight x compactness + separateness_weight x
-    separateness (Eq. 12); the logs hold each of them, the PSNR in dB, the
-    number of items in use and the share of the most used one.
+    `FramePredictor` says what `fit(clips, next_frames)` minimises and logs.
 
     `call` is `decode(encode(clips), memory)`. The parts can be called apart:
     `encode_video` gives all windows of a video with each frame encoded once,
@@ -152,14 +121,7 @@ class LGNNet(keras.Model):
                 **self.memory_options,
             )
         self.decoder = Decoder(channels, width, name="decoder", dtype=dtype)
-        self._create_trackers()
-
-    def _create_trackers(self):
-        names = ["intensity", "psnr"]
-        if self.has_memory:
-            names += ["compactness", "separateness"]
-            names += ["items_in_use", "top_item_share"]
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.create_trackers()
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes follow from the arguments."""
@@ -233,7 +195,7 @@ class LGNNet(keras.Model):
         """
         return self.stp_net.project(self.frame_encoder(frames))
 
-    def encode_windows(self, clips, projections):
+    def encodesliding_windows(self, clips, projections):
         """Encodes clips whose frames went through `encode_frames`.
 
         Args:
@@ -255,11 +217,13 @@ class LGNNet(keras.Model):
         Returns:
             An `Encoding` of the N - frames + 1 windows, in order.
         """
-        windows = _windows(frames, self.frames)
+        windows = sliding_windows(frames, self.frames)
         projections = None
         if self.has_local:
-            projections = _windows(self.encode_frames(frames), self.frames)
-        return self.encode_windows(windows, projections)
+            projections = sliding_windows(
+                self.encode_frames(frames), self.frames
+            )
+        return self.encodesliding_windows(windows, projections)
 
     def _encode(self, clips, features, projected=False, training=False):
         local_features = queries = ()
@@ -268,7 +232,7 @@ class LGNNet(keras.Model):
             local_features = self.upsampler(states, training=training)
         if self.has_memory:
             latent = self.global_encoder(clips, training=training)
-            queries = memory.normalize(latent)
+            queries = prototypes.normalize(latent)
         return Encoding(local_features, queries)
 
     def read(self, encoding, items=None):
@@ -308,65 +272,6 @@ class LGNNet(keras.Model):
             )
         return self.decoder(local_features, global_features, training=training)
 
-    def compile(self, optimizer=None, loss=None, jit_compile=None, **kwargs):
-        """Compiles with the authors' optimizer and loss where none is given.
-
-        Args:
-            optimizer: default Adam at 2e-4 with epsilon 1e-8.
-            loss: of (next frame, prediction), default `losses.Intensity`.
-                The memory's losses are added to it.
-            jit_compile: whether XLA compiles the step. The default is what was
-                measured to be faster: no on TensorFlow, yes on JAX.
-            **kwargs: of `keras.Model.compile`.
-        """
-        if optimizer is None:
-            optimizer = keras.optimizers.Adam(2e-4, epsilon=1e-8)
-        if loss is None:
-            loss = losses.Intensity()
-        if jit_compile is None:
-            jit_compile = keras.backend.backend() == "jax"
-        super().compile(
-            optimizer=optimizer, loss=loss, jit_compile=jit_compile, **kwargs
-        )
-        if self.built:
-            # Variables made inside the first step would have it traced twice.
-            self.optimizer.build(self.trainable_variables)
-
-    def compile_from_config(self, config):
-        """Compiles as the model that was saved."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
-
-    def compute_loss(
-        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
-    ):
-        """Returns the total loss, and feeds what the logs show.
-
-        Here rather than in `call`, since JAX forbids metrics there.
-        """
-        prediction, readout = y_pred
-        loss = super().compute_loss(
-            x, y, prediction, sample_weight, training=training
-        )
-        values = {
-            "intensity": losses.intensity(y, prediction),
-            "psnr": ops.mean(scoring.psnr(y, prediction)),
-        }
-        if self.has_memory:
-            for part in self.memory.weighted_losses(readout):
-                loss = loss + replicas.share(part)
-            counts = memory.usage(readout.nearest, self.memory_items)
-            values |= {
-                "compactness": ops.mean(readout.distance),
-                "separateness": ops.mean(readout.separateness),
-                "items_in_use": ops.sum(ops.cast(counts > 0, "float32")),
-                "top_item_share": ops.max(counts) / ops.sum(counts),
-            }
-        # Replicas hold equal shares of a batch; Keras adds up their totals.
-        size = ops.cast(ops.shape(prediction)[0], "float32")
-        for name, value in values.items():
-            self.trackers[name].update_state(value, sample_weight=size)
-        return loss
-
     def get_config(self):
         """Returns the arguments."""
         config = {
@@ -381,14 +286,6 @@ class LGNNet(keras.Model):
             "memory_options": self.memory_options,
         }
         return super().get_config() | config
-
-
-def _windows(frames, length):
-    """Slides over the first axis: (N, ...) -> (V, length, ...)."""
-    count = frames.shape[0]
-    count = ops.shape(frames)[0] if count is None else count
-    last = count - length + 1
-    return ops.stack([frames[t : t + last] for t in range(length)], axis=1)
 
 
 def build_model(config):

@@ -1,207 +1,11 @@
-"""The global normality: a memory of prototype items, read and updated.
-
-With unit queries q_k and unit items p_i, and s[k,i] = q_k . p_i:
-
-    read     F_glo_k = sum over i of softmax_i(s[k,i]) p_i         (Eq. 2, 3)
-    update   v[k,i] = exp(s[k,i] - max over k of s[k,i])
-             p_i <- normalise(p_i + sum over k in U_i of v[k,i] q_k)
-                                                                (Eq. 4 to 6)
-
-where U_i holds the queries whose nearest item is i. v is the softmax over the
-queries divided by its maximum, so one maximum and one sum over all replicas
-are all that several replicas have to exchange. No gradient passes through the
-read weights nor the items. `docs/fidelity.md` says where this differs from
-the paper's text. Everything here is float32 under every dtype policy.
-
-Letters: B batch, H height, W width, N = B H W queries, D their dimension,
-I items.
-"""
+"""The global normality: a memory of prototype items, as a Keras layer."""
 
 import math
-from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from lgn_tf import losses, replicas
-
-DTYPE = "float32"
-
-
-class MemoryReadout(NamedTuple):
-    """What the memory says of each query.
-
-    Attributes:
-        features: (batch, height, width, dim), F_glo, the items weighted.
-        weights: (batch, height, width, items), the read weights.
-        nearest: (batch, height, width), int32, index of the nearest item.
-        distance: (batch, height, width), mean squared difference to the
-            nearest item: the map whose mean is D of Eq. 14.
-        separateness: (batch, height, width), hinge of Eq. 11.
-    """
-
-    features: Any
-    weights: Any
-    nearest: Any
-    distance: Any
-    separateness: Any
-
-
-def normalize(vectors):
-    """Divides each vector of the last axis by its L2 norm, in float32."""
-    return ops.normalize(ops.cast(vectors, DTYPE), axis=-1, epsilon=1e-12)
-
-
-def read(queries, items, temperature=1.0):
-    """Reads the memory, without changing it.
-
-    Args:
-        queries: float32 tensor (batch, height, width, dim) of unit vectors.
-        items: float32 tensor (items, dim) of unit vectors.
-        temperature: divides the similarities before the softmax.
-
-    Returns:
-        A `MemoryReadout`. Gradients reach the queries through `distance` and
-        `separateness` alone.
-    """
-    items = ops.stop_gradient(items)
-    similarity = _similarity(queries, items)  # (B, H, W, I)
-    weights = ops.softmax(similarity / temperature, axis=-1)
-    _, closest = ops.top_k(similarity, 2)  # (B, H, W, 2)
-    nearest = ops.take(items, closest[..., 0], axis=0)  # (B, H, W, D)
-    second = ops.take(items, closest[..., 1], axis=0)
-    return MemoryReadout(
-        features=ops.matmul(weights, items),
-        weights=weights,
-        nearest=ops.cast(closest[..., 0], "int32"),
-        distance=losses.compactness(queries, nearest),
-        separateness=losses.separateness(queries, nearest, second),
-    )
-
-
-def updated(queries, items, momentum=None, max_over_assigned=False):
-    """Returns the items after an update by `queries`; nothing is written.
-
-    An item that is nearest to no query stays as it is.
-
-    Args:
-        queries: float32 tensor (..., dim) of unit vectors; all queries of
-            the batch, on each replica its own.
-        items: float32 tensor (items, dim) of unit vectors.
-        momentum: None adds the weighted queries to the item, as the paper
-            does. A number m in [0, 1) moves the item to
-            normalise(m p + (1 - m) c) instead, where c is the weighted sum of
-            its queries at unit length.
-        max_over_assigned: whether v is divided by its maximum over U_i, as the
-            paper writes, or over all queries, as the authors' code does.
-
-    Returns:
-        A float32 tensor (items, dim), the same on all replicas.
-    """
-    queries = ops.stop_gradient(queries)
-    queries = ops.reshape(queries, (-1, items.shape[-1]))  # (N, D)
-    similarity = _similarity(queries, items)  # (N, I)
-    assigned = ops.one_hot(
-        ops.argmax(similarity, axis=-1), items.shape[0], dtype=DTYPE
-    )
-    candidates = similarity
-    if max_over_assigned:
-        # Below any cosine, and finite where U_i is empty.
-        candidates = ops.where(assigned > 0, similarity, -2.0)
-    maximum = replicas.all_max(ops.max(candidates, axis=0))  # (I,)
-    weight = assigned * ops.exp(similarity - maximum)
-    total = replicas.all_sum(
-        ops.matmul(ops.transpose(weight), queries)
-    )  # (I, D)
-    if momentum is None:
-        moved = normalize(items + total)
-    else:
-        moved = normalize(momentum * items + (1 - momentum) * normalize(total))
-    return ops.where(used(assigned)[:, None], moved, items)
-
-
-def used(assigned):
-    """Returns which items are nearest to a query on any replica, (items,).
-
-    Args:
-        assigned: float32 tensor (queries, items), one-hot rows.
-    """
-    return replicas.all_sum(ops.sum(assigned, axis=0)) > 0
-
-
-def usage(nearest, items):
-    """Counts the queries that are nearest to each item, over all replicas.
-
-    Args:
-        nearest: int32 tensor (batch, height, width).
-        items: number of items.
-
-    Returns:
-        A float32 tensor (items,).
-    """
-    chosen = ops.one_hot(ops.reshape(nearest, (-1,)), items, dtype=DTYPE)
-    return replicas.all_sum(ops.sum(chosen, axis=0))
-
-
-def revived(queries, items, dead):
-    """Puts the queries that are farthest from all items in place of dead ones.
-
-    Farthest from the items as given, one by one: two dead items can get
-    queries that are near to each other.
-
-    Args:
-        queries: float32 tensor (..., dim) of unit vectors.
-        items: float32 tensor (items, dim) of unit vectors.
-        dead: bool tensor (items,).
-
-    Returns:
-        (items, replaced): a float32 tensor (items, dim) and a bool tensor
-        (items,), the same on all replicas. Where there are more dead items
-        than queries, the surplus stays.
-    """
-    queries = ops.stop_gradient(queries)
-    queries = ops.reshape(queries, (-1, items.shape[-1]))
-    # Each replica offers its farthest; the farthest of all are among them.
-    queries = _farthest(queries, items)
-    queries = _farthest(replicas.all_gather(queries), items)
-    count = ops.shape(queries)[0]
-    # The first dead item takes the first query, and so on.
-    order = ops.cumsum(ops.cast(dead, "int32")) - 1
-    rank = ops.clip(order, 0, count - 1)
-    replaced = ops.logical_and(dead, order < count)
-    chosen = ops.take(queries, rank, axis=0)
-    return ops.where(replaced[:, None], chosen, items), replaced
-
-
-def _farthest(queries, items):
-    """Returns the queries farthest from all items, one an item at most."""
-    nearness = ops.max(_similarity(queries, items), axis=-1)
-    return ops.take(queries, ops.argsort(nearness)[: items.shape[0]], axis=0)
-
-
-def _similarity(queries, items):
-    return ops.matmul(ops.stop_gradient(queries), ops.transpose(items))
-
-
-@keras.saving.register_keras_serializable("lgn_tf")
-class UnitRows(keras.initializers.Initializer):
-    """Rows of U[0, 1), divided by their L2 norm: how the items start.
-
-    Args:
-        seed: an int, or None for another start each time.
-    """
-
-    def __init__(self, seed=None):
-        self.seed = seed
-
-    def __call__(self, shape, dtype=None):
-        """Returns a tensor of `shape`."""
-        uniform = keras.initializers.RandomUniform(0.0, 1.0, seed=self.seed)
-        return normalize(uniform(shape, dtype=dtype))
-
-    def get_config(self):
-        """Returns the arguments."""
-        return {"seed": self.seed}
+from lgn_tf.model import prototypes
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -218,7 +22,7 @@ class PrototypeMemory(keras.layers.Layer):
     `weighted_losses` into its own `compute_loss`, as `LGNNet` does, sets
     `add_losses=False`.
 
-    The equations stand in the module's docstring. `temperature` to
+    The equations stand in `lgn_tf.model.prototypes`. `temperature` to
     `max_over_assigned` are off by default, and are no part of the paper.
 
     Args:
@@ -226,11 +30,11 @@ class PrototypeMemory(keras.layers.Layer):
         compactness_weight: of the compactness loss (Eq. 10).
         separateness_weight: of the separateness loss (Eq. 11).
         temperature: divides the similarities before the softmax of the read.
-        momentum: makes the update a moving average, see `updated`.
+        momentum: makes the update a moving average, see `prototypes.updated`.
         revive_after: number of updates in a row that find an item nearest to
             no query, after which the farthest query takes its place. None
             leaves such an item where it is for ever.
-        max_over_assigned: see `updated`.
+        max_over_assigned: see `prototypes.updated`.
         add_losses: whether `call` adds the losses to the layer's.
         **kwargs: of `keras.layers.Layer`; a `dtype` is ignored, the memory
             computes in float32.
@@ -240,7 +44,7 @@ class PrototypeMemory(keras.layers.Layer):
         training: whether to write the items after reading.
 
     Returns:
-        A `MemoryReadout`.
+        A `prototypes.MemoryReadout`.
 
     Raises:
         ValueError: for arguments out of bounds.
@@ -261,7 +65,7 @@ class PrototypeMemory(keras.layers.Layer):
         add_losses=True,
         **kwargs,
     ):
-        super().__init__(**{**kwargs, "dtype": DTYPE})
+        super().__init__(**{**kwargs, "dtype": prototypes.DTYPE})
         if items < 2:
             raise ValueError(
                 "`items` must be at least 2: separateness compares the nearest "
@@ -304,7 +108,7 @@ class PrototypeMemory(keras.layers.Layer):
         self.items = self.add_weight(
             name="items",
             shape=(self.item_count, input_shape[-1]),
-            initializer=UnitRows(),
+            initializer=prototypes.UnitRows(),
             trainable=False,
             autocast=False,
         )
@@ -327,9 +131,11 @@ class PrototypeMemory(keras.layers.Layer):
         return readout
 
     def read(self, queries, items=None):
-        """Returns `read` with the layer's own items, or with `items`."""
+        """Returns `prototypes.read`, of `items` where they are given."""
         items = self.items if items is None else items
-        return read(queries, ops.convert_to_tensor(items), self.temperature)
+        return prototypes.read(
+            queries, ops.convert_to_tensor(items), self.temperature
+        )
 
     def weighted_losses(self, readout):
         """Returns (compactness, separateness) of this replica's batch."""
@@ -343,17 +149,19 @@ class PrototypeMemory(keras.layers.Layer):
         items = ops.convert_to_tensor(self.items)
         changed = self.updated(queries, items)
         if self.revive_after is not None:
-            nearest = ops.argmax(_similarity(queries, items), axis=-1)
-            counts = usage(nearest, self.item_count)
+            nearest = prototypes.nearest(queries, items)
+            counts = prototypes.usage(nearest, self.item_count)
             idle = ops.where(counts > 0, 0.0, self.idle + 1.0)
             dead = idle >= self.revive_after
-            changed, replaced = revived(queries, changed, dead)
+            changed, replaced = prototypes.revived(queries, changed, dead)
             self.idle.assign(ops.where(replaced, 0.0, idle))
         self.items.assign(changed)
 
     def updated(self, queries, items):
         """Returns `items` after an update by `queries`; nothing is written."""
-        return updated(queries, items, self.momentum, self.max_over_assigned)
+        return prototypes.updated(
+            queries, items, self.momentum, self.max_over_assigned
+        )
 
     def get_config(self):
         config = {

@@ -26,8 +26,9 @@ from lgn_tf.model.blocks import convolve, kernel_initializer
 X_GATES = ("f", "i", "g", "o", "i'", "g'", "f'")
 """Order of the gates in the fused kernel of x.
 
-Gates that a zero state needs not are at the ends, so that the others are one
-slice. The kernel of h holds the first four, the kernel of m the last three.
+The kernel of h holds the first four, the kernel of m the last three. A zero
+state needs no forget gate: those are at the ends, so that the others are one
+slice. `ConvLSTMCell` has the first four alone.
 """
 H_GATES = X_GATES[:4]
 M_GATES = X_GATES[4:]
@@ -62,11 +63,8 @@ class ConvLSTMState(NamedTuple):
 class _RecurrentCell(keras.layers.Layer):
     """What both cells share: arguments, weights, gates from x and a state.
 
-    A subclass has `gates`, the order of the gates in `x_kernel`, and
-    `_gates`, which returns their sums before the activations.
+    A subclass adds the weights and `call`.
     """
-
-    gates: tuple[str, ...]
 
     def __init__(self, units, kernel_size=3, forget_bias=1.0, **kwargs):
         super().__init__(**kwargs)
@@ -170,7 +168,6 @@ class STLSTMCell(_RecurrentCell):
         Wang et al., PredRNN, NeurIPS 2017; LGN-Net, section III-B.
     """
 
-    gates = X_GATES
     initial_state = STLSTMState()
 
     def build(self, input_shape):
@@ -239,7 +236,6 @@ class ConvLSTMCell(_RecurrentCell):
         Shi et al., Convolutional LSTM network, NeurIPS 2015.
     """
 
-    gates = H_GATES
     initial_state = ConvLSTMState()
 
     def build(self, input_shape):

@@ -16,8 +16,46 @@ LAYERS = 4
 CELLS = {"st_lstm": STLSTMCell, "conv_lstm": ConvLSTMCell}
 
 
+class _Stack(keras.layers.Layer):
+    """Blocks one after another: what encoder and upsampler share.
+
+    A subclass says in `layers` which: the arguments of each `ConvBNReLU`.
+    """
+
+    def __init__(self, width=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.width = width
+        self.blocks = [
+            ConvBNReLU(
+                scaled(filters, width),
+                name=f"block_{index}",
+                dtype=self.dtype_policy,
+                **options,
+            )
+            for index, (filters, options) in enumerate(self.layers)
+        ]
+
+    def build(self, input_shape):
+        for block in self.blocks:
+            block.build(input_shape)
+            input_shape = block.compute_output_shape(input_shape)
+
+    def call(self, features, training=False):
+        for block in self.blocks:
+            features = block(features, training=training)
+        return features
+
+    def compute_output_shape(self, input_shape):
+        for block in self.blocks:
+            input_shape = block.compute_output_shape(input_shape)
+        return input_shape
+
+    def get_config(self):
+        return super().get_config() | {"width": self.width}
+
+
 @keras.saving.register_keras_serializable("lgn_tf")
-class FrameEncoder(keras.layers.Layer):
+class FrameEncoder(_Stack):
     """E_loc: one frame to features at a quarter of its resolution.
 
     Its weights are shared by all frames of a clip.
@@ -27,44 +65,19 @@ class FrameEncoder(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        frames: tensor (frames, height, width, channels).
+        features: frames, a tensor (frames, height, width, channels).
         training: whether to normalise by the statistics of the batch.
 
     Returns:
         A tensor (frames, height / 4, width / 4, 128 width).
     """
 
-    def __init__(self, width=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.width = width
-        layers = ((64, 2), (64, 1), (128, 2), (128, 1))
-        self.blocks = [
-            ConvBNReLU(
-                scaled(filters, width),
-                strides,
-                name=f"block_{index}",
-                dtype=self.dtype_policy,
-            )
-            for index, (filters, strides) in enumerate(layers)
-        ]
-
-    def build(self, input_shape):
-        for block in self.blocks:
-            block.build(input_shape)
-            input_shape = block.compute_output_shape(input_shape)
-
-    def call(self, frames, training=False):
-        for block in self.blocks:
-            frames = block(frames, training=training)
-        return frames
-
-    def compute_output_shape(self, input_shape):
-        for block in self.blocks:
-            input_shape = block.compute_output_shape(input_shape)
-        return input_shape
-
-    def get_config(self):
-        return super().get_config() | {"width": self.width}
+    layers = (
+        (64, {"strides": 2}),
+        (64, {"strides": 1}),
+        (128, {"strides": 2}),
+        (128, {"strides": 1}),
+    )
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -173,7 +186,7 @@ class STPNet(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
-class Upsampler(keras.layers.Layer):
+class Upsampler(_Stack):
     """F_loc: the states of STP-Net back to the resolution of the frame.
 
     Args:
@@ -181,40 +194,11 @@ class Upsampler(keras.layers.Layer):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        states: tensor (batch, height / 4, width / 4, 2 units).
+        features: states, a tensor (batch, height / 4, width / 4, 2 units).
         training: whether to normalise by the statistics of the batch.
 
     Returns:
         A tensor (batch, height, width, 64 width).
     """
 
-    def __init__(self, width=1.0, **kwargs):
-        super().__init__(**kwargs)
-        self.width = width
-        self.blocks = [
-            ConvBNReLU(
-                scaled(filters, width),
-                transposed=True,
-                name=f"block_{index}",
-                dtype=self.dtype_policy,
-            )
-            for index, filters in enumerate((128, 64))
-        ]
-
-    def build(self, input_shape):
-        for block in self.blocks:
-            block.build(input_shape)
-            input_shape = block.compute_output_shape(input_shape)
-
-    def call(self, states, training=False):
-        for block in self.blocks:
-            states = block(states, training=training)
-        return states
-
-    def compute_output_shape(self, input_shape):
-        for block in self.blocks:
-            input_shape = block.compute_output_shape(input_shape)
-        return input_shape
-
-    def get_config(self):
-        return super().get_config() | {"width": self.width}
+    layers = ((128, {"transposed": True}), (64, {"transposed": True}))

@@ -9,7 +9,8 @@ from lgn_tf.model.blocks import BatchNormalization, Conv, ConvBNReLU
 from lgn_tf.model.decoder import Decoder
 from lgn_tf.model.encoder import GlobalEncoder
 from lgn_tf.model.lgn_net import LGNNet
-from lgn_tf.model.memory import PrototypeMemory, normalize
+from lgn_tf.model.memory import PrototypeMemory
+from lgn_tf.model.prototypes import normalize
 from lgn_tf.model.st_lstm import (
     ConvLSTMCell,
     ConvLSTMState,

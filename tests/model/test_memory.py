@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf.model import memory
-from lgn_tf.model.memory import MemoryReadout, PrototypeMemory, UnitRows
+from lgn_tf.model import prototypes
+from lgn_tf.model.memory import PrototypeMemory
+from lgn_tf.model.prototypes import MemoryReadout, UnitRows
 from tests import by_hand
 
 pytestmark = pytest.mark.latest
@@ -121,19 +122,19 @@ def layer_with(items=OLD_ITEMS, **kwargs):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.1, 3.0])
 def test_read(temperature):
-    readout = memory.read(QUERIES, OLD_ITEMS, temperature)
+    readout = prototypes.read(QUERIES, OLD_ITEMS, temperature)
     assert_same(readout, read_by_hand(QUERIES, OLD_ITEMS, temperature))
 
 
 def test_read_weights_default_to_no_temperature():
-    readout = memory.read(QUERIES, OLD_ITEMS)
+    readout = prototypes.read(QUERIES, OLD_ITEMS)
     assert_same(readout, read_by_hand(QUERIES, OLD_ITEMS))
 
 
 def test_a_query_that_is_an_item():
     """At distance 0 the offset of 1e-6 is all there is."""
     items = np.eye(3, DIM, dtype=np.float32)
-    readout = memory.read(items[1].reshape(1, 1, 1, DIM), items)
+    readout = prototypes.read(items[1].reshape(1, 1, 1, DIM), items)
     assert np.asarray(readout.nearest).item() == 1
     assert np.asarray(readout.distance).item() == 0
     # Orthogonal items lie at sqrt(2): 0 - 1.41 + 1 < 0.
@@ -147,7 +148,7 @@ def test_a_query_that_is_an_item():
 
 def test_separateness_of_the_same_item_twice_is_the_margin():
     items = np.eye(2, DIM, dtype=np.float32)[[0, 1, 1]]
-    readout = memory.read(items[2].reshape(1, 1, 1, DIM), items)
+    readout = prototypes.read(items[2].reshape(1, 1, 1, DIM), items)
     np.testing.assert_allclose(readout.separateness, [[[1.0]]], rtol=1e-6)
     np.testing.assert_allclose(readout.distance, [[[0.0]]])
 
@@ -164,14 +165,14 @@ def test_layer_reads_its_own_items_or_those_given():
 
 def test_normalize():
     vectors = by_hand.draw(2, 3, 4)
-    result = np.asarray(memory.normalize(vectors))
+    result = np.asarray(prototypes.normalize(vectors))
     np.testing.assert_allclose(result, by_hand.unit(vectors), rtol=1e-5)
-    half = memory.normalize(vectors.astype(np.float16))
+    half = prototypes.normalize(vectors.astype(np.float16))
     assert keras.backend.standardize_dtype(half.dtype) == "float32"
 
 
 def test_normalize_leaves_a_zero_vector():
-    result = memory.normalize(np.zeros((2, 3), np.float32))
+    result = prototypes.normalize(np.zeros((2, 3), np.float32))
     np.testing.assert_array_equal(result, np.zeros((2, 3)))
 
 
@@ -232,7 +233,7 @@ def test_no_gradient_passes_through_what_is_read(part):
     gradients = tape_gradients(
         # Squares, since the weights themselves sum to 1 whatever they are.
         lambda queries, items: ops.sum(
-            ops.square(getattr(memory.read(queries, items), part))
+            ops.square(getattr(prototypes.read(queries, items), part))
         )
     )
     assert gradients == [None, None]
@@ -243,7 +244,7 @@ def test_no_gradient_passes_through_what_is_read(part):
 def test_gradient_of_the_losses_reaches_the_queries_alone(part):
     of_queries, of_items = tape_gradients(
         lambda queries, items: ops.mean(
-            getattr(memory.read(queries, items), part)
+            getattr(prototypes.read(queries, items), part)
         )
     )
     assert of_items is None
@@ -288,7 +289,7 @@ def test_gradient_is_finite_where_a_query_is_an_item():
     queries = tf.reshape(items[1], (1, 1, 1, 3))
     with tf.GradientTape() as recorded:
         recorded.watch(queries)
-        readout = memory.read(queries, items)
+        readout = prototypes.read(queries, items)
         total = ops.sum(readout.separateness) + ops.sum(readout.distance)
     assert np.isfinite(recorded.gradient(total, queries)).all()
 
@@ -296,7 +297,7 @@ def test_gradient_is_finite_where_a_query_is_an_item():
 @tape
 def test_updated_passes_no_gradient():
     of_queries, _ = tape_gradients(
-        lambda queries, items: ops.sum(memory.updated(queries, items) ** 2)
+        lambda queries, items: ops.sum(prototypes.updated(queries, items) ** 2)
     )
     assert of_queries is None
 
@@ -314,7 +315,7 @@ OPTIONS = [
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_updated(options):
-    items = memory.updated(QUERIES, OLD_ITEMS, **options)
+    items = prototypes.updated(QUERIES, OLD_ITEMS, **options)
     expected = updated_by_hand(QUERIES, OLD_ITEMS, **options)
     np.testing.assert_allclose(items, expected, rtol=1e-5, atol=1e-5)
     moved = np.abs(expected - OLD_ITEMS).max(axis=-1) > 1e-3
@@ -334,11 +335,11 @@ def test_the_maximum_of_the_update_runs_over_all_queries():
     first = by_hand.unit(np.array([1 + weight * 0.28, 0, weight * 0.96]))
     second = by_hand.unit(np.array([0.6, 1.8, 0]))
     np.testing.assert_allclose(
-        memory.updated(queries, items), [first, second], atol=1e-6
+        prototypes.updated(queries, items), [first, second], atol=1e-6
     )
     alone = by_hand.unit(np.array([1.28, 0, 0.96]))
     np.testing.assert_allclose(
-        memory.updated(queries, items, max_over_assigned=True),
+        prototypes.updated(queries, items, max_over_assigned=True),
         [alone, second],
         atol=1e-6,
     )
@@ -348,7 +349,7 @@ def test_the_maximum_of_the_update_runs_over_all_queries():
 def test_an_item_nobody_chose_stays_to_the_last_bit(options):
     # Not of unit length, so that any normalisation would show.
     items = OLD_ITEMS * 1.01
-    result = np.asarray(memory.updated(QUERIES, items, **options))
+    result = np.asarray(prototypes.updated(QUERIES, items, **options))
     np.testing.assert_array_equal(result[-1], items[-1])
 
 
@@ -399,7 +400,7 @@ def test_inference_never_writes(arguments):
 
 def test_usage_counts_the_queries_of_each_item():
     nearest = np.array([[[4, 0, 0]], [[2, 4, 4]]], np.int32)
-    counts = memory.usage(nearest, ITEMS)
+    counts = prototypes.usage(nearest, ITEMS)
     np.testing.assert_array_equal(counts, [2, 0, 1, 0, 3])
     assert keras.backend.standardize_dtype(counts.dtype) == "float32"
 
@@ -408,15 +409,17 @@ def test_usage_of_what_was_read():
     counts = np.zeros(ITEMS)
     for place in POSITIONS:
         counts[ranked(QUERIES[place], OLD_ITEMS)[0]] += 1
-    readout = memory.read(QUERIES, OLD_ITEMS)
-    np.testing.assert_array_equal(memory.usage(readout.nearest, ITEMS), counts)
+    readout = prototypes.read(QUERIES, OLD_ITEMS)
+    np.testing.assert_array_equal(
+        prototypes.usage(readout.nearest, ITEMS), counts
+    )
     assert counts[-1] == 0
 
 
 def test_used():
     assigned = np.eye(4, dtype=np.float32)[[2, 0, 2]]
     np.testing.assert_array_equal(
-        memory.used(assigned), [True, False, True, False]
+        prototypes.used(assigned), [True, False, True, False]
     )
 
 
@@ -428,7 +431,7 @@ def farthest_by_hand(queries, items):
 
 def test_revived():
     dead = np.array([False, True, False, True, True])
-    result, replaced = memory.revived(QUERIES, OLD_ITEMS, dead)
+    result, replaced = prototypes.revived(QUERIES, OLD_ITEMS, dead)
     np.testing.assert_array_equal(replaced, dead)
     expected = OLD_ITEMS.copy()
     farthest = farthest_by_hand(QUERIES, OLD_ITEMS)
@@ -438,7 +441,9 @@ def test_revived():
 
 
 def test_none_dead_none_revived():
-    result, replaced = memory.revived(QUERIES, OLD_ITEMS, np.zeros(ITEMS, bool))
+    result, replaced = prototypes.revived(
+        QUERIES, OLD_ITEMS, np.zeros(ITEMS, bool)
+    )
     assert not np.any(replaced)
     np.testing.assert_array_equal(result, OLD_ITEMS)
 
@@ -446,7 +451,7 @@ def test_none_dead_none_revived():
 def test_more_dead_items_than_queries():
     queries = QUERIES[:1, :1, :2]
     dead = np.array([True, False, True, True, True])
-    result, replaced = memory.revived(queries, OLD_ITEMS, dead)
+    result, replaced = prototypes.revived(queries, OLD_ITEMS, dead)
     assert np.flatnonzero(replaced).tolist() == [0, 2]
     expected = OLD_ITEMS.copy()
     expected[[0, 2]] = farthest_by_hand(queries, OLD_ITEMS)

@@ -140,8 +140,6 @@ def test_order_of_the_gates_is_that_of_saved_weights():
     assert X_GATES == ("f", "i", "g", "o", "i'", "g'", "f'")
     assert H_GATES == ("f", "i", "g", "o")
     assert M_GATES == ("i'", "g'", "f'")
-    assert STLSTMCell.gates == X_GATES
-    assert ConvLSTMCell.gates == H_GATES
 
 
 def test_st_lstm_weights_are_kernels_alone():

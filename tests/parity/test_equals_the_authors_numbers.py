@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf import conversion, scoring
+from lgn_tf import conversion, correspondence, scoring
 from lgn_tf.model.lgn_net import LGNNet
 from tests.parity import source
 
@@ -182,7 +182,7 @@ def test_training_losses(official, training, name):
 def test_all_120_gradient_norms(official, training):
     names = [str(name) for name in official["grad_names"]]
     expected = dict(zip(names, official["grad_norms"], strict=True))
-    targets = {rule.source: rule.target for rule in conversion.rules()}
+    targets = {rule.source: rule.target for rule in correspondence.rules()}
     assert len(expected) == 120
     assert {targets[name] for name in names} == set(training["norms"])
     deviations = {}
@@ -200,7 +200,7 @@ def test_all_120_gradient_norms(official, training):
 
 def test_what_has_no_gradient_is_left_out(official):
     names = {str(name) for name in official["no_grad_names"]}
-    assert names <= set(conversion.UNUSED)
+    assert names <= set(correspondence.UNUSED)
 
 
 def test_every_stored_number_is_asserted(official):
@@ -228,7 +228,7 @@ def test_parameter_count(official):
     learned = sum(
         array.size
         for name, array in weights.items()
-        if name not in conversion.UNUSED and "running" not in name
+        if name not in correspondence.UNUSED and "running" not in name
     )
     model = LGNNet()
     model.build()
