@@ -1,6 +1,6 @@
 """Forward time of one window against plain PyTorch layers, in one run.
 
-    python benchmarks/forward.py [--runs 7] [--size 256]
+    python -m benchmarks.forward [--runs 7] [--size 256]
 
 Same weights, same input, same number of threads; the outputs are compared
 before any time is taken. The candidates take turns, so that a machine that
