@@ -1,0 +1,286 @@
+"""The only pre-processing there is: decode, resize, [-1, 1] and back.
+
+Frames are uint8 with the channels blue, green, red, or one gray channel. The
+resize is bilinear without antialiasing and rounds to uint8, as OpenCV does;
+only then come the floats x / 127.5 - 1. Every function takes NumPy arrays, for
+which OpenCV works and TensorFlow is never imported, or TensorFlow tensors,
+inside `tf.data` and exported graphs too; the pixels are the same.
+"""
+
+import functools
+import logging
+import sys
+import warnings
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frame = NDArray[np.uint8]
+
+_TABLE = np.arange(256, dtype=np.float32) / 127.5 - 1.0
+# OpenCV's fixed-point weights of blue, green and red in gray.
+_GRAY_WEIGHTS, _GRAY_BITS = (3735, 19235, 9798), 15
+_log = logging.getLogger(__name__)
+
+
+def decode(contents: bytes, where: str) -> Frame:
+    """Decodes one JPEG, PNG, BMP or TIFF image.
+
+    Args:
+        contents: the bytes of the file.
+        where: the name of the file, for errors.
+
+    Returns:
+        (height, width, 3), blue, green, red; or (height, width, 1) where the
+        file is gray. Deeper pixels are cut to 8 bits.
+
+    Raises:
+        ValueError: where the file is unreadable or cut short.
+    """
+    frame = None
+    if contents and _is_whole(contents):
+        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        frame = cv2.imdecode(np.frombuffer(contents, np.uint8), flags)
+    if frame is None:
+        raise ValueError(
+            f"{where}: not a readable image, or cut short. "
+            f"Found there: {len(contents)} bytes"
+        )
+    return frame.reshape(*frame.shape[:2], -1)
+
+
+def _is_whole(contents: bytes) -> bool:
+    # OpenCV fills what is missing with gray and says nothing.
+    if contents.startswith(b"\xff\xd8"):
+        return contents.rfind(b"\xff\xd9") > contents.rfind(b"\xff\xda") > 0
+    if contents.startswith(b"\x89PNG"):
+        return contents.rfind(b"IEND") > 0
+    if contents.startswith(b"BM"):
+        return len(contents) >= int.from_bytes(contents[2:6], "little")
+    return True
+
+
+def is_gray(frame: Frame) -> bool:
+    """Whether a frame (height, width, channels) holds no colour."""
+    if frame.shape[-1] == 1:
+        return True
+    blue, green, red = cv2.split(frame)
+    return np.array_equal(blue, green) and np.array_equal(green, red)
+
+
+def prepare(frame: Any, size: tuple[int, int], channels: int) -> Any:
+    """Resizes a frame and gives it one channel or three.
+
+    Args:
+        frame: uint8 (height, width, 1 or 3), array or tensor.
+        size: (height, width) of the result.
+        channels: 3, or 1.
+
+    Returns:
+        uint8 (*size, channels), array or tensor like `frame`.
+    """
+    return to_channels(resize(frame, size), channels)
+
+
+def resize(frame: Any, size: tuple[int, int]) -> Any:
+    """Resizes bilinearly without antialiasing, rounded as OpenCV rounds.
+
+    Args:
+        frame: uint8 (height, width, channels), array or tensor.
+        size: (height, width) of the result.
+
+    Returns:
+        uint8 (*size, channels), array or tensor like `frame`.
+    """
+    height, width = size
+    if not _is_tensor(frame):
+        if frame.shape[:2] == (height, width):
+            return frame
+        smaller = cv2.resize(
+            frame, (width, height), interpolation=cv2.INTER_LINEAR
+        )
+        return smaller.reshape(height, width, -1)
+    tf = _tensorflow()
+    shape = tf.shape(frame)
+    # OpenCV calculates in integers; float64 holds them exactly, and has
+    # kernels on every device, which integers do not.
+    values = tf.cast(frame, tf.float64)
+    left, right, near, far = _taps(shape[1], width)
+    values = tf.floor(
+        (
+            tf.gather(values, left, axis=1) * near[:, None]
+            + tf.gather(values, right, axis=1) * far[:, None]
+        )
+        / 16
+    )
+    top, bottom, near, far = _taps(shape[0], height)
+    upper = tf.gather(values, top, axis=0) * near[:, None, None]
+    lower = tf.gather(values, bottom, axis=0) * far[:, None, None]
+    total = tf.floor(upper / 65536) + tf.floor(lower / 65536)
+    result = tf.cast(tf.floor((total + 2) / 4), tf.uint8)
+    return tf.ensure_shape(result, (height, width, frame.shape[-1]))
+
+
+def _taps(source: Any, target: int) -> tuple[Any, Any, Any, Any]:
+    """Returns two indices and their weights, in 2048ths, for each place."""
+    tf = _tensorflow()
+    scale = 1.0 / (target / tf.cast(source, tf.float64))
+    places = (tf.range(target, dtype=tf.float64) + 0.5) * scale - 0.5
+    places = tf.cast(places, tf.float32)
+    first = tf.floor(places)
+    weight = places - first
+    indices = tf.cast(first, tf.int32)
+    return (
+        tf.clip_by_value(indices, 0, source - 1),
+        tf.clip_by_value(indices + 1, 0, source - 1),
+        tf.cast(tf.round((1.0 - weight) * 2048.0), tf.float64),
+        tf.cast(tf.round(weight * 2048.0), tf.float64),
+    )
+
+
+def to_channels(frame: Any, channels: int) -> Any:
+    """Gives frames one channel or three.
+
+    Args:
+        frame: uint8 (..., 1 or 3), array or tensor.
+        channels: 3 (a gray frame is repeated) or 1 (colour is weighted as
+            OpenCV weighs it).
+
+    Returns:
+        uint8 (..., channels), array or tensor like `frame`.
+
+    Raises:
+        ValueError: for another number of channels.
+    """
+    if channels not in (1, 3):
+        raise ValueError(
+            f"`channels` must be 1 or 3. Received: channels={channels}"
+        )
+    if frame.shape[-1] == channels:
+        return frame
+    if _is_tensor(frame):
+        tf = _tensorflow()
+        if channels == 3:
+            return tf.repeat(frame, 3, axis=-1)
+        weights = tf.constant(_GRAY_WEIGHTS, tf.float64)
+        total = tf.reduce_sum(tf.cast(frame, tf.float64) * weights, -1, True)
+        half = 2 ** (_GRAY_BITS - 1)
+        return tf.cast(tf.floor((total + half) / 2**_GRAY_BITS), tf.uint8)
+    if channels == 3:
+        return np.repeat(frame, 3, axis=-1)
+    flat = np.ascontiguousarray(frame).reshape(1, -1, 3)
+    gray = cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY)
+    return gray.reshape(*frame.shape[:-1], 1)
+
+
+def to_float(frame: Any) -> Any:
+    """Scales uint8 to float32 in [-1, 1]: x / 127.5 - 1.
+
+    Args:
+        frame: uint8, array or tensor of any shape.
+
+    Returns:
+        float32 of the same shape.
+    """
+    if _is_tensor(frame):
+        tf = _tensorflow()
+        return tf.cast(frame, tf.float32) / 127.5 - 1.0
+    if isinstance(frame, np.ndarray) and frame.size:
+        # One pass over memory, where the formula takes three.
+        flat = np.ascontiguousarray(frame).reshape(len(frame), -1)
+        return cv2.LUT(flat, _TABLE).reshape(frame.shape)
+    return frame.astype("float32") / 127.5 - 1.0
+
+
+def to_uint8(frame: Any) -> Any:
+    """Takes [-1, 1] back to uint8, rounded; what lies outside is cut.
+
+    Args:
+        frame: float, array or tensor of any shape.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    if _is_tensor(frame):
+        tf = _tensorflow()
+        levels = tf.round((tf.cast(frame, tf.float32) + 1.0) * 127.5)
+        return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
+    levels = ((frame.astype("float32") + 1.0) * 127.5).round()
+    return levels.clip(0.0, 255.0).astype("uint8")
+
+
+def decode_tensor(contents: Any, kind: str) -> Any:
+    """Decodes one image inside a TensorFlow graph.
+
+    Args:
+        contents: scalar string tensor, the bytes of the file.
+        kind: the ending of the file: `.jpg`, `.png`, `.bmp` or `.tif`.
+
+    Returns:
+        uint8 tensor (height, width, 3), blue, green, red, the same pixels as
+        `decode` gives (gray files repeated).
+    """
+    tf = _tensorflow()
+    if kind in (".tif", ".tiff"):
+        return _tiff_decoder()(contents)
+    if kind == ".bmp":
+        # This decoder does not convert between gray and colour.
+        return _decode_by_opencv(contents)
+    # The default method is off by up to 11 levels. PNG is read here as well.
+    frame = tf.io.decode_jpeg(
+        contents, channels=3, dct_method="INTEGER_ACCURATE"
+    )
+    return frame[..., ::-1]
+
+
+@functools.cache
+def _tiff_decoder() -> Any:
+    """Chooses tensorflow-io where its native library works, else OpenCV."""
+    tf = _tensorflow()
+    probe = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
+    _, encoded = cv2.imencode(".tif", probe)
+    try:
+        with warnings.catch_warnings(), tf.init_scope():
+            warnings.simplefilter("ignore")
+            # The import succeeds without the native library; only the first
+            # use fails.
+            frame = _decode_by_tensorflow_io(tf.constant(encoded.tobytes()))
+        if not np.array_equal(frame[..., :1], probe):
+            raise NotImplementedError("the probe came out wrong")
+    except (ImportError, NotImplementedError, tf.errors.OpError) as error:
+        _log.info("TIFF is decoded by OpenCV: tensorflow-io: %s", error)
+        return _decode_by_opencv
+    _log.info("TIFF is decoded by tensorflow-io")
+    return _decode_by_tensorflow_io
+
+
+def _decode_by_tensorflow_io(contents: Any) -> Any:
+    import tensorflow_io
+
+    # Red, green, blue and alpha, whatever the file holds.
+    rgba = tensorflow_io.experimental.image.decode_tiff(contents)
+    return _tensorflow().ensure_shape(rgba[..., 2::-1], (None, None, 3))
+
+
+def _decode_by_opencv(contents: Any) -> Any:
+    tf = _tensorflow()
+
+    def decode_bytes(encoded: bytes) -> Frame:
+        return to_channels(decode(encoded, "image"), 3)
+
+    frame = tf.numpy_function(decode_bytes, [contents], tf.uint8)
+    return tf.ensure_shape(frame, (None, None, 3))
+
+
+def _is_tensor(value: Any) -> bool:
+    # Whoever made a tensor has imported TensorFlow.
+    tf = sys.modules.get("tensorflow")
+    return tf is not None and tf.is_tensor(value)
+
+
+def _tensorflow() -> Any:
+    import tensorflow as tf
+
+    return tf
