@@ -126,9 +126,7 @@ def walker(
     pen.ellipse((neck[0], y - 0.91 * h), (0.065 * h, 0.085 * h), look.head)
 
 
-def cyclist(
-    pen: Pen, foot: Point, look: Look, phase: float, side: int
-) -> None:
+def cyclist(pen: Pen, foot: Point, look: Look, phase: float, side: int) -> None:
     """Draws somebody on a bicycle; `side` is 1 to the right, -1 to the left."""
     x, y = foot
     h = look.height
@@ -138,9 +136,12 @@ def cyclist(
     for wheel in (x - reach, x + reach):
         pen.ellipse((wheel, axle), (radius, radius), (40, 40, 40), thin)
     crank = (x, axle)
-    saddle, bar = (x - side * 0.1 * h, y - 0.5 * h), (
-        x + side * 0.25 * h,
-        y - 0.55 * h,
+    saddle, bar = (
+        (x - side * 0.1 * h, y - 0.5 * h),
+        (
+            x + side * 0.25 * h,
+            y - 0.55 * h,
+        ),
     )
     for end in (saddle, (x - reach, axle), bar):
         pen.line(crank, end, (50, 50, 60), 0.03 * h)
@@ -161,18 +162,30 @@ def cart(pen: Pen, foot: Point, look: Look, side: int) -> None:
     """Draws a small motor cart with its driver."""
     x, y = foot
     h = look.height
-    pen.line((x - 0.45 * h, y - 0.3 * h), (x + 0.45 * h, y - 0.3 * h),
-             look.legs, 0.28 * h)
+    pen.line(
+        (x - 0.45 * h, y - 0.3 * h),
+        (x + 0.45 * h, y - 0.3 * h),
+        look.legs,
+        0.28 * h,
+    )
     for wheel in (x - 0.33 * h, x + 0.33 * h):
         pen.ellipse((wheel, y - 0.11 * h), (0.11 * h, 0.11 * h), (30, 30, 30))
     seat = (x - side * 0.1 * h, y - 0.6 * h)
     pen.ellipse(seat, (0.1 * h, 0.18 * h), look.body)
     pen.ellipse((seat[0], y - 0.86 * h), (0.065 * h, 0.08 * h), look.head)
     for post in (-0.42, 0.42):
-        pen.line((x + post * h, y - 0.4 * h), (x + post * h, y - 1.02 * h),
-                 (90, 90, 90), 0.03 * h)
-    pen.line((x - 0.46 * h, y - 1.02 * h), (x + 0.46 * h, y - 1.02 * h),
-             (190, 195, 200), 0.06 * h)
+        pen.line(
+            (x + post * h, y - 0.4 * h),
+            (x + post * h, y - 1.02 * h),
+            (90, 90, 90),
+            0.03 * h,
+        )
+    pen.line(
+        (x - 0.46 * h, y - 1.02 * h),
+        (x + 0.46 * h, y - 1.02 * h),
+        (190, 195, 200),
+        0.06 * h,
+    )
 
 
 def ball(pen: Pen, centre: Point, look: Look) -> None:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.data import frames
-from lgn_tf.data.layouts import Video
+from lgn_tf.data import decoding, frames
+from lgn_tf.data.dataset import Video
 
 Frames = NDArray[np.uint8]
 
@@ -74,7 +74,7 @@ class InMemory:
                     "A video must be uint8 (frames, height, width, channels). "
                     f"Received: {name} of {video.dtype} {video.shape}"
                 )
-        sizes = {video.shape[1:3] for video in videos}
+        sizes = {(video.shape[1], video.shape[2]) for video in videos}
         if len(sizes) != 1:
             raise ValueError(
                 "Videos must be of one height and width. "
@@ -199,7 +199,7 @@ def read_images(files: Sequence[Path]) -> Iterator[Frames]:
     """Decodes image files; see `read_frames`."""
     shape = None
     for file in files:
-        frame = frames.decode(file.read_bytes(), str(file))
+        frame = decoding.decode(file.read_bytes(), str(file))
         shape = shape or frame.shape[:2]
         if frame.shape[:2] != shape:
             raise ValueError(

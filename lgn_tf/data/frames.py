@@ -1,4 +1,4 @@
-"""The only pre-processing there is: decode, resize, [-1, 1] and back.
+"""The only pre-processing there is: resize, channels, [-1, 1] and back.
 
 Frames are uint8 with the channels blue, green, red, or one gray channel. The
 resize is bilinear without antialiasing and rounds to uint8, as OpenCV does;
@@ -7,10 +7,7 @@ which OpenCV works and TensorFlow is never imported, or TensorFlow tensors,
 inside `tf.data` and exported graphs too; the pixels are the same.
 """
 
-import functools
-import logging
 import sys
-import warnings
 from typing import Any
 
 import cv2
@@ -22,44 +19,6 @@ Frame = NDArray[np.uint8]
 _TABLE = np.arange(256, dtype=np.float32) / 127.5 - 1.0
 # OpenCV's fixed-point weights of blue, green and red in gray.
 _GRAY_WEIGHTS, _GRAY_BITS = (3735, 19235, 9798), 15
-_log = logging.getLogger(__name__)
-
-
-def decode(contents: bytes, where: str) -> Frame:
-    """Decodes one JPEG, PNG, BMP or TIFF image.
-
-    Args:
-        contents: the bytes of the file.
-        where: the name of the file, for errors.
-
-    Returns:
-        (height, width, 3), blue, green, red; or (height, width, 1) where the
-        file is gray. Deeper pixels are cut to 8 bits.
-
-    Raises:
-        ValueError: where the file is unreadable or cut short.
-    """
-    frame = None
-    if contents and _is_whole(contents):
-        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        frame = cv2.imdecode(np.frombuffer(contents, np.uint8), flags)
-    if frame is None:
-        raise ValueError(
-            f"{where}: not a readable image, or cut short. "
-            f"Found there: {len(contents)} bytes"
-        )
-    return frame.reshape(*frame.shape[:2], -1)
-
-
-def _is_whole(contents: bytes) -> bool:
-    # OpenCV fills what is missing with gray and says nothing.
-    if contents.startswith(b"\xff\xd8"):
-        return contents.rfind(b"\xff\xd9") > contents.rfind(b"\xff\xda") > 0
-    if contents.startswith(b"\x89PNG"):
-        return contents.rfind(b"IEND") > 0
-    if contents.startswith(b"BM"):
-        return len(contents) >= int.from_bytes(contents[2:6], "little")
-    return True
 
 
 def is_gray(frame: Frame) -> bool:
@@ -231,69 +190,6 @@ def to_uint8(frame: Any) -> Any:
         return tf.cast(tf.clip_by_value(levels, 0.0, 255.0), tf.uint8)
     levels = ((frame.astype("float32") + 1.0) * 127.5).round()
     return levels.clip(0.0, 255.0).astype("uint8")
-
-
-def decode_tensor(contents: Any, kind: str) -> Any:
-    """Decodes one image inside a TensorFlow graph.
-
-    Args:
-        contents: scalar string tensor, the bytes of the file.
-        kind: the ending of the file: `.jpg`, `.png`, `.bmp` or `.tif`.
-
-    Returns:
-        uint8 tensor (height, width, 3), blue, green, red, the same pixels as
-        `decode` gives (gray files repeated).
-    """
-    tf = _tensorflow()
-    if kind in (".tif", ".tiff"):
-        return _tiff_decoder()(contents)
-    if kind == ".bmp":
-        # This decoder does not convert between gray and colour.
-        return _decode_by_opencv(contents)
-    # The default method is off by up to 11 levels. PNG is read here as well.
-    frame = tf.io.decode_jpeg(
-        contents, channels=3, dct_method="INTEGER_ACCURATE"
-    )
-    return frame[..., ::-1]
-
-
-@functools.cache
-def _tiff_decoder() -> Any:
-    """Chooses tensorflow-io where its native library works, else OpenCV."""
-    tf = _tensorflow()
-    probe = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
-    _, encoded = cv2.imencode(".tif", probe)
-    try:
-        with warnings.catch_warnings(), tf.init_scope():
-            warnings.simplefilter("ignore")
-            # The import succeeds without the native library; only the first
-            # use fails.
-            frame = _decode_by_tensorflow_io(tf.constant(encoded.tobytes()))
-        if not np.array_equal(frame[..., :1], probe):
-            raise NotImplementedError("the probe came out wrong")
-    except (ImportError, NotImplementedError, tf.errors.OpError) as error:
-        _log.info("TIFF is decoded by OpenCV: tensorflow-io: %s", error)
-        return _decode_by_opencv
-    _log.info("TIFF is decoded by tensorflow-io")
-    return _decode_by_tensorflow_io
-
-
-def _decode_by_tensorflow_io(contents: Any) -> Any:
-    import tensorflow_io
-
-    # Red, green, blue and alpha, whatever the file holds.
-    rgba = tensorflow_io.experimental.image.decode_tiff(contents)
-    return _tensorflow().ensure_shape(rgba[..., 2::-1], (None, None, 3))
-
-
-def _decode_by_opencv(contents: Any) -> Any:
-    tf = _tensorflow()
-
-    def decode_bytes(encoded: bytes) -> Frame:
-        return to_channels(decode(encoded, "image"), 3)
-
-    frame = tf.numpy_function(decode_bytes, [contents], tf.uint8)
-    return tf.ensure_shape(frame, (None, None, 3))
 
 
 def _is_tensor(value: Any) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf.data import clips, listings, matlab
-from lgn_tf.data.layouts import Dataset, Truth
+from lgn_tf.data.dataset import Dataset, Truth
 
 Labels = NDArray[np.uint8]
 Interval = tuple[int, int]
@@ -69,9 +69,7 @@ def read(
         )
     return {
         name: from_intervals(found, frames, f"{truth.path}: {name}")
-        for (name, frames), found in zip(
-            counts.items(), intervals, strict=True
-        )
+        for (name, frames), found in zip(counts.items(), intervals, strict=True)
     }
 
 

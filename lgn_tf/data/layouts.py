@@ -9,106 +9,17 @@ are (`docs/data.md` draws a tree for each):
 | `avenue` | `training_videos/01.avi`, `testing_videos/01.avi` | `testing_label_mask/1_label.mat` |
 | `shanghaitech` | `training/videos/01_001.avi`, `testing/frames/01_0014/000.jpg` | `testing/test_frame_mask`, `testing/test_pixel_mask` |
 | `frame-pred` | `training/frames/01/000.jpg`, `testing/frames/01/000.jpg` | `<set>.mat`, `frame_labels_<set>.npy` |
-| `own` | videos or folders of frames, in `train` and `test` or side by side | `labels.csv` |
+| `own` | videos or folders of frames, in `train` and `test` or side by side | `labels.csv`, masks in `masks/NAME` |
 """  # noqa: E501 - a table row cannot be broken.
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from lgn_tf.data import listings
+from lgn_tf.data.dataset import LAYOUTS, Dataset, Truth, Video
 from lgn_tf.data.listings import children, folders, is_image, is_video
-
-LAYOUTS = ("ucsd", "avenue", "shanghaitech", "frame-pred", "own")
-"""The names of the layouts that are recognised."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Video:
-    """One video.
-
-    Attributes:
-        name: unique within its split, such as `01`.
-        split: `train`, `test`, or `all` where the folder makes no difference.
-        source: a folder of frames, or a video file.
-        mask: folder or file with its pixel masks, or None.
-    """
-
-    name: str
-    split: str
-    source: Path
-    mask: Path | None = None
-
-    @property
-    def is_file(self) -> bool:
-        """Whether this is a video file rather than a folder of frames."""
-        return self.source.suffix.lower() in listings.VIDEO_SUFFIXES
-
-    def frame_files(self) -> list[Path]:
-        """Lists the frames of a folder in natural order; a file has none.
-
-        Raises:
-            ValueError: where the folder holds no frames, or two formats, or
-                two files with one number, or a link out of the folder.
-        """
-        return [] if self.is_file else listings.frames(self.source)
-
-
-@dataclasses.dataclass(frozen=True)
-class Truth:
-    """One version of the frame labels of the test videos.
-
-    Attributes:
-        version: its name: `ucsd`, `avenue-masks`, `shanghaitech`,
-            `frame-pred`, `mnad` or `csv`.
-        path: the file, or the folder with one file a video.
-    """
-
-    version: str
-    path: Path
-
-
-@dataclasses.dataclass(frozen=True)
-class Dataset:
-    """What was found under a root.
-
-    Attributes:
-        root: the folder that was recognised (it may lie below the one given).
-        layout: one of `LAYOUTS`.
-        videos: every video, training first, each split in natural order.
-        truths: every version of the frame labels, the preferred one first.
-        strays: ground truth of videos that are not there.
-    """
-
-    root: Path
-    layout: str
-    videos: tuple[Video, ...]
-    truths: tuple[Truth, ...] = ()
-    strays: tuple[Path, ...] = ()
-
-    def split(self, name: str) -> tuple[Video, ...]:
-        """Returns the videos of `train` or `test`, in natural order.
-
-        Raises:
-            ValueError: for another name.
-        """
-        if name not in ("train", "test"):
-            raise ValueError(
-                f"`split` must be 'train' or 'test'. Received: split={name!r}"
-            )
-        return tuple(v for v in self.videos if v.split in (name, "all"))
-
-    def describe(self) -> str:
-        """Returns one line that says what was recognised."""
-        masks = sum(video.mask is not None for video in self.videos)
-        versions = ", ".join(truth.version for truth in self.truths)
-        return (
-            f"{self.root}: layout {self.layout}, "
-            f"{len(self.split('train'))} training and "
-            f"{len(self.split('test'))} test videos, "
-            f"labels: {versions or 'none'}, videos with masks: {masks}"
-        )
 
 
 def recognise(
@@ -166,7 +77,7 @@ def _candidates(root: Path, layout: str | None) -> list[Dataset]:
 
 
 def _published(root: Path, layout: str | None, top: Path) -> list[Dataset]:
-    finders = {
+    finders: dict[str, Callable[[Path], Dataset | None]] = {
         "ucsd": _ucsd,
         "avenue": functools.partial(_avenue, top=top),
         "shanghaitech": _shanghaitech,
@@ -234,9 +145,7 @@ def _avenue(root: Path, top: Path) -> Dataset | None:
     )
 
 
-def _avenue_masks(
-    root: Path, top: Path
-) -> tuple[dict[str, Path], Path | None]:
+def _avenue_masks(root: Path, top: Path) -> tuple[dict[str, Path], Path | None]:
     # The ground truth is an archive of its own and may be unpacked beside the
     # folder of the videos, which is then one level below `top`.
     for folder in (
@@ -285,9 +194,7 @@ def _with_test_frames(root: Path, layout: str, train: list[Video]) -> Dataset:
     arrays = root / "testing/test_frame_mask"
     truths = [Truth("shanghaitech", arrays)] if arrays.is_dir() else []
     truths += [
-        Truth("ucsd", f)
-        for f in children(root / "testing")
-        if f.suffix == ".m"
+        Truth("ucsd", f) for f in children(root / "testing") if f.suffix == ".m"
     ]
     return Dataset(
         root, layout, (*train, *test), _with_arrays(truths, root, first=True)
@@ -345,7 +252,13 @@ def _own_dataset(root: Path, videos: Iterable[Video]) -> Dataset:
     folder = root if root.is_dir() else root.parent
     table = folder / "labels.csv"
     truths = (Truth("csv", table),) if table.is_file() else ()
-    return Dataset(root, "own", tuple(videos), truths)
+    masked = []
+    for video in videos:
+        mask = folder / "masks" / video.name
+        if video.split != "train" and mask.is_dir():
+            video = dataclasses.replace(video, mask=mask)
+        masked.append(video)
+    return Dataset(root, "own", tuple(masked), truths)
 
 
 def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:

@@ -68,9 +68,7 @@ def frames(folder: Path) -> list[Path]:
     """
     files = [path for path in children(folder) if is_image(path)]
     if not files:
-        raise ValueError(
-            f"{folder}: no frames. Found there: {summary(folder)}"
-        )
+        raise ValueError(f"{folder}: no frames. Found there: {summary(folder)}")
     suffixes = sorted({path.suffix.lower() for path in files})
     if len(suffixes) > 1:
         raise ValueError(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf.data import labels, listings, matlab
-from lgn_tf.data.layouts import Video
+from lgn_tf.data.dataset import Video
 
 Masks = NDArray[np.bool_]
 
@@ -43,7 +43,7 @@ def read(video: Video) -> Masks:
 
 
 def _image(path: Path) -> NDArray[Any]:
-    mask = cv2.imdecode(
+    mask: NDArray[Any] | None = cv2.imdecode(
         np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE
     )
     if mask is None:

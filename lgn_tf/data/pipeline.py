@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lgn_tf.data import clips, frames
+from lgn_tf.data import clips, decoding, frames
 from lgn_tf.data.footage import Encoded, Footage
 
 _log = logging.getLogger(__name__)
@@ -164,7 +164,7 @@ def _decode_clips(
         )
 
     def decode(path: Any) -> Any:
-        frame = frames.decode_tensor(tf.io.read_file(path), kind)
+        frame = decoding.decode_tensor(tf.io.read_file(path), kind)
         return frames.prepare(frame, footage.size, channels)
 
     def split(clip: Any) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 
 from lgn_tf.data import footage, frames, store
-from lgn_tf.data.layouts import Dataset, Video
+from lgn_tf.data.dataset import Dataset, Video
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
@@ -127,7 +127,9 @@ class _Preparation:
             cv2.setNumThreads(-1)
         if not self.entries:
             reasons = "; ".join(self.skipped.values())
-            raise ValueError(f"{self.dataset.root}: every video is bad: {reasons}")
+            raise ValueError(
+                f"{self.dataset.root}: every video is bad: {reasons}"
+            )
         self._save(complete=True)
         self._remove_others()
 
@@ -214,7 +216,9 @@ class _Preparation:
             temporary.replace(path)
         except OSError as error:
             # Without the name of the file nobody knows which disk is full.
-            raise OSError(error.errno, error.strerror, str(temporary)) from error
+            raise OSError(
+                error.errno, error.strerror, str(temporary)
+            ) from error
         finally:
             temporary.unlink(missing_ok=True)
         store.sync_folder(path.parent)

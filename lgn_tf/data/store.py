@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf.data import footage
-from lgn_tf.data.layouts import Dataset, Video
+from lgn_tf.data.dataset import Dataset, Video
 
 MANIFEST = "manifest.json"
 FORMAT = 1
