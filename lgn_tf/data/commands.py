@@ -15,23 +15,31 @@ _LAYOUTS = ("ucsd", "avenue", "shanghaitech", "frame-pred", "own")
 
 def add(commands: Any) -> None:
     """Adds the subcommands of data to those of `lgn`."""
-    verify = commands.add_parser("verify", help="check a data set on disk")
-    verify.add_argument(
+    _add_verify(commands)
+    _add_prepare(commands)
+    _add_synthesize(commands)
+
+
+def _add_verify(commands: Any) -> None:
+    parser = commands.add_parser("verify", help="check a data set on disk")
+    parser.add_argument(
         "--dataset",
         choices=("ped2", "avenue", "shanghaitech"),
         help="compare with its published numbers (default: none)",
     )
-    _add_source(verify)
-    verify.set_defaults(run=_verify)
+    _add_source(parser)
+    parser.set_defaults(run=_verify)
 
-    prepare = commands.add_parser(
+
+def _add_prepare(commands: Any) -> None:
+    parser = commands.add_parser(
         "prepare", help="decode and resize a data set once, into a frame store"
     )
-    _add_source(prepare)
-    prepare.add_argument(
+    _add_source(parser)
+    parser.add_argument(
         "--out", type=Path, required=True, help="folder of the store"
     )
-    prepare.add_argument(
+    parser.add_argument(
         "--image-size",
         type=int,
         nargs=2,
@@ -39,42 +47,41 @@ def add(commands: Any) -> None:
         metavar=("HEIGHT", "WIDTH"),
         help="pixels that frames are resized to (default: 256 256)",
     )
-    prepare.add_argument(
+    parser.add_argument(
         "--workers", type=int, help="threads (default: one for each core)"
     )
-    prepare.add_argument(
-        "--skip-bad",
-        action="store_true",
-        help="leave out videos that cannot be read, and name them",
-    )
-    prepare.add_argument(
-        "--check",
-        action="store_true",
-        help="only compare the store with the checksums of its source",
-    )
-    prepare.set_defaults(run=_prepare)
+    for name, text in (
+        ("--skip-bad", "leave out videos that cannot be read, and name them"),
+        ("--check", "only compare the store with its source's checksums"),
+    ):
+        parser.add_argument(name, action="store_true", help=text)
+    parser.set_defaults(run=_prepare)
 
-    synthesize = commands.add_parser(
+
+def _add_synthesize(commands: Any) -> None:
+    parser = commands.add_parser(
         "synthesize", help="draw a small data set, in any layout"
     )
-    synthesize.add_argument("--out", type=Path, required=True)
-    synthesize.add_argument("--layout", choices=_LAYOUTS, default="ucsd")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder to write to"
+    )
+    parser.add_argument("--layout", choices=_LAYOUTS, default="ucsd")
     for name, default, text in (
         ("seed", 0, "another camera, another crowd"),
         ("train", 8, "normal videos"),
         ("test", 6, "videos with anomalies"),
         ("frames", 120, "frames of each"),
     ):
-        synthesize.add_argument(
+        parser.add_argument(
             f"--{name}",
             type=int,
             default=default,
             help=f"{text} (default: {default})",
         )
-    synthesize.add_argument(
+    parser.add_argument(
         "--channels", type=int, choices=(1, 3), default=1, help="gray or colour"
     )
-    synthesize.set_defaults(run=_synthesize)
+    parser.set_defaults(run=_synthesize)
 
 
 def _add_source(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def decode(contents: bytes, where: str) -> Frame:
     Raises:
         ValueError: where the file is unreadable or cut short.
     """
-    frame = None
+    frame: Frame | None = None
     if contents and _is_whole(contents):
         flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
         frame = cv2.imdecode(np.frombuffer(contents, np.uint8), flags)
@@ -117,7 +117,8 @@ def _decode_by_opencv(contents: Any) -> Any:
     import tensorflow as tf
 
     def decode_bytes(encoded: bytes) -> Frame:
-        return frames.to_channels(decode(encoded, "image"), 3)
+        result: Frame = frames.to_channels(decode(encoded, "image"), 3)
+        return result
 
     frame = tf.numpy_function(decode_bytes, [contents], tf.uint8)
     return tf.ensure_shape(frame, (None, None, 3))

@@ -43,9 +43,10 @@ def read(video: Video) -> Masks:
 
 
 def _image(path: Path) -> NDArray[Any]:
-    mask: NDArray[Any] | None = cv2.imdecode(
-        np.fromfile(path, np.uint8), cv2.IMREAD_GRAYSCALE
-    )
+    contents = np.fromfile(path, np.uint8)
+    mask: NDArray[Any] | None = None
+    if len(contents):
+        mask = cv2.imdecode(contents, cv2.IMREAD_GRAYSCALE)
     if mask is None:
         raise ValueError(f"{path}: not a readable mask")
     return mask

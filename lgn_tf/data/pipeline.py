@@ -77,26 +77,18 @@ def training_clips(
             f"negative. Received: start_step={start_step}, epoch={epoch}"
         )
 
-    @functools.lru_cache(maxsize=2)
-    def epoch_numbers(which: int) -> Any:
-        numbers = clips.order(len(table), seed, which)
-        return clips.shard(numbers, batch_size, shards, index)
-
-    epoch_numbers(epoch)  # Refuses bad shards before the first step.
-
-    def windows(step: Any) -> Any:
-        which, place = divmod(int(step), steps)
-        found = [table.window(n) for n in epoch_numbers(which)[place].tolist()]
-        return np.array([(w.video, w.start) for w in found], np.int64)
-
+    numbers = functools.lru_cache(maxsize=2)(
+        lambda which: clips.shard(
+            clips.order(len(table), seed, which), batch_size, shards, index
+        )
+    )
+    numbers(epoch)  # Refuses bad shards before the first step.
     first = epoch * steps + start_step
     end = np.iinfo(np.int64).max if epochs is None else (epoch + epochs) * steps
     dataset = tf.data.Dataset.range(first, end)
+    rows = batch_size // shards
     dataset = dataset.map(
-        lambda step: tf.ensure_shape(
-            tf.numpy_function(windows, [step], tf.int64),
-            (batch_size // shards, 2),
-        )
+        functools.partial(_windows, table, numbers, steps, rows)
     )
     if isinstance(footage, Encoded) and _format(footage):
         return _finish(
@@ -104,6 +96,19 @@ def training_clips(
         )
     read = _from_arrays(footage, inputs, channels)
     return _finish(dataset.map(read, parallel, deterministic=True))
+
+
+def _windows(
+    table: clips.ClipTable, numbers: Any, steps: int, rows: int, step: Any
+) -> Any:
+    """Turns the number of a step into the (B, 2) videos and starts of it."""
+
+    def find(step: Any) -> Any:
+        epoch, place = divmod(int(step), steps)
+        found = [table.window(n) for n in numbers(epoch)[place].tolist()]
+        return np.array([(w.video, w.start) for w in found], np.int64)
+
+    return tf.ensure_shape(tf.numpy_function(find, [step], tf.int64), (rows, 2))
 
 
 def _from_arrays(footage: Footage, inputs: int, channels: int) -> Any:

@@ -25,16 +25,19 @@ class Actor:
     pause: tuple[float, float] = (math.inf, math.inf)
 
     def travelled(self, time: float) -> float:
+        """Returns the pixels gone since the entrance."""
         begin, end = self.pause
         stood = min(max(time - begin, 0.0), end - begin) if begin < end else 0
         return self.speed * (time - self.entry_time - stood)
 
     def is_abnormal(self, time: float) -> bool:
+        """Whether what is done at this time is abnormal."""
         if self.kind == "loiterer":
             return self.pause[0] <= time < self.pause[1]
         return self.kind != "walker"
 
     def draw(self, pen: figures.Pen, time: float) -> None:
+        """Draws the figure where it is at this time."""
         way = self.travelled(time)
         foot = (self.entrance + self.side * way, self.lane)
         # The legs follow the ground, whatever the speed.
@@ -104,6 +107,11 @@ def _actor(
 def anomaly(
     rng: np.random.Generator, kind: str, size: tuple[int, int], frames: int
 ) -> list[Actor]:
+    """Draws lots for one event: a kind, at any time of a video.
+
+    Returns:
+        Who takes part in it, one figure or several throws.
+    """
     # The stay begins anywhere from before the video to its end, so that no
     # position in the video is more abnormal than another.
     actor = _actor(rng, kind, size, 0.0)
@@ -136,6 +144,7 @@ def anomaly(
 def crowd(
     rng: np.random.Generator, size: tuple[int, int], frames: int
 ) -> list[Actor]:
+    """Draws lots for everybody who walks by in a video, as they should."""
     # Some who came in long ago are still in sight when the video starts.
     before = 3.0 * size[1] / (0.2 * size[0] * _WALKING * 2)
     rate = float(rng.uniform(0.02, 0.09))

@@ -40,7 +40,8 @@ class Clip:
     @property
     def labels(self) -> NDArray[np.uint8]:
         """1 for each frame that shows an anomaly, uint8 (frames,)."""
-        return self.masks.any(axis=(1, 2)).astype(np.uint8)
+        seen: NDArray[np.bool_] = self.masks.any(axis=(1, 2))
+        return seen.astype(np.uint8)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +122,8 @@ def _background(
         cv2.circle(picture, (int(x), centre_y), radius, (60, 85, 65), -1)
     middle = int(0.62 * height)
     cv2.line(picture, (0, middle), (width, middle), (95, 98, 98), 1)
-    return np.clip(picture + texture, 20, 230).astype(np.float32)
+    result: NDArray[np.float32] = picture + texture.astype(np.float32)
+    return result.clip(20, 230)
 
 
 def _clip(
