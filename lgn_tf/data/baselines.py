@@ -24,7 +24,9 @@ def score(video: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     count = len(video)
     position = np.linspace(0.0, 1.0, count)
-    middle = 1.0 - np.abs(2.0 * position - 1.0)
+    # Counted from both ends, so that frames equally far are exactly equal.
+    places = np.arange(count)
+    middle = np.minimum(places, places[::-1]) / max(1.0, (count - 1) / 2)
     difference = np.zeros(count)
     for place in range(1, count):
         before = video[place - 1].astype(np.int16)

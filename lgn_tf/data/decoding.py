@@ -35,18 +35,42 @@ def decode(contents: bytes, where: str) -> Frame:
         ValueError: where the file is unreadable or cut short.
     """
     frame: Frame | None = None
-    if contents and _is_whole(contents):
+    if _is_whole(contents):
         flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
         frame = cv2.imdecode(np.frombuffer(contents, np.uint8), flags)
     if frame is None:
-        raise ValueError(
-            f"{where}: not a readable image, or cut short. "
-            f"Found there: {len(contents)} bytes"
-        )
+        raise _unreadable(contents, where)
     return frame.reshape(*frame.shape[:2], -1)
 
 
+def _unreadable(contents: bytes, where: str) -> ValueError:
+    return ValueError(
+        f"{where}: not a readable image, or cut short. "
+        f"Found there: {len(contents)} bytes"
+    )
+
+
+def require_whole(contents: bytes, where: bytes) -> bool:
+    """Refuses an image file that is cut short.
+
+    Args:
+        contents: the bytes of the file.
+        where: the name of the file.
+
+    Returns:
+        True.
+
+    Raises:
+        ValueError: naming the file.
+    """
+    if not _is_whole(contents):
+        raise _unreadable(contents, where.decode(errors="replace"))
+    return True
+
+
 def _is_whole(contents: bytes) -> bool:
+    if not contents:
+        return False
     # OpenCV fills what is missing with gray and says nothing.
     if contents.startswith(b"\xff\xd8"):
         return contents.rfind(b"\xff\xd9") > contents.rfind(b"\xff\xda") > 0
@@ -116,8 +140,10 @@ def _decode_by_tensorflow_io(contents: Any) -> Any:
 def _decode_by_opencv(contents: Any) -> Any:
     import tensorflow as tf
 
-    def decode_bytes(encoded: bytes) -> Frame:
-        result: Frame = frames.to_channels(decode(encoded, "image"), 3)
+    def decode_bytes(encoded: Any) -> Frame:
+        # Bytes from a graph, an array of them from eager mode.
+        found = decode(np.asarray(encoded, object).item(), "image")
+        result: Frame = frames.to_channels(found, 3)
         return result
 
     frame = tf.numpy_function(decode_bytes, [contents], tf.uint8)

@@ -113,10 +113,7 @@ def to_channels(frame: Any, channels: int) -> Any:
     Raises:
         ValueError: for another number of channels.
     """
-    if channels not in (1, 3):
-        raise ValueError(
-            f"`channels` must be 1 or 3. Received: channels={channels}"
-        )
+    require_channels(channels)
     if frame.shape[-1] == channels:
         return frame
     if _is_tensor(frame):
@@ -132,6 +129,18 @@ def to_channels(frame: Any, channels: int) -> Any:
     flat = np.ascontiguousarray(frame).reshape(1, -1, 3)
     gray = cv2.cvtColor(flat, cv2.COLOR_BGR2GRAY)
     return gray.reshape(*frame.shape[:-1], 1)
+
+
+def require_channels(channels: int) -> None:
+    """Refuses another number of channels than 1 and 3.
+
+    Raises:
+        ValueError: with the number.
+    """
+    if channels not in (1, 3):
+        raise ValueError(
+            f"`channels` must be 1 or 3. Received: channels={channels}"
+        )
 
 
 def to_float(frame: Any) -> Any:

@@ -56,8 +56,11 @@ def recognise(
             for folder in folders(root)
         ]
         dataset = _only(root, [found for found in below if found])
-    if dataset is None:
-        dataset = _only(root, _own(root) if layout in (None, "own") else [])
+    if dataset is None and layout in (None, "own"):
+        dataset = _only(root, _own(root))
+    if dataset is None and layout in (None, "avenue"):
+        # The ground truth alone can be looked at too.
+        dataset = _avenue(root, root, bare=True)
     if dataset is None:
         raise ValueError(
             f"{root}: no videos and no frames in any known layout. "
@@ -125,11 +128,11 @@ def _ucsd(root: Path) -> Dataset | None:
     return Dataset(root, "ucsd", tuple(videos), _with_arrays(truths, root))
 
 
-def _avenue(root: Path, top: Path) -> Dataset | None:
+def _avenue(root: Path, top: Path, bare: bool = False) -> Dataset | None:
     train = [f for f in children(root / "training_videos") if is_video(f)]
     test = [f for f in children(root / "testing_videos") if is_video(f)]
     masks, folder = _avenue_masks(root, top)
-    if not train and not test and not masks:
+    if not train and not test and not (bare and masks):
         return None
     videos = [Video(file.stem, "train", file) for file in train]
     for file in test:

@@ -59,7 +59,7 @@ def training_clips(
         ValueError: where there is no clip, or fewer than one batch, or an
             argument is out of bounds.
     """
-    frames.to_channels(np.zeros((1, 1), np.uint8), channels)
+    frames.require_channels(channels)
     table = clips.ClipTable(footage.frame_counts, inputs, stride)
     if table.too_short:
         names = [footage.names[video] for video in table.too_short]
@@ -169,7 +169,13 @@ def _decode_clips(
         )
 
     def decode(path: Any) -> Any:
-        frame = decoding.decode_tensor(tf.io.read_file(path), kind)
+        contents = tf.io.read_file(path)
+        # The decoders of TensorFlow do not say which file is bad.
+        checked = tf.numpy_function(
+            decoding.require_whole, [contents, path], tf.bool
+        )
+        with tf.control_dependencies([checked]):
+            frame = decoding.decode_tensor(contents, kind)
         return frames.prepare(frame, footage.size, channels)
 
     def split(clip: Any) -> tuple[Any, Any]:
@@ -208,6 +214,7 @@ def evaluation_frames(
         raise ValueError(
             f"`length` must be at least 1. Received: length={length}"
         )
+    frames.require_channels(channels)
 
     def pieces() -> Any:
         for video in range(len(footage.names)):
