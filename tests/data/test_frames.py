@@ -90,7 +90,7 @@ def test_gray_is_repeated():
 
 
 def test_other_channels_are_an_error():
-    with pytest.raises(ValueError, match="1 or 3. Received: channels=2"):
+    with pytest.raises(ValueError, match=r"1 or 3. Received: channels=2"):
         frames.to_channels(noise(2, 2, 3), 2)
 
 

@@ -90,7 +90,7 @@ def test_a_clip_without_intervals(tmp_path):
 def test_bad_mat_files(tmp_path):
     path = tmp_path / "x.mat"
     path.write_bytes(b"MATLAB 5.0 MAT-file" + bytes(60))
-    with pytest.raises(ValueError, match="not a readable .mat"):
+    with pytest.raises(ValueError, match=r"not a readable .mat"):
         matlab.read_cell(path, "gt")
     scipy.io.savemat(path, {"other": np.zeros(3)})
     with pytest.raises(ValueError, match=r"cell array `gt`.*other"):
@@ -197,7 +197,7 @@ def test_bad_csv(tmp_path, text, match):
 
 def test_an_unknown_version(tmp_path):
     dataset = dataset_of(tmp_path / "x.csv", "csv")
-    with pytest.raises(ValueError, match="one of csv. Received: version='x'"):
+    with pytest.raises(ValueError, match=r"one of csv. Received: version='x'"):
         labels.read(dataset, COUNTS, "x")
 
 

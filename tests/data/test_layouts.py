@@ -127,7 +127,7 @@ def test_a_folder_that_is_not_there(tmp_path):
 
 
 def test_an_empty_folder(tmp_path):
-    with pytest.raises(ValueError, match="no videos and no frames.*nothing"):
+    with pytest.raises(ValueError, match=r"no videos and no frames.*nothing"):
         layouts.recognise(tmp_path)
 
 
@@ -136,7 +136,7 @@ def test_two_layouts_in_one_folder(written):
     shutil.copytree(root / "training/frames", root / "training_videos")
     video = np.zeros((3, 32, 32, 3), np.uint8)
     archives.write_video(root / "training_videos/01.avi", video)
-    with pytest.raises(ValueError, match="one layout.*avenue.*frame-pred"):
+    with pytest.raises(ValueError, match=r"one layout.*avenue.*frame-pred"):
         layouts.recognise(root)
     assert layouts.recognise(root, layout="avenue").layout == "avenue"
 
@@ -145,7 +145,7 @@ def test_videos_of_ones_own_beside_a_layout(written):
     root = written("ucsd").root
     video = np.zeros((3, 32, 32, 3), np.uint8)
     archives.write_video(root / "mine.avi", video)
-    with pytest.raises(ValueError, match="one layout.*ucsd.*own"):
+    with pytest.raises(ValueError, match=r"one layout.*ucsd.*own"):
         layouts.recognise(root)
 
 
@@ -153,7 +153,7 @@ def test_frames_and_videos_of_the_same_training_set(written):
     root = written("shanghaitech").root
     picture = np.zeros((1, 8, 8, 1), np.uint8)
     archives.write_images(root / "training/frames/01", picture, "{}.png", 0)
-    with pytest.raises(ValueError, match="shanghaitech.*frame-pred"):
+    with pytest.raises(ValueError, match=r"shanghaitech.*frame-pred"):
         layouts.recognise(root)
 
 

@@ -95,7 +95,8 @@ def test_shards_together_see_each_batch(shards):
         )
         for index in range(shards)
     ]
-    assert whole == [sum(each, []) for each in zip(*parts, strict=True)]
+    joined = [list(itertools.chain(*each)) for each in zip(*parts, strict=True)]
+    assert whole == joined
 
 
 def test_replicas_share_each_batch():

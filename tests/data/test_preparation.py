@@ -144,26 +144,23 @@ def test_what_fails_at_any_step_is_finished_by_the_next_run(
 
 
 def test_no_space_left_names_the_file(written, tmp_path, monkeypatch):
-    def full(descriptor):
+    def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    (tmp_path / "store").mkdir()
-    dataset = written("own")
-    preparation.prepare(dataset, tmp_path / "store", SIZE)
-    (tmp_path / "store/train/01.frames").unlink()
-    real = store.write_manifest
-    monkeypatch.setattr(store, "write_manifest", lambda *arguments: None)
+    dataset, folder = written("own"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    (folder / "train/01.frames").unlink()
+    monkeypatch.setattr(store, "write_manifest", lambda *_: None)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left.*01\.frames") as caught:
-        preparation.prepare(dataset, tmp_path / "store", SIZE)
+        preparation.prepare(dataset, folder, SIZE)
     assert caught.value.errno == errno.ENOSPC
-    assert not list((tmp_path / "store").rglob("*.frames.partial"))
-    assert real is not store.write_manifest
+    assert not list(folder.rglob("*.frames.partial"))
 
 
 def test_too_little_space_is_known_beforehand(written, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     with pytest.raises(OSError, match="at least 53760 bytes, 1000 are free"):
         preparation.prepare(written("own"), tmp_path / "store", SIZE)
 
