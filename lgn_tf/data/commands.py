@@ -182,11 +182,16 @@ def _synthesize(options: argparse.Namespace) -> None:
     )
     archives.write(walkway, options.out, options.layout)
     print(f"{options.out}: layout {options.layout}")
-    if walkway.test:
+    if not walkway.test:
+        return
+    try:
         scores = baselines.evaluate(
             [clip.frames for clip in walkway.test],
             [clip.labels for clip in walkway.test],
         )
-        print("frame AUC without a model:")
-        for name, auc in scores.items():
-            print(f"  {name}: {100 * auc:.1f}")
+    except ValueError as error:
+        print(f"no baselines: {error}")
+        return
+    print("frame AUC without a model:")
+    for name, auc in scores.items():
+        print(f"  {name}: {100 * auc:.1f}")

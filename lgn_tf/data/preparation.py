@@ -54,6 +54,10 @@ def prepare(
     """
     if min(size) < 1:
         raise ValueError(f"`size` must be positive. Received: size={size}")
+    if workers is not None and workers < 1:
+        raise ValueError(
+            f"`workers` must be at least 1. Received: workers={workers}"
+        )
     if not dataset.videos:
         raise ValueError(f"{dataset.root}: no videos to prepare")
     _require_own_folder(folder)

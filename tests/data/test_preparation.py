@@ -238,6 +238,8 @@ def test_bad_arguments(written, tmp_path):
     dataset = written("own")
     with pytest.raises(ValueError, match=r"size=\(0, 4\)"):
         preparation.prepare(dataset, tmp_path / "store", (0, 4))
+    with pytest.raises(ValueError, match="workers=0"):
+        preparation.prepare(dataset, tmp_path / "store", SIZE, workers=0)
     (tmp_path / "home").mkdir()
     (tmp_path / "home/letters.txt").touch()
     with pytest.raises(ValueError, match=r"folder of its own.*letters\.txt"):
