@@ -14,12 +14,12 @@ are (`docs/data.md` draws a tree for each):
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from lgn_tf.data import listings
+from lgn_tf.data import listings, own_videos
 from lgn_tf.data.dataset import LAYOUTS, Dataset, Truth, Video
-from lgn_tf.data.listings import children, folders, is_image, is_video
+from lgn_tf.data.listings import children, folders, is_video
 
 
 def recognise(
@@ -57,7 +57,7 @@ def recognise(
         ]
         dataset = _only(root, [found for found in below if found])
     if dataset is None and layout in (None, "own"):
-        dataset = _only(root, _own(root))
+        dataset = _only(root, own_videos.find(root))
     if dataset is None and layout in (None, "avenue"):
         # The ground truth alone can be looked at too.
         dataset = _avenue(root, root, bare=True)
@@ -73,9 +73,9 @@ def _candidates(root: Path, layout: str | None) -> list[Dataset]:
     found = _published(root, layout, root)
     # Videos of one's own beside a published layout are a second layout.
     if layout == "own":
-        return _own(root)
+        return own_videos.find(root)
     if layout is None and found:
-        found += _loose_videos(root)
+        found += own_videos.loose(root)
     return found
 
 
@@ -218,52 +218,6 @@ def _with_arrays(
     return tuple(found + truths if first else truths + found)
 
 
-def _own(root: Path) -> list[Dataset]:
-    videos: list[Video] = []
-    for split, names in (
-        ("train", ("train", "training")),
-        ("test", ("test", "testing")),
-    ):
-        for name in names:
-            videos += _own_videos(root / name, split)
-    loose = _loose_videos(root)
-    if videos:
-        return [_own_dataset(root, videos), *loose]
-    if loose:
-        return loose
-    if is_video(root) or any(is_image(file) for file in children(root)):
-        return [_own_dataset(root, [Video(root.stem, "all", root)])]
-    return []
-
-
-def _loose_videos(root: Path) -> list[Dataset]:
-    videos = _own_videos(root, "all")
-    return [_own_dataset(root, videos)] if videos else []
-
-
-def _own_videos(root: Path, split: str) -> list[Video]:
-    videos = [Video(f.stem, split, f) for f in children(root) if is_video(f)]
-    videos += [
-        Video(folder.name, split, folder)
-        for folder in folders(root)
-        if any(is_image(file) for file in children(folder))
-    ]
-    return sorted(videos, key=lambda video: listings.natural(video.name))
-
-
-def _own_dataset(root: Path, videos: Iterable[Video]) -> Dataset:
-    folder = root if root.is_dir() else root.parent
-    table = folder / "labels.csv"
-    truths = (Truth("csv", table),) if table.is_file() else ()
-    masked = []
-    for video in videos:
-        mask = folder / "masks" / video.name
-        if video.split != "train" and mask.is_dir():
-            video = dataclasses.replace(video, mask=mask)
-        masked.append(video)
-    return Dataset(root, "own", tuple(masked), truths)
-
-
 def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:
     names = [(video.split, video.name) for video in dataset.videos]
     for name in names:
@@ -279,6 +233,7 @@ def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:
     for truth in dataset.truths:
         listings.require_inside(root, truth.path)
     if labels is None:
+        _require_one_of_each(dataset)
         return dataset
     kinds = {".m": "ucsd", ".mat": "frame-pred", ".npy": "mnad", ".csv": "csv"}
     if labels.suffix not in kinds:
@@ -289,3 +244,15 @@ def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:
     given = Truth(kinds[labels.suffix], labels)
     others = tuple(t for t in dataset.truths if t.version != given.version)
     return dataclasses.replace(dataset, truths=(given, *others))
+
+
+def _require_one_of_each(dataset: Dataset) -> None:
+    paths: dict[str, Path] = {}
+    for truth in dataset.truths:
+        other = paths.setdefault(truth.version, truth.path)
+        if other is not truth.path:
+            raise ValueError(
+                f"{dataset.root}: there must be one file of the labels "
+                f"{truth.version}. Found there: {other.name} and "
+                f"{truth.path.name}. `--labels` chooses one"
+            )

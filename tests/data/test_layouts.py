@@ -97,6 +97,15 @@ def test_labels_given_by_hand_come_first(written, tmp_path):
         layouts.recognise(root, labels=tmp_path / "x.txt")
 
 
+def test_two_label_files_of_one_kind(written):
+    root = written("frame-pred").root
+    shutil.copy(root / "synthetic.mat", root / "other.mat")
+    with pytest.raises(ValueError, match=r"other\.mat and synthetic\.mat"):
+        layouts.recognise(root)
+    found = layouts.recognise(root, labels=root / "other.mat")
+    assert [truth.path.name for truth in found.truths] == ["other.mat"]
+
+
 def test_own_folders_of_frames_side_by_side(tmp_path, walkway):
     for name in ("b", "a10", "a9"):
         frames = walkway.train[0].frames

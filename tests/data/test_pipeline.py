@@ -1,5 +1,9 @@
+import ast
 import itertools
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,13 +103,39 @@ def test_shards_together_see_each_batch(shards):
     assert whole == joined
 
 
+TWO_REPLICAS = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(
+    cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import test_pipeline as t
+strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+dataset = t.pipeline.training_clips(t.numbered(), epochs=1, **t.COMMON)
+found = []
+for past, target in strategy.experimental_distribute_dataset(dataset):
+    parts = strategy.experimental_local_results(past)
+    levels = [t.frames.to_uint8(p.numpy())[:, 0, 0, 0, 0] for p in parts]
+    found.append([one.tolist() for one in levels])
+print(found)
+"""
+
+
+@pytest.mark.slow
 def test_replicas_share_each_batch():
-    # What `fit` does under a strategy: the batch is cut, the set is not.
-    strategy = tf.distribute.get_strategy()
+    """What `fit` does under a strategy: the batch is cut, the set is not."""
+    command = [sys.executable, "-c", TWO_REPLICAS, str(Path(__file__).parent)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    found = ast.literal_eval(done.stdout.splitlines()[-1])
+    assert [[len(part) for part in batch] for batch in found] == [[2, 2]] * 3
+    whole = starts(pipeline.training_clips(numbered(), epochs=1, **COMMON))
+    assert [first + second for first, second in found] == whole
+
+
+def test_every_worker_reads_its_own_part():
     dataset = pipeline.training_clips(numbered(), epochs=1, **COMMON)
-    shared = strategy.experimental_distribute_dataset(dataset)
-    found = [len(past) for past, _ in shared]
-    assert found == [4, 4, 4]
     policy = dataset.options().experimental_distribute.auto_shard_policy
     assert policy == tf.data.experimental.AutoShardPolicy.OFF
 
