@@ -28,7 +28,7 @@ class Video:
     @property
     def is_file(self) -> bool:
         """Whether this is a video file rather than a folder of frames."""
-        return self.source.suffix.lower() in listings.VIDEO_SUFFIXES
+        return listings.is_video(self.source)
 
     def frame_files(self) -> list[Path]:
         """Lists the frames of a folder in natural order; a file has none.

@@ -226,6 +226,7 @@ def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:
                 f"{dataset.root}: each video of a split must have a name of "
                 f"its own. Received twice: {name[1]!r}"
             )
+    root = root if root.is_dir() else root.parent
     for video in dataset.videos:
         listings.require_inside(root, video.source)
         if video.mask is not None:

@@ -38,8 +38,8 @@ def is_image(path: Path) -> bool:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is a video, by its ending."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
+    """Whether a path is a video, by its ending; a folder is none."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
 def _entries(folder: Path) -> list[Path]:

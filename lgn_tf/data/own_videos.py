@@ -1,4 +1,4 @@
-"""A user's own videos: files or folders of frames, in splits or side by side."""
+"""A user's own videos: files or folders of frames, with or without splits."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -27,7 +27,8 @@ def find(root: Path) -> list[Dataset]:
     if beside:
         return beside
     if is_video(root) or any(is_image(file) for file in children(root)):
-        return [_dataset(root, [Video(root.stem, "all", root)])]
+        name = root.name if root.is_dir() else root.stem
+        return [_dataset(root, [Video(name, "all", root)])]
     return []
 
 

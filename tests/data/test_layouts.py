@@ -130,6 +130,25 @@ def test_one_video_of_ones_own(tmp_path, walkway, as_file):
     assert len(list(footage.read_frames(video))) == 14
 
 
+def test_one_video_with_labels_beside_it(tmp_path, walkway):
+    root = tmp_path / "street.avi"
+    archives.write_video(root, walkway.train[0].frames)
+    (tmp_path / "labels.csv").write_text("video,start,end\nstreet,2,4\n")
+    found = layouts.recognise(root)
+    assert labels.read(found, {"street": 14})["street"].sum() == 3
+
+
+def test_folders_of_frames_with_dots_in_their_names(tmp_path, walkway):
+    for name in ("v1.2", "street.avi"):
+        frames = walkway.train[0].frames
+        archives.write_images(tmp_path / name, frames, "{}.png", 0)
+    found = layouts.recognise(tmp_path)
+    assert [video.name for video in found.videos] == ["street.avi", "v1.2"]
+    assert not any(video.is_file for video in found.videos)
+    (video,) = layouts.recognise(tmp_path / "v1.2").videos
+    assert video.name == "v1.2"
+
+
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere: no such"):
         layouts.recognise(tmp_path / "nowhere")
