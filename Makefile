@@ -52,6 +52,7 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(VENV)/bin/python -m benchmarks.forward
+	$(VENV)/bin/python benchmarks/input_pipeline.py
 
 lock:
 	$(PYTHON) -m venv .venv-lock

@@ -2,6 +2,9 @@
 
     lgn demo      the main job on embedded data
     lgn convert   the authors' PyTorch checkpoint to a run directory
+    lgn verify    check a data set on disk
+    lgn prepare   decode and resize a data set once, into a frame store
+    lgn synthesize  draw a small data set, in any layout
 
 Each subcommand imports what it needs when it runs, so that `lgn --help` starts
 neither Keras nor TensorFlow. A mistake of the user ends in one line on stderr
@@ -52,6 +55,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_demo(commands)
     _add_convert(commands)
+    from lgn_tf.data import commands as data_commands
+
+    data_commands.add(commands)
     return parser
 
 

@@ -1,88 +1,85 @@
-"""The main job on embedded data: fit a few steps, score a clip.
+"""The main job on embedded data: fit a few epochs, score videos, print.
 
-A small bright block walks over a textured floor. The model learns that; then
-it scores a clip in which the block suddenly runs.
+People walk over a drawn walkway. The model learns that; then it scores videos
+in which one runs, cycles, stands about or goes the wrong way.
 """
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from lgn_tf import scoring
 from lgn_tf.config import Config, ModelConfig, TrainingConfig
+from lgn_tf.data import baselines, clips, frames, labels, synthetic
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.normality import normality
 
 CONFIG = Config(
-    ModelConfig(image_size=(32, 48), channels=1, width=0.125),
-    TrainingConfig(epochs=12, batch_size=8, learning_rate=2e-3),
+    ModelConfig(image_size=(48, 64), channels=1, width=0.125),
+    TrainingConfig(epochs=6, batch_size=8, learning_rate=2e-3),
 )
-RUNS_FROM, RUNS_TO = 14, 19
+SHOWN = 4
+"""Every how many frames the table has a line."""
 
 
-def draw_video(
-    length: int, seed: int, run: tuple[int, int] | None = None
-) -> NDArray[np.float32]:
-    """Draws a walking block of 7 x 4 pixels.
-
-    Args:
-        length: number of frames.
-        seed: of the floor's texture, the start and the noise.
-        run: (first, last + 1) frame in which it moves five times as fast.
-
-    Returns:
-        float32 frames (length, height, width, 1) in [-1, 1].
-    """
-    random = np.random.default_rng(seed)
-    height, width = CONFIG.model.image_size
-    floor = random.uniform(-0.6, -0.2, (height, width))
-    row, column = random.integers(4, height - 12), random.integers(0, width)
-    frames = np.empty((length, height, width, 1), np.float32)
-    for time in range(length):
-        frame = floor + random.normal(0, 0.01, floor.shape)
-        columns = (column + np.arange(4)) % width
-        frame[row : row + 7, columns] = 0.8
-        frames[time, ..., 0] = frame
-        running = run is not None and run[0] <= time < run[1]
-        column += 5 if running else 1
-    return np.clip(frames, -1, 1)
+def draw() -> synthetic.Walkway:
+    """Draws the videos of the demo; the same each time."""
+    return synthetic.draw(
+        CONFIG.training.seed,
+        train=6,
+        test=len(synthetic.KINDS),
+        frames=60,
+        size=CONFIG.model.image_size,
+        channels=CONFIG.model.channels,
+    )
 
 
-def cut(video: NDArray[np.float32], frames: int) -> tuple[NDArray, NDArray]:
-    """Cuts a video into clips (clips, frames, ...) and the frames after."""
-    count = len(video) - frames
-    clips = np.stack([video[i : i + frames] for i in range(count)])
-    return clips, video[frames:]
+def fit(videos: tuple[synthetic.Clip, ...]) -> keras.Model:
+    """Returns a model that has seen the normal videos."""
+    # Imported here: `pipeline` brings TensorFlow along.
+    from lgn_tf.data import pipeline
+    from lgn_tf.data.footage import InMemory
 
-
-def run() -> None:
-    """Builds, fits, scores, and prints a table."""
-    keras.utils.set_random_seed(CONFIG.training.seed)
-    frames = CONFIG.model.frames
     model = build_model(CONFIG)
     model.compile(
         keras.optimizers.Adam(CONFIG.training.learning_rate, epsilon=1e-8)
     )
-    print(f"LGN-Net of {model.count_params():,} numbers on walking blocks")
-    videos = [cut(draw_video(20, seed), frames) for seed in range(3)]
-    clips, targets = (
-        np.concatenate(part) for part in zip(*videos, strict=True)
+    print(f"LGN-Net of {model.count_params():,} numbers, drawn walkways")
+    footage = InMemory(
+        [video.name for video in videos], [video.frames for video in videos]
+    )
+    table = clips.ClipTable(footage.frame_counts, CONFIG.model.frames)
+    dataset = pipeline.training_clips(
+        footage,
+        inputs=CONFIG.model.frames,
+        channels=CONFIG.model.channels,
+        batch_size=CONFIG.training.batch_size,
+        seed=CONFIG.training.seed,
     )
     model.fit(
-        clips,
-        targets,
-        batch_size=CONFIG.training.batch_size,
+        dataset,
+        steps_per_epoch=clips.steps(len(table), CONFIG.training.batch_size),
         epochs=CONFIG.training.epochs,
+        # The dataset shuffles, by seed.
+        shuffle=False,
         verbose=2,
     )
-    video = draw_video(26, seed=99, run=(RUNS_FROM, RUNS_TO))
-    clips, targets = cut(video, frames)
-    output = model.predict(clips, verbose=0)
+    return model
+
+
+def score(model: keras.Model, video: synthetic.Clip) -> dict[str, NDArray]:
+    """Returns every measure of the video's scored frames, by name."""
+    pictures = frames.to_float(video.frames)
+    encoding = model.encode_video(pictures[:-1])
+    readout = model.read(encoding)
+    target = pictures[CONFIG.model.frames :]
+    prediction = model.decode(encoding, readout)
     measures = {
-        "PSNR / dB": scoring.psnr(targets, output.prediction),
-        "distance": scoring.feature_distance(output.readout.distance),
-        "regular score": scoring.regular_score(targets, output.prediction),
+        "PSNR / dB": scoring.psnr(target, prediction),
+        "distance": scoring.feature_distance(readout.distance),
+        "regular score": scoring.regular_score(target, prediction),
     }
     columns = {
         name: ops.convert_to_numpy(values) for name, values in measures.items()
@@ -92,18 +89,45 @@ def run() -> None:
         columns["distance"],
         CONFIG.scoring.normality_weight,
     )
-    print_table(columns, frames)
+    return columns
 
 
-def print_table(columns: dict[str, NDArray], first: int) -> None:
-    """Prints one line a frame; the frames of the run are marked."""
-    print(
-        f"\na clip in which the block runs in frames {RUNS_FROM + 1} to "
-        f"{RUNS_TO}; normality is 1 for the most normal frame"
-    )
+def print_table(video: synthetic.Clip, columns: dict[str, NDArray]) -> None:
+    """Prints some lines of a video; its abnormal frames are marked."""
+    print(f"\nvideo {video.name}: {', '.join(video.kinds)}")
     print("frame  " + "  ".join(f"{name:>13}" for name in columns))
-    for index, values in enumerate(zip(*columns.values(), strict=True)):
-        frame = first + index
-        mark = "  <- runs" if RUNS_FROM < frame <= RUNS_TO else ""
-        row = "  ".join(f"{value:13.5g}" for value in values)
+    rows = list(zip(*columns.values(), strict=True))
+    for index in range(0, len(rows), SHOWN):
+        frame = CONFIG.model.frames + index
+        mark = "  <- abnormal" if video.labels[frame] else ""
+        row = "  ".join(f"{value:13.5g}" for value in rows[index])
         print(f"{frame:5}  {row}{mark}")
+
+
+def run() -> None:
+    """Draws, fits, scores, and prints."""
+    keras.utils.set_random_seed(CONFIG.training.seed)
+    walkway = draw()
+    model = fit(walkway.train)
+    scores = [score(model, video) for video in walkway.test]
+    print_table(walkway.test[0], scores[0])
+    truth = [
+        labels.align(video.labels, CONFIG.model.frames)
+        for video in walkway.test
+    ]
+    wanted = np.concatenate(truth)
+    print(
+        f"\n{len(walkway.test)} videos, {len(wanted)} scored frames, "
+        f"{int(wanted.sum())} abnormal: frame AUC of"
+    )
+    normal = np.concatenate([columns["normality"] for columns in scores])
+    rows = {"normality": roc_auc_score(wanted, -normal)} | {
+        f"no model: {name}": value
+        for name, value in baselines.evaluate(
+            [video.frames for video in walkway.test],
+            [video.labels for video in walkway.test],
+            CONFIG.model.frames,
+        ).items()
+    }
+    for name, value in rows.items():
+        print(f"  {name:34} {value:.3f}")

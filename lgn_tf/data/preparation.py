@@ -1,0 +1,264 @@
+"""Fills a frame store: on all cores, restartable, nothing half written."""
+
+import dataclasses
+import errno
+import fcntl
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import cv2
+
+from lgn_tf.data import footage, frames, store
+from lgn_tf.data.dataset import Dataset, Video
+
+Progress = Callable[[int, int], None]
+"""Called with the frames done and the frames there should be."""
+
+
+class _Stopped(Exception):
+    """Another video failed, or the user pressed Ctrl-C."""
+
+
+def prepare(
+    dataset: Dataset,
+    folder: Path,
+    size: tuple[int, int],
+    *,
+    workers: int | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> store.Store:
+    """Decodes and resizes every video into a store, or what is missing of it.
+
+    What an earlier run finished is kept where the checksum of its source still
+    agrees; the rest is made anew.
+
+    Args:
+        dataset: from `layouts.recognise`.
+        folder: of the store; made where it does not exist.
+        size: (height, width) that frames are resized to.
+        workers: threads; default one for each core this process may use.
+        skip_bad: leave out videos that cannot be read, and name them in the
+            manifest, rather than stop at the first.
+        progress: called from time to time.
+
+    Raises:
+        ValueError: for a bad video (naming the file), a dataset without
+            videos, or a folder that holds something else.
+        OSError: where there is no space left, or another run is at work.
+    """
+    if min(size) < 1:
+        raise ValueError(f"`size` must be positive. Received: size={size}")
+    if workers is not None and workers < 1:
+        raise ValueError(
+            f"`workers` must be at least 1. Received: workers={workers}"
+        )
+    if not dataset.videos:
+        raise ValueError(f"{dataset.root}: no videos to prepare")
+    _require_own_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder):
+        _sweep(folder)
+        _Preparation(dataset, folder, size, skip_bad, progress).run(
+            workers or len(os.sched_getaffinity(0))
+        )
+    return store.open_store(folder)
+
+
+def _require_own_folder(folder: Path) -> None:
+    if folder.is_dir() and not (folder / store.MANIFEST).exists():
+        ours = (".lock", "train", "test", "all", f"{store.MANIFEST}.partial")
+        others = [p.name for p in folder.iterdir() if p.name not in ours]
+        if others:
+            raise ValueError(
+                f"{folder}: a store needs a folder of its own. "
+                f"Found there: {', '.join(sorted(others)[:5])}"
+            )
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise BlockingIOError(
+                errno.EAGAIN, "another `lgn prepare` fills this store", folder
+            ) from error
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a killed run had not finished."""
+    for path in folder.rglob("*.partial"):
+        path.unlink()
+
+
+class _Preparation:
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: Path,
+        size: tuple[int, int],
+        skip_bad: bool,
+        progress: Progress | None,
+    ) -> None:
+        self.dataset, self.folder, self.size = dataset, folder, size
+        self.skip_bad, self.progress = skip_bad, progress
+        self.entries: dict[tuple[str, str], store.Entry] = {}
+        self.skipped: dict[tuple[str, str], str] = {}
+        self.stop = threading.Event()
+        self.lock = threading.Lock()
+        self.done = self.total = 0
+
+    def run(self, workers: int) -> None:
+        earlier = self._earlier()
+        for video in self.dataset.videos:
+            with suppress(ValueError):
+                self.total += footage.promised_frames(video)
+        self._require_space(earlier)
+        self._save(complete=False)
+        cv2.setNumThreads(1)
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                self._gather(pool, earlier)
+        finally:
+            cv2.setNumThreads(-1)
+        if not self.entries:
+            reasons = "; ".join(self.skipped.values())
+            raise ValueError(
+                f"{self.dataset.root}: every video is bad: {reasons}"
+            )
+        self._save(complete=True)
+        self._remove_others()
+
+    def _earlier(self) -> dict[tuple[str, str], store.Entry]:
+        try:
+            manifest = store.read_manifest(self.folder)
+        except FileNotFoundError:
+            return {}
+        if manifest.size != self.size:
+            return {}
+        return {(e.split, e.name): e for e in manifest.entries}
+
+    def _require_space(
+        self, earlier: dict[tuple[str, str], store.Entry]
+    ) -> None:
+        # The least it can take: one channel a frame.
+        kept = sum(entry.frames for entry in earlier.values())
+        needed = max(0, self.total - kept) * self.size[0] * self.size[1]
+        free = shutil.disk_usage(self.folder).free
+        if needed > free:
+            raise OSError(
+                errno.ENOSPC,
+                f"the store takes at least {needed} bytes, {free} are free",
+                str(self.folder),
+            )
+
+    def _gather(
+        self,
+        pool: ThreadPoolExecutor,
+        earlier: dict[tuple[str, str], store.Entry],
+    ) -> None:
+        waiting: dict[Future[store.Entry], Video] = {}
+        for video in self.dataset.videos:
+            entry = earlier.get((video.split, video.name))
+            waiting[pool.submit(self._one, video, entry)] = video
+        try:
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    self._take(waiting.pop(future), future)
+                self._save(complete=False)
+        except BaseException:
+            self.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+    def _take(self, video: Video, future: Future[store.Entry]) -> None:
+        key = (video.split, video.name)
+        try:
+            self.entries[key] = future.result()
+        except ValueError as error:
+            if not self.skip_bad:
+                raise
+            self.skipped[key] = str(error)
+
+    def _save(self, complete: bool) -> None:
+        keys = [(video.split, video.name) for video in self.dataset.videos]
+        manifest = store.Manifest(
+            self.dataset.layout,
+            self.size,
+            complete,
+            tuple(self.entries[key] for key in keys if key in self.entries),
+            tuple(self.skipped[key] for key in keys if key in self.skipped),
+        )
+        store.write_manifest(manifest, self.folder)
+
+    def _one(self, video: Video, earlier: store.Entry | None) -> store.Entry:
+        source = store.fingerprint(video)
+        if earlier is not None and earlier.source == source:
+            path = self.folder / earlier.path
+            wanted = earlier.bytes(self.size)
+            if path.is_file() and path.stat().st_size == wanted:
+                self._advance(earlier.frames)
+                return earlier
+        entry = store.Entry(video.name, video.split, 0, 1, source)
+        path = self.folder / entry.path
+        path.parent.mkdir(exist_ok=True)
+        temporary = path.with_name(path.name + ".partial")
+        try:
+            written = self._write(video, temporary, channels=1)
+            channels = 1
+            if written is None:
+                written, channels = self._write(video, temporary, 3), 3
+            temporary.replace(path)
+        except OSError as error:
+            # Without the name of the file nobody knows which disk is full.
+            raise OSError(
+                error.errno, error.strerror, str(temporary)
+            ) from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        store.sync_folder(path.parent)
+        return dataclasses.replace(
+            entry, frames=written or 0, channels=channels
+        )
+
+    def _write(self, video: Video, path: Path, channels: int) -> int | None:
+        """Writes every frame; None where one of them has colour after all."""
+        count = 0
+        # Written rather than mapped: a mapped write on a full disk kills the
+        # process, a plain one raises.
+        with path.open("wb") as file:
+            for frame in footage.read_frames(video):
+                if self.stop.is_set():
+                    raise _Stopped
+                if channels == 1:
+                    if not frames.is_gray(frame):
+                        self._advance(-count)
+                        return None
+                    frame = frame[..., :1].copy()
+                file.write(frames.prepare(frame, self.size, channels).data)
+                count += 1
+                self._advance(1)
+            file.flush()
+            os.fsync(file.fileno())
+        return count
+
+    def _advance(self, count: int) -> None:
+        with self.lock:
+            self.done += count
+            if self.progress is not None:
+                self.progress(self.done, self.total)
+
+    def _remove_others(self) -> None:
+        kept = {self.folder / e.path for e in self.entries.values()}
+        for path in self.folder.glob("*/*.frames"):
+            if path not in kept:
+                path.unlink()
