@@ -117,6 +117,24 @@ def test_fit_lowers_the_loss_and_logs_everything(variant):
     np.testing.assert_allclose(logs["loss"], total, rtol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_fit_in_mixed_precision(policy):
+    model = small(dtype=policy)
+    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8))
+    scaled = isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (policy == "mixed_float16")
+    before = model.get_weights()
+    clips = clips_of(4)
+    logs = model.fit(
+        clips, clips[:, -1], batch_size=4, epochs=6, shuffle=False, verbose=0
+    ).history
+    assert np.isfinite(logs["loss"]).all()
+    assert logs["intensity"][-1] < logs["intensity"][0]
+    for old, new in zip(before, model.get_weights(), strict=True):
+        assert new.dtype == old.dtype
+        assert np.isfinite(new).all()
+
+
 def test_logs_of_evaluation_are_the_scores_of_the_predictions():
     model = small()
     model.compile()
