@@ -93,12 +93,11 @@ def test_the_command(files, tmp_path, capsys):
     assert f"{out} exists" in capsys.readouterr().err
 
 
-def test_counters_and_the_prefix_of_parallel_training(state, items, tmp_path):
+def test_counters_and_the_prefix_of_parallel_training(state, tmp_path):
     named = {f"module.{name}": value for name, value in state.items()}
     named["module.pred.encoder.1.num_batches_tracked"] = np.array(7)
     np.savez(tmp_path / "model.npz", **named)
     assert set(source_files.read_state(tmp_path / "model.npz")) == set(state)
-    del items
 
 
 def refused(files, words, out):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -231,7 +230,3 @@ def test_where_keras_stops_under_multi_worker_mirrored_strategy():
         assert "STARTS 2" in text, text[-3000:]
         assert "TRAINED" not in text, "Keras can do it now: say so in the docs"
         assert "PerReplica" in text, text[-3000:]
-
-
-def test_the_backend_of_these_tests():
-    assert keras.backend.backend() == "tensorflow"

@@ -6,7 +6,6 @@ into the public model; every stored number is asserted. The largest deviations
 are printed with `pytest -s`.
 """
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -235,4 +234,3 @@ def test_parameter_count(official):
     ours = sum(np.prod(v.shape) for v in model.trainable_variables)
     assert ours == learned
     assert 22.7e6 < ours < 22.8e6
-    assert keras.backend.floatx() == "float32"
