@@ -1,28 +1,36 @@
 """The configuration tree: read, override, validate, write.
 
 A `Config` is frozen, holds plain values only and needs neither Keras nor
-TensorFlow. Each preset carries the hyper-parameters of the paper for one
-dataset (section IV-B and figures 9 and 10).
-
-Reference:
-    LGN-Net, arXiv 2211.07454.
+TensorFlow. `lgn_tf.presets` holds one for each dataset.
 """
 
 import dataclasses
 import json
 import math
-import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from lgn_tf import settings
 
-VARIANTS = ("lgn_net", "lgn_st", "glo_net", "loc_net")
+Variant = Literal["lgn_net", "lgn_st", "glo_net", "loc_net"]
+VARIANTS = get_args(Variant)
 """Table II of the paper: the whole model and its three ablations."""
 
-POLICIES = ("float32", "mixed_bfloat16", "mixed_float16")
+Policy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+POLICIES = get_args(Policy)
 """Keras dtype policies that the model is tested under."""
+
+DatasetName = Literal["ped2", "avenue", "shanghaitech", "synthetic", "folder"]
+DATASETS = get_args(DatasetName)
+"""What can be trained on: three benchmarks, drawn videos, one's own."""
+
+Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
+STRATEGIES = get_args(Strategy)
+"""How devices share the work, see `lgn_tf.replicas`."""
+
+AUTO = "auto"
+"""Instead of a threshold: one taken from the calibration."""
 
 
 def size_multiple(variant: str) -> int:
@@ -83,26 +91,53 @@ def validate_model_arguments(
 
 
 @dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which videos, and where they lie.
+
+    Attributes:
+        dataset: a benchmark, videos of one's own, or drawn ones.
+        data_root: folder of the dataset, its layout is recognised; drawn
+            videos need none.
+        labels: version of the frame labels, such as avenue-masks, or a file
+            of labels; the first version found where it is empty.
+        holdout: number of training videos, chosen by the seed, that are not
+            fitted on but calibrate the online score; the paper holds out none.
+        stores: folder for decoded and resized frames.
+    """
+
+    dataset: DatasetName = "ped2"
+    data_root: str = ""
+    labels: str = ""
+    holdout: int = 0
+    stores: str = "stores"
+
+    def __post_init__(self) -> None:
+        """Validates every value."""
+        settings.check_types(self)
+        settings.require_not_negative(self, "holdout")
+
+
+@dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """What the network looks like.
 
     Attributes:
-        variant: one of `VARIANTS`.
-        image_size: (height, width) in pixels.
+        variant: the whole model, or an ablation of the paper's table II.
+        image_size: (height, width) in pixels, multiples of 8.
         channels: 3 (blue, green, red) or 1 (gray).
         frames: number of input frames; the next one is predicted.
         width: multiplier of every channel count; 1.0 is the paper's.
         memory_items: number of prototype items.
-        dtype: one of `POLICIES`.
+        dtype: precision of the layers; memory and scores are always float32.
     """
 
-    variant: str = "lgn_net"
+    variant: Variant = "lgn_net"
     image_size: tuple[int, int] = (256, 256)
     channels: int = 3
     frames: int = 4
     width: float = 1.0
     memory_items: int = 10
-    dtype: str = "float32"
+    dtype: Policy = "float32"
 
     def __post_init__(self) -> None:
         """Validates; see `validate_model_arguments`."""
@@ -115,11 +150,6 @@ class ModelConfig:
             self.variant,
             self.memory_items,
         )
-        if self.dtype not in POLICIES:
-            raise ValueError(
-                f"`dtype` must be one of {', '.join(POLICIES)}. "
-                f"Received: dtype={self.dtype!r}"
-            )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +162,11 @@ class TrainingConfig:
         learning_rate: at the start; it decays by half a cosine, once an epoch.
         compactness_weight: weight of the compactness loss (Eq. 10).
         separateness_weight: weight of the separateness loss (Eq. 11).
-        seed: of the initial weights and of the order of the clips.
+        seed: of the initial weights, the order of the clips, and the videos
+            that are held out.
+        strategy: auto and mirrored use all GPUs, single the first device;
+            data_parallel is for several machines on the JAX backend.
+        save_every: minutes between checkpoints inside an epoch.
     """
 
     epochs: int = 60
@@ -141,6 +175,8 @@ class TrainingConfig:
     compactness_weight: float = 10.0
     separateness_weight: float = 5.0
     seed: int = 0
+    strategy: Strategy = "auto"
+    save_every: float = 10.0
 
     def __post_init__(self) -> None:
         """Validates every number."""
@@ -152,6 +188,7 @@ class TrainingConfig:
                     f"Received: {name}={getattr(self, name)!r}"
                 )
         settings.require_positive(self, "learning_rate")
+        settings.require_positive(self, "save_every")
         for name in ("compactness_weight", "separateness_weight"):
             settings.require_not_negative(self, name)
         if self.seed < 0:
@@ -167,11 +204,14 @@ class ScoringConfig:
     Attributes:
         normality_weight: lambda of Eq. 17, the share of the PSNR in the score.
         update_threshold: gamma; a frame whose regular score is below it updates
-            the memory at test time. 0 never updates.
+            the memory at test time. 0 never updates; auto takes a quantile of
+            the regular score on the calibration's videos.
+        update_quantile: which quantile auto takes.
     """
 
     normality_weight: float = 0.6
-    update_threshold: float = 0.0
+    update_threshold: float | Literal["auto"] = 0.0
+    update_quantile: float = 0.9
 
     def __post_init__(self) -> None:
         """Validates every number."""
@@ -181,38 +221,23 @@ class ScoringConfig:
                 "`normality_weight` must lie between 0 and 1. "
                 f"Received: normality_weight={self.normality_weight!r}"
             )
-        settings.require_not_negative(self, "update_threshold")
+        if not 0 < self.update_quantile <= 1:
+            raise ValueError(
+                "`update_quantile` must lie in (0, 1]. "
+                f"Received: update_quantile={self.update_quantile!r}"
+            )
+        if self.update_threshold != AUTO:
+            settings.require_not_negative(self, "update_threshold")
 
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The whole configuration: model, training, scoring."""
+    """The whole configuration: model, training, scoring, data."""
 
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()
     scoring: ScoringConfig = ScoringConfig()
-
-
-PRESETS: Mapping[str, Config] = types.MappingProxyType(
-    {
-        "ped2": Config(
-            ModelConfig(memory_items=10),
-            TrainingConfig(compactness_weight=10, separateness_weight=5),
-            ScoringConfig(normality_weight=0.6, update_threshold=0.009),
-        ),
-        "avenue": Config(
-            ModelConfig(memory_items=10),
-            TrainingConfig(compactness_weight=10, separateness_weight=2),
-            ScoringConfig(normality_weight=0.5, update_threshold=0.006),
-        ),
-        "shanghaitech": Config(
-            ModelConfig(memory_items=200),
-            TrainingConfig(compactness_weight=1, separateness_weight=1),
-            ScoringConfig(normality_weight=0.8, update_threshold=0.0135),
-        ),
-    }
-)
-"""The hyper-parameters of the paper, by dataset."""
+    data: DataConfig = DataConfig()
 
 
 def to_dict(config: Config) -> dict[str, Any]:

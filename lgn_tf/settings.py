@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 import typing
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin, get_type_hints
@@ -28,6 +29,16 @@ def convert(kind: Any, value: Any, path: str) -> Any:
                 f"Received: {path}={value!r}"
             )
         return build(kind, value, path + ".")
+    if get_origin(kind) in (typing.Union, types.UnionType):
+        return _first_that_fits(get_args(kind), value, path)
+    if get_origin(kind) is typing.Literal:
+        if value not in get_args(kind):
+            raise ValueError(
+                f"`{path}` must be one of "
+                f"{', '.join(map(str, get_args(kind)))}. "
+                f"Received: {path}={value!r}"
+            )
+        return value
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
@@ -48,6 +59,16 @@ def convert(kind: Any, value: Any, path: str) -> Any:
             f"Received: {path}={value!r}"
         )
     return value
+
+
+def _first_that_fits(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
+    rules = []
+    for kind in kinds:
+        try:
+            return convert(kind, value, path)
+        except (TypeError, ValueError) as error:
+            rules.append(str(error).partition(". Received:")[0])
+    raise ValueError(f"{', or '.join(rules)}. Received: {path}={value!r}")
 
 
 def check_types(config: Any) -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from lgn_tf import config
 from lgn_tf.config import (
-    PRESETS,
     Config,
+    DataConfig,
     ModelConfig,
     ScoringConfig,
     TrainingConfig,
 )
+from lgn_tf.presets import PRESETS
 
 pytestmark = pytest.mark.latest
 
@@ -36,8 +37,19 @@ OTHER = Config(
         compactness_weight=0.0,
         separateness_weight=0.5,
         seed=11,
+        strategy="single",
+        save_every=0.5,
     ),
-    ScoringConfig(normality_weight=1.0, update_threshold=0.25),
+    ScoringConfig(
+        normality_weight=1.0, update_threshold=0.25, update_quantile=0.5
+    ),
+    DataConfig(
+        dataset="folder",
+        data_root="here",
+        labels="csv",
+        holdout=3,
+        stores="there",
+    ),
 )
 """A value that is no default, in every setting."""
 
@@ -70,39 +82,6 @@ def test_defaults():
     )
     # A gamma of 0: nothing is written at test time unless asked for.
     assert default.scoring.update_threshold == 0
-
-
-@pytest.mark.parametrize(
-    ("name", "items", "compactness", "separateness", "weight", "threshold"),
-    [
-        ("ped2", 10, 10, 5, 0.6, 0.009),
-        ("avenue", 10, 10, 2, 0.5, 0.006),
-        ("shanghaitech", 200, 1, 1, 0.8, 0.0135),
-    ],
-)
-def test_presets(name, items, compactness, separateness, weight, threshold):
-    preset = PRESETS[name]
-    assert preset.model.memory_items == items
-    assert preset.training.compactness_weight == compactness
-    assert preset.training.separateness_weight == separateness
-    assert preset.scoring.normality_weight == weight
-    assert preset.scoring.update_threshold == threshold
-    # All else is the same for all datasets.
-    default = Config()
-    assert preset.model == dataclasses.replace(
-        default.model, memory_items=items
-    )
-    assert preset.training == dataclasses.replace(
-        default.training,
-        compactness_weight=compactness,
-        separateness_weight=separateness,
-    )
-
-
-def test_presets_are_these_three_and_stay():
-    assert sorted(PRESETS) == ["avenue", "ped2", "shanghaitech"]
-    with pytest.raises(TypeError):
-        PRESETS["ped2"] = Config()
 
 
 @pytest.mark.parametrize("part", ["model", "training", "scoring"])
@@ -252,11 +231,12 @@ def test_a_whole_number_is_a_float_too():
 @pytest.mark.parametrize(
     ("values", "name", "accepted"),
     [
-        ({"optimizer": {}}, "`optimizer`", "model, scoring, training"),
+        ({"optimizer": {}}, "`optimizer`", "data, model, scoring, training"),
         (
             {"scoring": {"gamma": 0.1}},
             "`scoring.gamma`",
-            "scoring.normality_weight, scoring.update_threshold",
+            "scoring.normality_weight, scoring.update_quantile, "
+            "scoring.update_threshold",
         ),
     ],
 )
@@ -275,7 +255,7 @@ def test_unknown_names(values, name, accepted):
         ("model", "frames", None, "int"),
         ("model", "width", "1.0", "float"),
         ("model", "width", False, "float"),
-        ("model", "variant", 3, "str"),
+        ("data", "data_root", 3, "str"),
         ("training", "learning_rate", [1e-3], "float"),
         ("scoring", "normality_weight", {}, "float"),
     ],
@@ -363,3 +343,21 @@ def test_a_file_that_is_not_there(tmp_path):
     path = tmp_path / "none.json"
     with pytest.raises(FileNotFoundError, match=re.escape(str(path))):
         config.read(path)
+
+
+@pytest.mark.parametrize("value", ["never", -0.5, NAN, None])
+def test_a_threshold_is_a_number_or_auto(value):
+    with pytest.raises(ValueError, match="`update_threshold` must"):
+        ScoringConfig(update_threshold=value)
+
+
+def test_a_threshold_may_be_left_to_the_calibration(tmp_path):
+    path = tmp_path / "config.json"
+    config.write(Config(scoring=ScoringConfig(update_threshold="auto")), path)
+    assert config.read(path).scoring.update_threshold == "auto"
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5, NAN])
+def test_a_quantile_is_a_share(value):
+    with pytest.raises(ValueError, match="`update_quantile` must lie in"):
+        ScoringConfig(update_quantile=value)

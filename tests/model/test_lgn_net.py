@@ -6,8 +6,9 @@ import pytest
 from keras import ops
 
 from lgn_tf import scoring
-from lgn_tf.config import PRESETS, Config, ModelConfig, TrainingConfig
+from lgn_tf.config import Config, ModelConfig, TrainingConfig
 from lgn_tf.model.lgn_net import LGNNet, build_model
+from lgn_tf.presets import PRESETS
 
 VARIANTS = ("lgn_net", "lgn_st", "glo_net", "loc_net")
 SMALL = {"image_size": (16, 24), "channels": 1, "frames": 3, "width": 1 / 16}
@@ -261,13 +262,9 @@ def test_a_config_meets_its_layers(name):
         model.memory.compactness_weight,
         model.memory.separateness_weight,
     )
-    assert (
-        weights
-        == {
-            "ped2": (10, 5),
-            "avenue": (10, 2),
-            "shanghaitech": (1, 1),
-        }[name]
+    assert weights == (
+        preset.training.compactness_weight,
+        preset.training.separateness_weight,
     )
 
 

@@ -1,0 +1,97 @@
+"""Files and folders that appear whole or not at all.
+
+What is written goes under another name first, is flushed to disk, and then is
+renamed: a full disk or a kill leaves what was there before.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """Writes a file in one step: a reader sees the old one or the new.
+
+    Args:
+        path: of the file.
+
+    Yields:
+        Another path in the same folder, to be written. It takes the place of
+        `path` where the block ends, and is removed where the block raises.
+
+    Raises:
+        OSError: where it cannot be written, or no space is left.
+    """
+    # The last suffixes stay: writers choose the format by them.
+    partial = path.with_name(f".partial-{path.name}")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_bytes(path: Path, contents: bytes) -> None:
+    """Writes a file in one step, over one that is there.
+
+    Raises:
+        OSError: where it cannot be written, or no space is left.
+    """
+    with replaced(path) as partial:
+        partial.write_bytes(contents)
+
+
+@contextlib.contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """Hands out an empty folder that takes the place of `path` at the end.
+
+    Where the block raises, `path` stays as it was. What a killed process left
+    behind is removed by the next one.
+
+    Args:
+        path: need not be there; a folder that is there is replaced.
+
+    Yields:
+        The folder to fill, beside `path`.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial, old = (
+        path.with_name(f".{path.name}.{name}") for name in ("partial", "old")
+    )
+    if old.exists() and not path.exists():
+        # Killed between the two renames below.
+        old.rename(path)
+    for left in (partial, old):
+        shutil.rmtree(left, ignore_errors=True)
+    partial.mkdir()
+    try:
+        yield partial
+        if path.exists():
+            path.rename(old)
+        partial.rename(path)
+    except BaseException:
+        if old.exists() and not path.exists():
+            old.rename(path)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in a folder last through a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
