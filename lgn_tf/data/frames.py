@@ -63,16 +63,16 @@ def resize(frame: Any, size: tuple[int, int]) -> Any:
         return smaller.reshape(height, width, -1)
     tf = _tensorflow()
     shape = tf.shape(frame)
-    # OpenCV calculates in integers; float64 holds them exactly, and has
-    # kernels on every device, which integers do not.
-    values = tf.cast(frame, tf.float64)
     left, right, near, far = _taps(shape[1], width)
+
+    def columns(places: Any) -> Any:
+        # OpenCV calculates in integers; float64 holds them exactly, and has
+        # kernels on every device, which integers do not. A large frame is
+        # never held in float64 as a whole.
+        return tf.cast(tf.gather(frame, places, axis=1), tf.float64)
+
     values = tf.floor(
-        (
-            tf.gather(values, left, axis=1) * near[:, None]
-            + tf.gather(values, right, axis=1) * far[:, None]
-        )
-        / 16
+        (columns(left) * near[:, None] + columns(right) * far[:, None]) / 16
     )
     top, bottom, near, far = _taps(shape[0], height)
     upper = tf.gather(values, top, axis=0) * near[:, None, None]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from lgn_tf.data import clips, decoding, frames
+from lgn_tf.data import batches, clips, decoding, frames
 from lgn_tf.data.footage import Encoded, Footage
 
 _log = logging.getLogger(__name__)
@@ -116,14 +116,7 @@ def _from_arrays(footage: Footage, inputs: int, channels: int) -> Any:
     height, width = footage.size
 
     def batch(windows: Any) -> tuple[Any, Any]:
-        shape = (len(windows), inputs, height, width, channels)
-        past = np.empty(shape, np.float32)
-        target = np.empty((len(windows), *shape[2:]), np.float32)
-        for row, (video, start) in enumerate(windows.tolist()):
-            found = footage.read(video, start, start + inputs + 1)
-            frames.fill(past[row], found[:-1])
-            frames.fill(target[row : row + 1], found[-1:])
-        return past, target
+        return batches.read_clips(footage, windows.tolist(), inputs, channels)
 
     def read(windows: Any) -> tuple[Any, Any]:
         past, target = tf.numpy_function(

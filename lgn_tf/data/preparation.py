@@ -13,6 +13,7 @@ from pathlib import Path
 
 import cv2
 
+from lgn_tf import atomic
 from lgn_tf.data import footage, frames, store
 from lgn_tf.data.dataset import Dataset, Video
 
@@ -225,7 +226,7 @@ class _Preparation:
             ) from error
         finally:
             temporary.unlink(missing_ok=True)
-        store.sync_folder(path.parent)
+        atomic.sync_folder(path.parent)
         return dataclasses.replace(
             entry, frames=written or 0, channels=channels
         )

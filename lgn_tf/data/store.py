@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_tf import atomic
 from lgn_tf.data import footage
 from lgn_tf.data.dataset import Dataset, Video
 
@@ -136,16 +137,7 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(folder / MANIFEST)
-    sync_folder(folder)
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes a rename in a folder last through a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    atomic.sync_folder(folder)
 
 
 def fingerprint(video: Video) -> Source:
