@@ -1,22 +1,38 @@
-"""A run directory: the configuration and the weights that belong together.
+"""A run directory: all that one training run leaves behind.
 
 runs/NAME/
-  config.json        every setting, see `lgn_tf.config`
-  model.weights.h5   all weights, the memory's items among them
+  config.json          every setting, see `lgn_tf.config`
+  environment.json     versions, devices, revision, command
+  model.weights.h5     weights of the last epoch, the memory's items among them
+  best.weights.h5      of the epoch with the least loss on held-out videos
+  calibration.npz      statistics of the online score
+  snapshot.npz         the whole state of training, to go on from
+  log.csv              one line an epoch
+  tensorboard/         events
+
+Each file appears whole or not at all.
 """
 
+import contextlib
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import keras
 
+from lgn_tf import atomic, replicas
 from lgn_tf import config as config_module
 from lgn_tf.config import Config
 from lgn_tf.model.lgn_net import build_model
 
 CONFIG = "config.json"
+ENVIRONMENT = "environment.json"
 WEIGHTS = "model.weights.h5"
+BEST = "best.weights.h5"
+CALIBRATION = "calibration.npz"
+LOG = "log.csv"
+TENSORBOARD = "tensorboard"
 
 
 def refuse_existing(run_dir: Path) -> None:
@@ -25,6 +41,29 @@ def refuse_existing(run_dir: Path) -> None:
         raise FileExistsError(
             f"{run_dir} exists, and is not overwritten. Choose another name."
         )
+
+
+def save_weights(
+    run_dir: Path, model: keras.Model, name: str = WEIGHTS
+) -> None:
+    """Writes the weights of a model into a run directory.
+
+    Raises:
+        OSError: where there is no space left; the former file stays.
+    """
+    # Keras makes an optimizer of its own while it saves.
+    with replicas.alone(), atomic.replaced(run_dir / name) as partial:
+        model.save_weights(partial)
+
+
+def create(run_dir: Path, config: Config) -> None:
+    """Makes a new run directory that holds the configuration alone.
+
+    Raises:
+        FileExistsError: where `run_dir` exists.
+    """
+    with _new(run_dir) as partial:
+        config_module.write(config, partial / CONFIG)
 
 
 def save(run_dir: Path, config: Config, model: keras.Model) -> None:
@@ -38,14 +77,20 @@ def save(run_dir: Path, config: Config, model: keras.Model) -> None:
     Raises:
         FileExistsError: where `run_dir` exists.
     """
+    with _new(run_dir) as partial:
+        config_module.write(config, partial / CONFIG)
+        model.save_weights(partial / WEIGHTS)
+
+
+@contextlib.contextmanager
+def _new(run_dir: Path) -> Iterator[Path]:
     refuse_existing(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(
         tempfile.mkdtemp(prefix=f".{run_dir.name}-", dir=run_dir.parent)
     )
     try:
-        config_module.write(config, partial / CONFIG)
-        model.save_weights(partial / WEIGHTS)
+        yield partial
         # mkdtemp shuts others out; a run is as readable as its parent.
         partial.chmod(run_dir.parent.stat().st_mode & 0o777)
         partial.rename(run_dir)
@@ -54,8 +99,23 @@ def save(run_dir: Path, config: Config, model: keras.Model) -> None:
         raise
 
 
-def load(run_dir: Path) -> tuple[Config, keras.Model]:
+def read_config(run_dir: Path) -> Config:
+    """Reads the configuration of a run.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        ValueError: where it cannot be read.
+    """
+    _require(run_dir, CONFIG)
+    return config_module.read(run_dir / CONFIG)
+
+
+def load(run_dir: Path, name: str = WEIGHTS) -> tuple[Config, keras.Model]:
     """Reads a run directory.
+
+    Args:
+        run_dir: where it lies.
+        name: `WEIGHTS` or `BEST`.
 
     Returns:
         The configuration, and the model with its weights.
@@ -64,18 +124,29 @@ def load(run_dir: Path) -> tuple[Config, keras.Model]:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming the file that cannot be read.
     """
-    for name in (CONFIG, WEIGHTS):
-        if not (run_dir / name).is_file():
-            raise FileNotFoundError(
-                f"{run_dir / name} is missing: {run_dir} is no run directory"
-            )
-    config = config_module.read(run_dir / CONFIG)
+    config = read_config(run_dir)
+    _require(run_dir, name)
     model = build_model(config)
     try:
-        model.load_weights(run_dir / WEIGHTS)
+        model.load_weights(run_dir / name)
     except (OSError, ValueError, KeyError) as error:
         raise ValueError(
-            f"{run_dir / WEIGHTS}: no weights of the model that "
+            f"{run_dir / name}: no weights of the model that "
             f"{CONFIG} describes: {error}"
         ) from error
     return config, model
+
+
+def _require(run_dir: Path, name: str) -> None:
+    if (run_dir / name).is_file():
+        return
+    unfinished = (run_dir / CONFIG).is_file()
+    raise FileNotFoundError(
+        f"{run_dir / name} is missing: "
+        + (
+            "the run has not ended yet; `python train.py --resume "
+            f"{run_dir}` goes on with it"
+            if unfinished and name == WEIGHTS
+            else f"{run_dir} is no run directory"
+        )
+    )

@@ -22,3 +22,57 @@ def fresh_start():
     """Seeds every generator, and forgets the layers of the test before."""
     keras.utils.clear_session(free_memory=False)
     keras.utils.set_random_seed(7)
+
+
+@pytest.fixture(scope="session")
+def exported_run(tmp_path_factory):
+    """Returns (run_dir, config, model, statistics) of a small coloured run."""
+    import numpy as np
+
+    from lgn_tf import checkpoints, run_calibration
+    from lgn_tf.config import Config, DataConfig, ModelConfig
+    from lgn_tf.data.footage import InMemory
+    from lgn_tf.model.lgn_net import build_model
+
+    keras.utils.set_random_seed(11)
+    config = Config(
+        ModelConfig(image_size=(16, 24), width=0.0625, memory_items=4),
+        data=DataConfig(dataset="synthetic"),
+    )
+    model = build_model(config)
+    run_dir = tmp_path_factory.mktemp("runs") / "small"
+    checkpoints.save(run_dir, config, model)
+    rng = np.random.default_rng(0)
+    clip = rng.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
+    calibration = run_calibration.calibrate(
+        model, None, InMemory(["clip"], [clip])
+    )
+    calibration.save(run_dir / checkpoints.CALIBRATION)
+    return run_dir, config, model, calibration.statistics
+
+
+@pytest.fixture(scope="session")
+def exported(exported_run, tmp_path_factory):
+    """Returns the first exported version of that run."""
+    from lgn_tf import exporting
+
+    out = tmp_path_factory.mktemp("models") / "lgn_net"
+    return exporting.export(exported_run[0], out, warm_up_batches=())
+
+
+@pytest.fixture(scope="session")
+def model_server(exported):
+    """Returns an embedded server over that version."""
+    from lgn_tf.serving.model_settings import ModelSettings
+    from lgn_tf.serving.server import EmbeddedServer
+
+    models = (ModelSettings("lgn_net", exported.path.parent),)
+    with EmbeddedServer(lambda: models) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def served(model_server):
+    """Returns that version as the server has loaded it."""
+    with model_server.catalogue.borrow("lgn_net") as (_, servable):
+        return servable

@@ -195,7 +195,7 @@ class LGNNet(FramePredictor):
         """
         return self.stp_net.project(self.frame_encoder(frames))
 
-    def encodesliding_windows(self, clips, projections):
+    def encode_windows(self, clips, projections):
         """Encodes clips whose frames went through `encode_frames`.
 
         Args:
@@ -223,7 +223,7 @@ class LGNNet(FramePredictor):
             projections = sliding_windows(
                 self.encode_frames(frames), self.frames
             )
-        return self.encodesliding_windows(windows, projections)
+        return self.encode_windows(windows, projections)
 
     def _encode(self, clips, features, projected=False, training=False):
         local_features = queries = ()

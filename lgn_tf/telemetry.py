@@ -1,0 +1,247 @@
+"""What a run tells while it trains: CSV, progress, TensorBoard.
+
+TensorFlow writes the events, where it is installed; all else goes without.
+"""
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import rich.console
+import rich.progress
+from keras import ops
+from numpy.typing import NDArray
+
+from lgn_tf import atomic, checkpoints, scoring
+
+PICTURES = 4
+"""Clips that are shown after each epoch."""
+
+
+class EpochLog(keras.callbacks.Callback):
+    """Writes one line an epoch into `log.csv`.
+
+    Args:
+        run_dir: of the run.
+        first: first epoch of this part of the run; later lines, of epochs
+            that are trained again, are dropped.
+        seconds: returns the time spent in training.
+    """
+
+    def __init__(self, run_dir: Path, first: int, seconds: Any) -> None:
+        """Reads the lines of earlier parts."""
+        super().__init__()
+        self._path = run_dir / checkpoints.LOG
+        self._seconds = seconds
+        self._rows = [
+            row for row in read_log(run_dir) if int(row["epoch"]) <= first
+        ]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Adds a line; the file is replaced as a whole."""
+        row = {"epoch": epoch + 1, "seconds": round(self._seconds(), 1)}
+        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row |= {name: float(value) for name, value in (logs or {}).items()}
+        self._rows.append(row)
+        with (
+            atomic.replaced(self._path) as partial,
+            partial.open("w", newline="", encoding="utf-8") as file,
+        ):
+            columns = dict.fromkeys(name for row in self._rows for name in row)
+            writer = csv.DictWriter(file, list(columns), restval="")
+            writer.writeheader()
+            writer.writerows(self._rows)
+
+
+def read_log(run_dir: Path) -> list[dict[str, Any]]:
+    """Returns the lines of `log.csv`, as text by column; none without it."""
+    path = run_dir / checkpoints.LOG
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """Shows steps, losses and the time that is left; a line after each epoch.
+
+    Args:
+        epochs: of the whole run.
+        steps: of an epoch.
+        done: steps that earlier parts of the run made.
+        batch_size: clips a step.
+    """
+
+    def __init__(
+        self, epochs: int, steps: int, done: int, batch_size: int
+    ) -> None:
+        """Prepares the bar; `fit` starts it."""
+        super().__init__()
+        self._epochs, self._batch_size = epochs, batch_size
+        self._console = rich.console.Console()
+        self._bar = rich.progress.Progress(
+            rich.progress.TextColumn("epoch {task.fields[epoch]}"),
+            rich.progress.BarColumn(),
+            rich.progress.MofNCompleteColumn(),
+            rich.progress.TimeElapsedColumn(),
+            rich.progress.TimeRemainingColumn(),
+            rich.progress.TextColumn("{task.fields[state]}"),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task(
+            "", total=epochs * steps, completed=done, epoch="", state=""
+        )
+        self._begin, self._steps = 0.0, 0
+
+    def __enter__(self) -> "ProgressBar":
+        """Shows the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        """Removes the bar."""
+        self._bar.stop()
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Names the epoch."""
+        del logs
+        self._begin, self._steps = time.monotonic(), 0
+        self._bar.update(self._task, epoch=f"{epoch + 1}/{self._epochs}")
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Moves on by a step."""
+        del batch
+        self._steps += 1
+        state = f"loss {float(logs['loss']):.4g} psnr {float(logs['psnr']):.2f}"
+        self._bar.update(self._task, advance=1, state=state)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Prints what the epoch came to."""
+        took = time.monotonic() - self._begin
+        values = "  ".join(
+            f"{name} {float(logs[name]):.4g}"
+            for name in ("loss", "psnr", "items_in_use", "val_loss", "val_psnr")
+            if name in (logs or {})
+        )
+        rate = self._steps * self._batch_size / took
+        self._bar.console.print(
+            f"epoch {epoch + 1}/{self._epochs}  {values}  "
+            f"{took:.0f} s  {rate:.1f} clips/s",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+class Events(keras.callbacks.Callback):
+    """Writes events for TensorBoard.
+
+    Losses, PSNR, learning rate and throughput; items in use and how similar
+    they are; input, target, prediction and error of some clips.
+
+    Args:
+        run_dir: of the run.
+        clips: float32 (clips, n, H, W, C), shown after each epoch.
+        targets: float32 (clips, H, W, C).
+        steps: of an epoch.
+        batch_size: clips a step.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        clips: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        steps: int,
+        batch_size: int,
+    ) -> None:
+        """Opens a file of events."""
+        super().__init__()
+        import tensorflow as tf
+
+        self._summary = tf.summary
+        self._writer = tf.summary.create_file_writer(
+            str(run_dir / checkpoints.TENSORBOARD)
+        )
+        self._clips, self._targets = clips, targets
+        self._batch_size, self._steps = batch_size, steps
+        self._begin, self._made, self._epoch = 0.0, 0, 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Starts the clock."""
+        del logs
+        self._begin, self._made, self._epoch = time.monotonic(), 0, epoch
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Writes the running means of the epoch, now and then."""
+        self._made += 1
+        if batch % max(1, self._steps // 20):
+            return
+        step = self._epoch * self._steps + batch
+        with self._writer.as_default(step):
+            for name, value in logs.items():
+                self._summary.scalar(f"step/{name}", float(value))
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Writes scalars, the memory, and pictures."""
+        took = time.monotonic() - self._begin
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["clips_per_second"] = self._made * self._batch_size / took
+        with self._writer.as_default(epoch + 1):
+            for name, value in values.items():
+                self._summary.scalar(f"epoch/{name}", value)
+            self._pictures()
+            if self.model.has_memory:
+                self._memory()
+        self._writer.flush()
+
+    def _pictures(self) -> None:
+        output = self.model.predict_on_batch(self._clips)
+        # Named tuples of one backend come back as plain ones of another.
+        prediction = output[0]
+        error = ops.convert_to_numpy(
+            scoring.error_map(self._targets, prediction)
+        ).mean(-1, keepdims=True)
+        columns = (
+            shown(self._clips[:, -1]),
+            shown(self._targets),
+            shown(prediction),
+            np.repeat(error / max(float(error.max()), 1e-8), 3, -1),
+        )
+        row = np.concatenate(columns, axis=2)
+        self._summary.image(
+            "input, target, prediction, error", row, max_outputs=len(row)
+        )
+
+    def _memory(self) -> None:
+        items = ops.convert_to_numpy(self.model.memory.items)
+        similarity = items @ items.T
+        self._summary.image(
+            "similarity of the items, 0 black to 1 white",
+            np.clip(similarity, 0, 1)[None, :, :, None],
+        )
+        others = similarity[~np.eye(len(items), dtype=bool)]
+        self._summary.scalar("memory/mean_similarity", float(others.mean()))
+        self._summary.scalar("memory/max_similarity", float(others.max()))
+        nearest = ops.convert_to_numpy(
+            self.model.read(self.model.encode(self._clips)).nearest
+        )
+        self._summary.histogram("memory/nearest_item", nearest)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Writes what is left."""
+        del logs
+        self._writer.flush()
+
+
+def shown(frames: Any) -> NDArray[np.float32]:
+    """Returns frames of [-1, 1] as red, green, blue in [0, 1]."""
+    picture = np.clip((ops.convert_to_numpy(frames) + 1) / 2, 0, 1)
+    if picture.shape[-1] == 1:
+        return np.asarray(np.repeat(picture, 3, axis=-1))
+    return np.asarray(picture[..., ::-1])

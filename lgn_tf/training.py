@@ -1,0 +1,257 @@
+"""Training, from a configuration to a run directory.
+
+`train(config, run_dir)` is all of it. A run that was killed goes on with
+`train(config, run_dir, resume=True)` as if it never had been.
+"""
+
+import contextlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lgn_tf import (
+    atomic,
+    callbacks,
+    checkpoints,
+    environment,
+    replicas,
+    run_calibration,
+    snapshots,
+    telemetry,
+)
+from lgn_tf.config import Config
+from lgn_tf.data import batches, clips, sources
+from lgn_tf.data.footage import Footage
+from lgn_tf.model.lgn_net import build_model
+
+
+def train(
+    config: Config,
+    run_dir: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    source: sources.Source | None = None,
+) -> keras.Model:
+    """Trains a model and leaves everything in a run directory.
+
+    Args:
+        config: what to train on what.
+        run_dir: must not exist, unless it is resumed or overwritten.
+        resume: go on where the last snapshot of `run_dir` was taken.
+        overwrite: remove an earlier run of that name first.
+        source: from `sources.open_source`; default what `config` names.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        FileExistsError: where `run_dir` exists.
+        ValueError: where the data cannot be trained on, and, as
+            `callbacks.Diverged`, where the loss is no longer finite.
+        callbacks.Interrupted: after Ctrl-C or SIGTERM; the state is saved.
+        OSError: where there is no space left; the last snapshot stays.
+    """
+    if not (resume or overwrite):
+        checkpoints.refuse_existing(run_dir)
+    keras.utils.set_random_seed(config.training.seed)
+    replicas.make_deterministic()
+    with replicas.scope(config.training.strategy):
+        # One process prepares what all of them read.
+        if replicas.is_chief():
+            source = source or sources.open_source(config)
+            _prepare(source, config, run_dir, resume, overwrite)
+        replicas.wait_for_all()
+        source = source or sources.open_source(config)
+        model = build_model(config)
+        model.compile(
+            keras.optimizers.Adam(config.training.learning_rate, epsilon=1e-8)
+        )
+        _fit(model, config, run_dir, source)
+        if replicas.is_chief():
+            checkpoints.save_weights(run_dir, model)
+    if replicas.is_chief():
+        # Of other weights, where the run had come to its end before.
+        (run_dir / checkpoints.CALIBRATION).unlink(missing_ok=True)
+        # On one device, as all who use the run will load it.
+        _, single = checkpoints.load(run_dir)
+        run_calibration.of_run(run_dir, config, single, source)
+    return model
+
+
+def _prepare(
+    source: sources.Source,
+    config: Config,
+    run_dir: Path,
+    resume: bool,
+    overwrite: bool,
+) -> None:
+    """Makes the run directory, once it is known that clips will fill it."""
+    fitted, _ = source.training(config.data.holdout, config.training.seed)
+    _steps(fitted, config)
+    if overwrite:
+        _remove(run_dir)
+    if not resume:
+        checkpoints.create(run_dir, config)
+    _describe(run_dir)
+
+
+def _describe(run_dir: Path) -> None:
+    made_with = environment.describe(
+        keras.backend.backend(), replicas.devices()
+    )
+    with atomic.replaced(run_dir / checkpoints.ENVIRONMENT) as partial:
+        environment.write(partial, made_with)
+
+
+def _remove(run_dir: Path) -> None:
+    """Removes an earlier run, and nothing that is not one."""
+    if not run_dir.exists():
+        return
+    if not (run_dir / checkpoints.CONFIG).is_file():
+        raise FileExistsError(
+            f"{run_dir} exists and is no run directory, so it is not "
+            "overwritten"
+        )
+    shutil.rmtree(run_dir)
+
+
+def _steps(footage: Footage, config: Config) -> int:
+    table = clips.ClipTable(footage.frame_counts, config.model.frames)
+    return clips.steps(len(table), config.training.batch_size)
+
+
+def _fit(
+    model: keras.Model,
+    config: Config,
+    run_dir: Path,
+    source: sources.Source,
+) -> None:
+    fitted, held_out = source.training(
+        config.data.holdout, config.training.seed
+    )
+    steps = _steps(fitted, config)
+    progress = snapshots.Progress()
+    resumed = None
+    if (run_dir / snapshots.SNAPSHOT).is_file():
+        progress = snapshots.load(run_dir, model)
+        resumed = snapshots.metric_states(model) if progress.step else None
+    epochs, size = config.training.epochs, config.training.batch_size
+    saver = callbacks.Snapshots(
+        run_dir, steps, config.training.save_every, progress, resumed
+    )
+    done = progress.epoch * steps + progress.step
+    bar = telemetry.ProgressBar(epochs, steps, done, size)
+    listeners: list[keras.callbacks.Callback] = [
+        callbacks.CosineDecay(config.training.learning_rate, epochs),
+        callbacks.StopOnNaN(),
+    ]
+    chief = replicas.is_chief()
+    if chief:
+        listeners += [
+            bar,
+            telemetry.EpochLog(run_dir, progress.epoch, saver.seconds),
+        ]
+        if keras.backend.backend() == "tensorflow":
+            shown, targets = _examples(held_out or fitted, config)
+            listeners.append(
+                telemetry.Events(run_dir, shown, targets, steps, size)
+            )
+        listeners.append(saver)
+    signals = saver.stopped_by_signals() if chief else contextlib.nullcontext()
+    with bar, signals:
+        first = progress.epoch
+        # An epoch that was broken off has fewer steps left than the others.
+        for start, end in (
+            (progress.step, first + bool(progress.step)),
+            (0, epochs),
+        ):
+            if first < end:
+                fed = feed(fitted, config, epoch=first, start_step=start)
+                model.fit(
+                    fed,
+                    steps_per_epoch=steps - start,
+                    initial_epoch=first,
+                    epochs=end,
+                    # The feed shuffles, by seed.
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*listeners, *_followers(fed)],
+                    validation_data=_validation(held_out, config),
+                )
+            first = max(first, end)
+    if chief and progress.epoch < epochs:
+        saver.save(epochs, 0)
+
+
+def feed(
+    footage: Footage, config: Config, *, epoch: int = 0, start_step: int = 0
+) -> Any:
+    """Returns training clips for `fit`, from any step of any epoch on.
+
+    The same clips in the same order on every backend: tf.data on TensorFlow,
+    arrays elsewhere.
+    """
+    shards, index = replicas.workers()
+    arguments: dict[str, Any] = {
+        "inputs": config.model.frames,
+        "channels": config.model.channels,
+        "batch_size": config.training.batch_size,
+        "seed": config.training.seed,
+        "epoch": epoch,
+        "start_step": start_step,
+        "shards": shards,
+        "index": index,
+    }
+    if keras.backend.backend() == "tensorflow":
+        # Imported here: it brings TensorFlow along.
+        from lgn_tf.data import pipeline
+
+        return pipeline.training_clips(footage, **arguments)
+    return batches.Batches(footage, **arguments)
+
+
+def _followers(fed: Any) -> list[keras.callbacks.Callback]:
+    """Returns what tells arrays of clips which epoch it is."""
+    if not isinstance(fed, batches.Batches):
+        return []
+
+    def begin(epoch: int, logs: Any) -> None:
+        del logs
+        fed.begin(epoch)
+
+    return [keras.callbacks.LambdaCallback(on_epoch_begin=begin)]
+
+
+def _validation(footage: Footage | None, config: Config) -> Any:
+    """Returns the clips of the held-out videos, in a fixed order."""
+    if footage is None:
+        return None
+    table = clips.ClipTable(footage.frame_counts, config.model.frames)
+    arguments: dict[str, Any] = {
+        "inputs": config.model.frames,
+        "channels": config.model.channels,
+        "batch_size": min(config.training.batch_size, len(table)),
+        "seed": 0,
+    }
+    if keras.backend.backend() == "tensorflow":
+        from lgn_tf.data import pipeline
+
+        return pipeline.training_clips(footage, epochs=1, **arguments)
+    return batches.Batches(footage, **arguments)
+
+
+def _examples(footage: Footage, config: Config) -> Any:
+    table = clips.ClipTable(footage.frame_counts, config.model.frames)
+    count = min(telemetry.PICTURES, len(table))
+    places = np.linspace(0, len(table) - 1, count).astype(int)
+    windows = [table.window(int(place)) for place in places]
+    return batches.read_clips(
+        footage,
+        [(window.video, window.start) for window in windows],
+        config.model.frames,
+        config.model.channels,
+    )

@@ -1,0 +1,99 @@
+"""What a run tells: its table, and its events."""
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+from lgn_tf import checkpoints, telemetry
+from lgn_tf.model.lgn_net import LGNNet
+
+STEPS, BATCH, EPOCHS = 3, 2, 2
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = LGNNet((16, 24), 1, 2, 1 / 16, "glo_net", memory_items=3)
+    model.build()
+    model.compile()
+    return model
+
+
+@pytest.fixture(scope="module")
+def run_dir(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    random = np.random.default_rng(0)
+    clips = random.uniform(-1, 1, (6, 2, 16, 24, 1)).astype(np.float32)
+    targets = random.uniform(-1, 1, (6, 16, 24, 1)).astype(np.float32)
+    with telemetry.ProgressBar(EPOCHS, STEPS, 0, BATCH) as bar:
+        model.fit(
+            clips,
+            targets,
+            batch_size=BATCH,
+            epochs=EPOCHS,
+            verbose=0,
+            callbacks=[
+                bar,
+                telemetry.EpochLog(folder, 0, lambda: 12.34),
+                telemetry.Events(folder, clips[:2], targets[:2], STEPS, BATCH),
+            ],
+        )
+    return folder
+
+
+def test_the_log_has_a_line_an_epoch(run_dir):
+    rows = telemetry.read_log(run_dir)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert {"loss", "intensity", "psnr", "compactness"} <= set(rows[0])
+    assert float(rows[0]["learning_rate"]) == np.float32(2e-4)
+    assert rows[0]["seconds"] == "12.3"
+
+
+def test_lines_of_epochs_that_are_trained_again_are_dropped(
+    run_dir, model, tmp_path
+):
+    source = run_dir / checkpoints.LOG
+    (tmp_path / checkpoints.LOG).write_bytes(source.read_bytes())
+    log = telemetry.EpochLog(tmp_path, 1, lambda: 99.0)
+    log.set_model(model)
+    log.on_epoch_end(1, {"loss": 0.5})
+    rows = telemetry.read_log(tmp_path)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert rows[1]["seconds"] == "99.0"
+    assert rows[1]["loss"] == "0.5"
+
+
+def test_no_log_has_no_lines(tmp_path):
+    assert telemetry.read_log(tmp_path) == []
+
+
+def test_events_hold_what_tensorboard_shows(run_dir):
+    events = EventAccumulator(str(run_dir / checkpoints.TENSORBOARD))
+    events.Reload()
+    tags = set(events.Tags()["tensors"])
+    assert {
+        "epoch/loss",
+        "epoch/psnr",
+        "epoch/learning_rate",
+        "epoch/items_in_use",
+        "epoch/clips_per_second",
+        "step/loss",
+        "memory/mean_similarity",
+        "memory/max_similarity",
+        "memory/nearest_item",
+        "input, target, prediction, error",
+        "similarity of the items, 0 black to 1 white",
+    } <= tags
+    assert [e.step for e in events.Tensors("epoch/loss")] == [1, 2]
+    picture = events.Tensors("input, target, prediction, error")[0]
+    width, height = picture.tensor_proto.string_val[:2]
+    assert (int(width), int(height)) == (4 * 24, 16)
+
+
+def test_colours_are_shown_as_red_green_blue():
+    blue = np.zeros((1, 2, 2, 3), np.float32) - 1
+    blue[..., 0] = 1
+    np.testing.assert_array_equal(telemetry.shown(blue)[0, 0, 0], [0, 0, 1])
+    gray = np.zeros((1, 2, 2, 1), np.float32)
+    np.testing.assert_array_equal(telemetry.shown(gray)[0, 0, 0], [0.5] * 3)

@@ -1,0 +1,341 @@
+"""Training from files to a run directory; stopped, killed, and gone on."""
+
+import csv
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lgn_tf import (
+    callbacks,
+    checkpoints,
+    run_calibration,
+    snapshots,
+    telemetry,
+    training,
+)
+from lgn_tf.data import archives, synthetic
+from lgn_tf.model.lgn_net import build_model
+from tests.training_process import configuration
+
+ROOT = Path(__file__).parents[1]
+STEPS = 11
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Three drawn videos of 18 frames: 48 clips, of which 44 make 11 steps."""
+    folder = tmp_path_factory.mktemp("walkway") / "data"
+    walkway = synthetic.draw(1, train=3, test=1, frames=18, size=(32, 48))
+    archives.write(walkway, folder, "ucsd")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory):
+    return tmp_path_factory.mktemp("stores")
+
+
+@pytest.fixture(autouse=True)
+def without_calibration(monkeypatch):
+    """Spares what tests of the loop do not look at."""
+    monkeypatch.setattr(run_calibration, "of_run", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def unbroken(root, stores, tmp_path_factory):
+    """Returns the run directory of a run that nothing happened to."""
+    run_dir = tmp_path_factory.mktemp("runs") / "unbroken"
+    training.train(configuration(root, stores), run_dir)
+    return run_dir
+
+
+def weights(run_dir):
+    _, model = checkpoints.load(run_dir)
+    return model.get_weights()
+
+
+def log(run_dir):
+    """Returns the log without what depends on the clock."""
+    with (run_dir / checkpoints.LOG).open() as file:
+        return [
+            {k: v for k, v in row.items() if k != "seconds"}
+            for row in csv.DictReader(file)
+        ]
+
+
+def require_same_run(one, other):
+    for ours, theirs in zip(weights(one), weights(other), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    assert log(one) == log(other)
+
+
+def test_a_run_directory_holds_everything(unbroken):
+    config = checkpoints.read_config(unbroken)
+    assert config.model.image_size == (16, 24)
+    environment = json.loads((unbroken / "environment.json").read_text())
+    assert environment["packages"]["keras"] == keras.__version__
+    assert environment["backend"] == keras.backend.backend()
+    rows = log(unbroken)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["loss"]) < float(rows[0]["loss"])
+    # Half a cosine over two epochs: all of it, then half.
+    rates = [float(row["learning_rate"]) for row in rows]
+    np.testing.assert_allclose(rates, [2e-4, 1e-4], rtol=1e-6)
+    assert list((unbroken / checkpoints.TENSORBOARD).glob("events*"))
+    assert not list(unbroken.glob(".partial-*"))
+
+
+def test_a_seed_gives_the_same_run_twice(root, stores, unbroken, tmp_path):
+    training.train(configuration(root, stores), tmp_path / "again")
+    require_same_run(tmp_path / "again", unbroken)
+
+
+def test_another_seed_gives_another_run(root, stores, unbroken, tmp_path):
+    config = configuration(root, stores, seed=1, epochs=1)
+    training.train(config, tmp_path / "other")
+    assert log(tmp_path / "other")[0] != log(unbroken)[0]
+
+
+def progress_of(run_dir):
+    path = run_dir / snapshots.SNAPSHOT
+    if not path.is_file():
+        return snapshots.Progress()
+    with np.load(path) as file:
+        return snapshots.Progress(**json.loads(str(file["progress"])))
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_bit_for_bit(root, stores, unbroken, tmp_path):
+    run_dir = tmp_path / "killed"
+    command = [sys.executable, "-m", "tests.training_process"]
+    command += [str(root), str(run_dir), str(stores)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ
+    )
+    try:
+        # In the middle of the second epoch.
+        while (p := progress_of(run_dir)).epoch < 1 or p.step < 3:
+            assert process.poll() is None, "it ended before it was killed"
+            time.sleep(0.001)
+    finally:
+        process.kill()
+        process.wait()
+    reached = progress_of(run_dir)
+    assert reached.epoch == 1
+    assert 3 <= reached.step < STEPS
+    assert not (run_dir / checkpoints.WEIGHTS).exists()
+    subprocess.run([*command, "resume"], check=True, cwd=ROOT)
+    require_same_run(run_dir, unbroken)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_stops(
+    root, stores, unbroken, tmp_path, monkeypatch, number
+):
+    made = []
+
+    def count(*arguments, **logs):
+        made.append((arguments, logs))
+        if len(made) == 5:
+            signal.raise_signal(number)
+
+    monkeypatch.setattr(telemetry.ProgressBar, "on_train_batch_end", count)
+    before = signal.getsignal(number)
+    config = configuration(root, stores)
+    with pytest.raises(callbacks.Interrupted, match="epoch 1 after 5 steps"):
+        training.train(config, tmp_path / "run")
+    assert signal.getsignal(number) is before
+    assert progress_of(tmp_path / "run").step == 5
+    training.train(config, tmp_path / "run", resume=True)
+    require_same_run(tmp_path / "run", unbroken)
+
+
+def test_a_run_without_a_snapshot_starts_over(root, stores, unbroken, tmp_path):
+    config = configuration(root, stores)
+    checkpoints.create(tmp_path / "run", config)
+    training.train(config, tmp_path / "run", resume=True)
+    require_same_run(tmp_path / "run", unbroken)
+
+
+def test_a_finished_run_has_nothing_left_to_do(unbroken, root, stores):
+    before = weights(unbroken)
+    training.train(configuration(root, stores), unbroken, resume=True)
+    for ours, theirs in zip(weights(unbroken), before, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_divergence_stops_with_a_hint(root, stores, tmp_path):
+    config = configuration(root, stores, learning_rate=1e30)
+    with pytest.raises(
+        callbacks.Diverged, match=r"epoch 1, step \d+: .*intensity"
+    ):
+        training.train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / snapshots.SNAPSHOT).exists()
+
+
+def test_a_full_disk_keeps_the_last_snapshot(
+    root, stores, tmp_path, monkeypatch
+):
+    config = configuration(root, stores, save_every=1e-9)
+    write, calls = np.savez, []
+
+    def fail(path, **arrays):
+        calls.append(path)
+        if len(calls) == 4:
+            path.write_bytes(b"half")
+            raise OSError(28, "No space left on device", str(path))
+        write(path, **arrays)
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(OSError, match="No space left"):
+        training.train(config, tmp_path / "run")
+    assert progress_of(tmp_path / "run").step == 3
+    assert not list((tmp_path / "run").glob(".partial-*"))
+
+
+def test_an_existing_run_is_not_overwritten(root, stores, unbroken, tmp_path):
+    config = configuration(root, stores)
+    before = (unbroken / checkpoints.WEIGHTS).read_bytes()
+    with pytest.raises(FileExistsError, match="is not overwritten"):
+        training.train(config, unbroken)
+    assert (unbroken / checkpoints.WEIGHTS).read_bytes() == before
+    stranger = tmp_path / "letters"
+    stranger.mkdir()
+    (stranger / "dear.txt").write_text("mum")
+    with pytest.raises(FileExistsError, match="no run directory"):
+        training.train(config, stranger, overwrite=True)
+    assert (stranger / "dear.txt").read_text() == "mum"
+
+
+def test_held_out_videos_are_validated_on_and_not_fitted_on(
+    root, stores, tmp_path
+):
+    config = configuration(root, stores, epochs=1)
+    config = dataclasses.replace(
+        config, data=dataclasses.replace(config.data, holdout=1)
+    )
+    training.train(config, tmp_path / "run")
+    row = log(tmp_path / "run")[0]
+    assert float(row["val_loss"]) > 0
+    assert (tmp_path / "run" / checkpoints.BEST).is_file()
+    _, best = checkpoints.load(tmp_path / "run", checkpoints.BEST)
+    for ours, theirs in zip(
+        best.get_weights(), weights(tmp_path / "run"), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_snapshot_of_another_model_is_refused(
+    root, stores, unbroken, tmp_path
+):
+    config = configuration(root, stores)
+    other = dataclasses.replace(
+        config, model=dataclasses.replace(config.model, memory_items=5)
+    )
+    checkpoints.create(tmp_path / "run", other)
+    source = unbroken / snapshots.SNAPSHOT
+    (tmp_path / "run" / snapshots.SNAPSHOT).write_bytes(source.read_bytes())
+    with pytest.raises(ValueError, match="snapshot of another model"):
+        training.train(other, tmp_path / "run", resume=True)
+
+
+def test_a_damaged_snapshot_is_named(root, stores, unbroken, tmp_path):
+    config = configuration(root, stores)
+    checkpoints.create(tmp_path / "run", config)
+    whole = (unbroken / snapshots.SNAPSHOT).read_bytes()
+    path = tmp_path / "run" / snapshots.SNAPSHOT
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"snapshot\.npz: no readable"):
+        training.train(config, tmp_path / "run", resume=True)
+
+
+@pytest.fixture
+def without_tensorflow(tmp_path):
+    """Returns an environment for JAX in which TensorFlow cannot be imported."""
+    folder = tmp_path / "blocked"
+    folder.mkdir()
+    (folder / "tensorflow.py").write_text("raise ImportError('blocked')")
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    return os.environ | {
+        "KERAS_BACKEND": "jax",
+        "JAX_CPU_COLLECTIVES_IMPLEMENTATION": "gloo",
+        "PYTHONPATH": path,
+    }
+
+
+@pytest.fixture
+def begun(root, stores, tmp_path):
+    """Returns the run directory of a run before its first step.
+
+    Backends draw different weights from one seed.
+    """
+    config = configuration(root, stores)
+    checkpoints.create(tmp_path / "run", config)
+    keras.utils.set_random_seed(config.training.seed)
+    model = build_model(config)
+    model.compile()
+    snapshots.save(tmp_path / "run", model, snapshots.Progress())
+    return tmp_path / "run"
+
+
+def require_close_run(one, other):
+    """Adam divides by tiny gradients, so roundings grow; a lost batch shows."""
+    for ours, theirs in zip(log(one), log(other), strict=True):
+        for name in ("loss", "psnr", "compactness"):
+            assert float(ours[name]) == pytest.approx(
+                float(theirs[name]), rel=2e-3
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_jax_trains_the_same_run_without_tensorflow(
+    root, stores, begun, unbroken, without_tensorflow
+):
+    command = [sys.executable, "-m", "tests.training_process"]
+    command += [str(root), str(begun), str(stores), "resume"]
+    subprocess.run(command, check=True, cwd=ROOT, env=without_tensorflow)
+    require_close_run(begun, unbroken)
+    assert (begun / checkpoints.CALIBRATION).is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.jax
+def test_two_processes_train_the_same_run(
+    root, begun, unbroken, tmp_path, without_tensorflow
+):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tests.training_process"]
+    command += [str(root), str(begun), str(tmp_path / "stores"), "resume"]
+    processes = [
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=without_tensorflow
+            | {
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{port}",
+                "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+                "KERAS_DISTRIBUTION_PROCESS_ID": str(number),
+            },
+        )
+        for number in range(2)
+    ]
+    try:
+        assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    require_close_run(begun, unbroken)
+    assert (begun / checkpoints.CALIBRATION).is_file()

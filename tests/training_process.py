@@ -1,0 +1,50 @@
+"""A small training run in a process of its own, to be killed.
+
+python -m tests.training_process DATA_ROOT RUN_DIR STORES [resume]
+"""
+
+import sys
+from pathlib import Path
+
+from lgn_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
+
+
+def configuration(root, stores, **training):
+    """Returns a run of two epochs of some tiny steps."""
+    return Config(
+        ModelConfig(
+            # It has all that a run has to keep, and is quickly traced.
+            variant="glo_net",
+            image_size=(16, 24),
+            channels=1,
+            frames=2,
+            width=1 / 16,
+            memory_items=4,
+        ),
+        TrainingConfig(
+            **{"epochs": 2, "batch_size": 4, "strategy": "single"} | training
+        ),
+        data=DataConfig(
+            dataset="folder", data_root=str(root), stores=str(stores)
+        ),
+    )
+
+
+if __name__ == "__main__":
+    import os
+
+    from lgn_tf import training
+
+    several = "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ
+
+    training.train(
+        # A snapshot after every step.
+        configuration(
+            sys.argv[1],
+            sys.argv[3],
+            save_every=1e-9,
+            strategy="data_parallel" if several else "single",
+        ),
+        Path(sys.argv[2]),
+        resume="resume" in sys.argv,
+    )
