@@ -3,9 +3,14 @@
 Training logs, evaluation and exported graphs share these functions. Frames lie
 in [-1, 1]; errors are taken on [0, 1], as publications do. All results are
 float32. Letters: B batch, H height, W width, C channels.
+
+The online score compares the maps of a frame with `calibration.Statistics`,
+which are handed in, so that a graph can hold them as weights.
 """
 
 from keras import ops
+
+from lgn_tf import grids
 
 MINIMAL_ERROR = 1e-10
 """Floor of the mean squared error: a perfect prediction has 100 dB, not inf."""
@@ -78,3 +83,106 @@ def feature_distance(distance_map):
         A float32 tensor (batch,).
     """
     return ops.mean(ops.cast(distance_map, "float32"), axis=(1, 2))
+
+
+def pooled(maps, size):
+    """Averages cells of `size` x `size`; see `grids.pooled`.
+
+    Args:
+        maps: tensor (batch, height, width).
+        size: of a cell.
+
+    Returns:
+        A float32 tensor (batch, rows, columns).
+    """
+    maps = ops.cast(maps, "float32")[..., None]
+    return ops.average_pool(maps, size, strides=size, padding="same")[..., 0]
+
+
+def stored_error_map(target, prediction):
+    """Mean of `error_map` over the channels, pooled as it is stored.
+
+    Args:
+        target: tensor (batch, height, width, channels) in [-1, 1].
+        prediction: tensor of the same shape.
+
+    Returns:
+        A float32 tensor (batch, height / f, width / f), f from `grids.factor`.
+    """
+    errors = ops.mean(error_map(target, prediction), axis=-1)
+    return pooled(errors, grids.factor(target.shape[1:3]))
+
+
+def standardised(maps, places, share):
+    """Deviations from what is usual at each place, after a box filter.
+
+    Args:
+        maps: tensor (batch, rows, columns) on the grid.
+        places: `calibration.PlaceStatistics`.
+        share: of the grid's side, the side of the box.
+
+    Returns:
+        A float32 tensor (batch, rows, columns).
+    """
+    sides = grids.box(maps.shape[1:], share)
+    maps = ops.cast(maps, "float32")[..., None]
+    # Outside of the map there is nothing to average.
+    boxed = ops.average_pool(maps, sides, strides=1, padding="same")[..., 0]
+    return (boxed - places.mean) / places.scale
+
+
+def online_evidence(errors, distances, statistics, size):
+    """How unusual a frame is, and where.
+
+    The largest standardised error of all places, plus the largest
+    standardised distance.
+
+    Args:
+        errors: tensor (batch, ...), from `stored_error_map`.
+        distances: tensor (batch, rows, columns), `MemoryReadout.distance`;
+            None where there is no memory.
+        statistics: `calibration.Statistics`.
+        size: (height, width) of the frames.
+
+    Returns:
+        (evidence, map): float32 tensors (batch,) in deviations, and (batch,
+        rows, columns), the two standardised maps added.
+    """
+    grid = pooled(errors, grids.CELL // grids.factor(size))
+    places = standardised(grid, statistics.error, grids.ERROR_SHARE)
+    evidence = ops.max(places, axis=(1, 2))
+    if distances is not None:
+        far = standardised(distances, statistics.distance, grids.DISTANCE_SHARE)
+        evidence = evidence + ops.max(far, axis=(1, 2))
+        places = places + far
+    return evidence, places
+
+
+def online_score(evidence, statistics):
+    """Maps the evidence to [0, 1] by what it is on normal frames.
+
+    1 minus the score estimates the share of normal frames that have as much
+    evidence: a threshold of 0.99 raises a false alarm in one of a hundred.
+    Linear between the knots. Beyond the last one, which nearly all abnormal
+    frames are, the share that is left falls as 1 / (1 + distance / tail), so
+    that the score goes on rising; below the first one likewise.
+
+    Args:
+        evidence: tensor (batch,).
+        statistics: `calibration.Statistics`.
+
+    Returns:
+        A float32 tensor (batch,), high for abnormal frames.
+    """
+    levels = ops.convert_to_tensor(statistics.levels)
+    knots = ops.convert_to_tensor(statistics.knots)
+    value = ops.cast(evidence, "float32")[:, None]
+    share = (value - knots[:-1]) / (knots[1:] - knots[:-1])
+    share = ops.clip(share, 0.0, 1.0)
+    inner = levels[0] + ops.sum(share * (levels[1:] - levels[:-1]), axis=-1)
+    above = ops.maximum(value[:, 0] - knots[-1], 0.0) / statistics.tail
+    below = ops.maximum(knots[0] - value[:, 0], 0.0) / statistics.tail
+    score = ops.where(
+        above > 0, 1.0 - (1.0 - levels[-1]) / (1.0 + above), inner
+    )
+    return ops.where(below > 0, levels[0] / (1.0 + below), score)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgn_tf import scoring
+from lgn_tf import calibration, grids, scoring
 from tests import by_hand
 
 pytestmark = pytest.mark.latest
@@ -159,3 +159,113 @@ def test_results_are_float32(dtype):
         assert keras.backend.standardize_dtype(result.dtype) == "float32"
     result = scoring.feature_distance(target[..., 0])
     assert keras.backend.standardize_dtype(result.dtype) == "float32"
+
+
+SIZE = (72, 40)
+"""Of the frames: stored at half their size, a grid of 9 x 5 cells."""
+
+
+def places_of(shape, seed):
+    return calibration.PlaceStatistics(
+        by_hand.draw(*shape, seed=seed),
+        np.exp(by_hand.draw(*shape, seed=seed + 1)),
+    )
+
+
+STATISTICS = calibration.Statistics(
+    places_of((9, 5), 3),
+    places_of((9, 5), 5),
+    np.array([0.1, 0.4, 0.9], np.float32),
+    np.array([-1.0, 0.5, 3.0], np.float32),
+    np.float32(2.0),
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_pooled_is_that_of_grids(size):
+    maps = by_hand.draw(2, 12, 20)
+    np.testing.assert_allclose(
+        scoring.pooled(maps, size), grids.pooled(maps, size), atol=1e-6
+    )
+
+
+def test_stored_error_map():
+    target = np.tanh(by_hand.draw(2, *SIZE, 3, seed=1))
+    prediction = np.tanh(by_hand.draw(2, *SIZE, 3, seed=2))
+    errors = squared_errors(target, prediction).mean(axis=-1)
+    cells = errors.reshape(2, 36, 2, 20, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(
+        scoring.stored_error_map(target, prediction), cells, rtol=1e-5
+    )
+
+
+def evidence_by_hand(maps, places, share):
+    """Cell by cell: the mean of what lies in the box, in deviations."""
+    height, width = maps.shape[1:]
+    reach = [side // 2 for side in grids.box((height, width), share)]
+    z = np.zeros(maps.shape)
+    for n, y, x in np.ndindex(maps.shape):
+        rows = range(max(0, y - reach[0]), min(height, y + reach[0] + 1))
+        columns = range(max(0, x - reach[1]), min(width, x + reach[1] + 1))
+        around = [float(maps[n, i, j]) for i in rows for j in columns]
+        mean = sum(around) / len(around)
+        z[n, y, x] = (mean - places.mean[y, x]) / places.scale[y, x]
+    return z
+
+
+@pytest.mark.parametrize("with_distances", [True, False])
+def test_online_evidence(with_distances):
+    errors = by_hand.draw(3, 36, 20, seed=7)
+    distances = by_hand.draw(3, 9, 5, seed=8) if with_distances else None
+    grid = errors.reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
+    expected = evidence_by_hand(grid, STATISTICS.error, grids.ERROR_SHARE)
+    largest = expected.max(axis=(1, 2))
+    if with_distances:
+        far = evidence_by_hand(
+            distances, STATISTICS.distance, grids.DISTANCE_SHARE
+        )
+        largest = largest + far.max(axis=(1, 2))
+        expected = expected + far
+    # On a grid of eighths four stored cells of two pixels make one.
+    evidence, places = scoring.online_evidence(
+        errors, distances, STATISTICS, SIZE
+    )
+    np.testing.assert_allclose(evidence, largest, rtol=1e-4)
+    np.testing.assert_allclose(places, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_online_score_is_the_level_at_each_knot_and_linear_between():
+    evidence = np.array([-1.0, -0.25, 0.5, 1.75, 3.0], np.float32)
+    np.testing.assert_allclose(
+        scoring.online_score(evidence, STATISTICS),
+        [0.1, 0.25, 0.4, 0.65, 0.9],
+        rtol=1e-6,
+    )
+
+
+def test_online_score_halves_what_is_left_a_tail_further():
+    evidence = np.array([-3.0, 5.0, 9.0], np.float32)
+    np.testing.assert_allclose(
+        scoring.online_score(evidence, STATISTICS),
+        [0.1 / 2, 1 - 0.1 / 2, 1 - 0.1 / 4],
+        rtol=1e-6,
+    )
+
+
+def test_online_score_never_stops_rising():
+    """Nearly all abnormal frames lie beyond the last knot."""
+    evidence = np.linspace(-60, 60, 2401).astype(np.float32)
+    score = np.asarray(scoring.online_score(evidence, STATISTICS))
+    assert np.all(np.diff(score) > 0)
+    assert 0 < score[0] and score[-1] < 1
+
+
+def test_online_score_of_one_knot():
+    """Normal clips that were all alike."""
+    alike = STATISTICS._replace(
+        levels=np.array([0.5], np.float32), knots=np.array([2.0], np.float32)
+    )
+    np.testing.assert_allclose(
+        scoring.online_score(np.array([0.0, 2.0, 4.0], np.float32), alike),
+        [0.25, 0.5, 0.75],
+    )

@@ -1,0 +1,253 @@
+"""The protocol: scores the test videos of a data set, evaluates, stores.
+
+    test videos -> VideoScorer -> evaluation/frames, maps, pictures
+    labels, masks -> evaluation.evaluate -> evaluation/results.json
+
+The folder appears whole, in the place of an older one, or not at all.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_tf import (
+    atomic,
+    evaluation,
+    measures,
+    pictures,
+    provenance,
+    results,
+)
+from lgn_tf.calibration import Calibration
+from lgn_tf.config import Config
+from lgn_tf.data import baselines, frames, labels, masks
+from lgn_tf.data.dataset import Dataset
+from lgn_tf.data.footage import Footage
+from lgn_tf.inference import VideoScorer
+from lgn_tf.measures import VideoScores
+from lgn_tf.results import Results
+
+Progress = Callable[[int, int], None]
+Labels = Mapping[str, NDArray[np.uint8]]
+
+SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+"""Quantiles of the regular score on normal clips: the sweep over gamma."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What may differ from run to run of one protocol.
+
+    Attributes:
+        gamma: update threshold, or `auto` for a quantile of the
+            calibration; None takes that of the configuration.
+        reset_memory: whether each video starts with the trained items.
+        gamma_sweep: whether other thresholds are scored in the same pass.
+        labels: version of the frame labels; empty for the preferred one.
+    """
+
+    gamma: float | str | None = None
+    reset_memory: bool = False
+    gamma_sweep: bool = True
+    labels: str = ""
+
+
+def evaluate(
+    model: Any,
+    config: Config,
+    footage: Footage,
+    dataset: Dataset,
+    out: Path,
+    *,
+    calibration: Calibration | None = None,
+    options: Options = Options(),
+    progress: Progress | None = None,
+) -> Results:
+    """Scores and evaluates the test videos.
+
+    The paper's score is that of memory items which go on learning where gamma
+    is above 0; the online score is always that of the trained items, as they
+    are exported.
+
+    Args:
+        model: an `LGNNet`.
+        config: of the run.
+        footage: the test videos, at the model's size.
+        dataset: their labels and masks.
+        out: the evaluation folder; replaced where it exists.
+        calibration: for the online score.
+        options: of the protocol.
+        progress: called with the frames that are done and their number.
+
+    Returns:
+        The results. Videos that are too short for a score are named there.
+
+    Raises:
+        ValueError: where no video is long enough, or labels do not fit.
+        OSError: where no space is left; an older folder stays.
+    """
+    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
+    inputs = config.model.frames
+    skipped = [name for name, count in counts.items() if count <= inputs]
+    if len(skipped) == len(counts):
+        raise ValueError(
+            f"{dataset.root}: a test video must have at least {inputs + 1} "
+            f"frames. Found there: at most {max(counts.values(), default=0)}"
+        )
+    truth, version = read_labels(dataset, counts, options.labels)
+    gamma = provenance.threshold(config, calibration, options.gamma)
+    gammas = _gammas(model, gamma, calibration, options.gamma_sweep)
+    scorer = VideoScorer(
+        model,
+        gammas=gammas,
+        reset_memory=options.reset_memory,
+        calibration=calibration,
+        keep_predictions=True,
+    )
+    with atomic.folder(out) as folder:
+        sweep = _score(scorer, footage, truth, folder, progress)
+        stand = provenance.describe(config, calibration, gamma)
+        found = evaluation.evaluate(
+            measures.Folder(folder),
+            truth,
+            dataclasses.replace(stand, label_version=version),
+            masks=read_masks(dataset),
+            baselines=_baselines(footage, inputs) if truth else None,
+            gamma_sweep=_sweep(gammas, sweep, truth, stand.normality_weight),
+        )
+        found = dataclasses.replace(found, skipped=tuple(skipped))
+        results.write(found, folder)
+    return found
+
+
+def read_labels(
+    dataset: Dataset, counts: Mapping[str, int], version: str
+) -> tuple[Labels | None, str]:
+    """Reads the labels of the test videos.
+
+    Returns:
+        The labels and their version; None and nothing where there are none.
+
+    Raises:
+        ValueError: where an asked version is not there, or does not fit.
+    """
+    if not dataset.truths and not version:
+        return None, ""
+    found = labels.read(dataset, counts, version)
+    return found, version or dataset.truths[0].version
+
+
+def _gammas(
+    model: Any, gamma: float, calibration: Calibration | None, sweep: bool
+) -> tuple[float, ...]:
+    """The gamma of the results first, and 0 among the others."""
+    if not model.has_memory:
+        return (0.0,)
+    others = {0.0}
+    if sweep and calibration is not None:
+        others |= {calibration.update_threshold(p) for p in SWEEP_LEVELS}
+    elif sweep and gamma > 0:
+        others |= {0.25 * gamma, 0.5 * gamma, 2 * gamma}
+    return gamma, *sorted(others - {gamma})
+
+
+def _score(
+    scorer: VideoScorer,
+    footage: Footage,
+    truth: Labels | None,
+    folder: Path,
+    progress: Progress | None,
+) -> list[tuple[VideoScores, ...]]:
+    """Writes scores and pictures; returns the series of every gamma."""
+    inputs, still = scorer.model.frames, scorer.gammas.index(0.0)
+    places = {name: index for index, name in enumerate(footage.names)}
+    kept = []
+    for each in scorer.score_all(footage, progress):
+        name = each[0].name
+        main = dataclasses.replace(
+            each[0],
+            online=each[still].online,
+            online_map=each[still].online_map,
+        )
+        aligned = labels.align(truth[name], inputs) if truth else None
+        measures.write(main, folder, aligned)
+        _picture(scorer, footage, places[name], main, folder)
+        kept.append(tuple(_without_maps(scores) for scores in each))
+    return kept
+
+
+def _picture(
+    scorer: VideoScorer,
+    footage: Footage,
+    index: int,
+    scores: VideoScores,
+    folder: Path,
+) -> None:
+    abnormal = -scores.psnr if scores.online is None else scores.online
+    if scorer.predictions is None:
+        return
+    for place in pictures.choose(abnormal):
+        frame = footage.read(
+            index, scores.first + place, scores.first + place + 1
+        )
+        pictures.write(
+            folder,
+            scores.name,
+            scores.first + place,
+            frames.to_channels(frame[0], scorer.model.channels),
+            scorer.predictions[place],
+        )
+
+
+def _without_maps(scores: VideoScores) -> VideoScores:
+    """Keeps a corner of the map that must be there."""
+    return dataclasses.replace(
+        scores,
+        error_map=scores.error_map[:, :1, :1].copy(),
+        distance_map=None,
+        online_map=None,
+    )
+
+
+def _sweep(
+    gammas: tuple[float, ...],
+    series: list[tuple[VideoScores, ...]],
+    truth: Labels | None,
+    weight: float,
+) -> list[tuple[float, float]]:
+    areas = []
+    for gamma, videos in zip(gammas, zip(*series, strict=True), strict=True):
+        if truth is not None and len(gammas) > 1:
+            area = evaluation.paper_auc(videos, truth, weight)
+            if area is not None:
+                areas.append((gamma, area))
+    return sorted(areas)
+
+
+def read_masks(
+    dataset: Dataset,
+) -> Callable[[str], NDArray[np.bool_] | None] | None:
+    """Returns what reads the masks of a test video; None where none has any."""
+    videos = {video.name: video for video in dataset.split("test")}
+    if all(video.mask is None for video in videos.values()):
+        return None
+
+    def read(name: str) -> NDArray[np.bool_] | None:
+        video = videos[name]
+        return None if video.mask is None else masks.read(video)
+
+    return read
+
+
+def _baselines(footage: Footage, inputs: int) -> dict[str, NDArray[np.float64]]:
+    return {
+        name: baselines.score(footage.read(index, 0, count))[:, inputs:]
+        for index, (name, count) in enumerate(
+            zip(footage.names, footage.frame_counts, strict=True)
+        )
+        if count > inputs
+    }

@@ -1,0 +1,253 @@
+"""From the scores of all videos to the numbers that are reported."""
+
+import dataclasses
+import re
+
+import numpy as np
+import pytest
+
+from lgn_tf import evaluation, measures, results
+from lgn_tf.data import baselines, synthetic
+from lgn_tf.normality import normality
+from lgn_tf.results import Provenance
+from tests.drawn_scores import draw
+
+SPANS = {"01": (20, 40), "02": (5, 12), "03": (0, 0), "04": (4, 50)}
+LABELS = {
+    name: np.array([start <= k < end for k in range(50)], np.uint8)
+    for name, (start, end) in SPANS.items()
+}
+VIDEOS = [draw(name, labels) for name, labels in LABELS.items()]
+ORIGIN = Provenance(dataset="drawn", normality_weight=0.6)
+
+
+def pairs(labels, scores):
+    """The area by counting: how often an abnormal frame scores higher."""
+    labels, scores = np.asarray(labels), np.asarray(scores)
+    high, low = scores[labels == 1][:, None], scores[labels == 0][None]
+    return np.mean((high > low) + 0.5 * (high == low))
+
+
+def wanted():
+    return np.concatenate([labels[4:] for labels in LABELS.values()])
+
+
+def test_micro_areas_by_counting():
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN)
+    by_hand = {
+        "paper": [1 - normality(v.psnr, v.distance, 0.6) for v in VIDEOS],
+        "online": [v.online for v in VIDEOS],
+        "psnr": [1 - normality(v.psnr, None, 1) for v in VIDEOS],
+        "psnr raw": [-v.psnr for v in VIDEOS],
+        "distance": [1 - normality(v.psnr, v.distance, 0) for v in VIDEOS],
+        "distance raw": [v.distance for v in VIDEOS],
+    }
+    assert list(result.scores) == list(by_hand)
+    for name, series in by_hand.items():
+        found = np.concatenate(series)
+        measured = result.scores[name]
+        assert measured.micro_auc == pytest.approx(
+            pairs(wanted(), found), abs=1e-9
+        ), name
+        assert measured.gap == pytest.approx(
+            found[wanted() == 1].mean() - found[wanted() == 0].mean()
+        )
+        assert 0 < measured.eer < 0.6
+        assert measured.curve.y[-1] == 1
+    assert result.scores["paper"].micro_auc == evaluation.paper_auc(
+        VIDEOS, LABELS, 0.6
+    )
+
+
+def test_counts():
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN)
+    assert result.scored_frames == 4 * 46
+    assert result.abnormal_frames == 20 + 7 + 0 + 46
+    # 03 is normal and 04 abnormal throughout.
+    assert result.one_class_videos == 2
+    assert [v.name for v in result.videos] == list(LABELS)
+    assert [v.abnormal for v in result.videos] == [20, 7, 0, 46]
+    assert [v.frames for v in result.videos] == [46] * 4
+    for one, scores in zip(result.videos, VIDEOS, strict=True):
+        assert one.updated == np.count_nonzero(scores.updated)
+    assert result.provenance == ORIGIN
+
+
+def test_areas_of_the_videos_and_their_mean():
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN)
+    first, second, third, fourth = result.videos
+    assert third.paper_auc is None and fourth.online_auc is None
+    assert first.online_auc == pytest.approx(
+        pairs(LABELS["01"][4:], VIDEOS[0].online)
+    )
+    assert second.paper_auc == pytest.approx(
+        pairs(
+            LABELS["02"][4:],
+            1 - normality(VIDEOS[1].psnr, VIDEOS[1].distance, 0.6),
+        )
+    )
+    appended = [
+        pairs([*[0] * 46, 0, 1], [*VIDEOS[2].online, 0, 1]),
+        pairs([*[1] * 46, 0, 1], [*VIDEOS[3].online, 0, 1]),
+    ]
+    assert result.scores["online"].macro_auc == pytest.approx(
+        np.mean([first.online_auc, second.online_auc, *appended])
+    )
+    assert result.scores["paper"].macro_auc is not None
+    assert result.scores["psnr raw"].macro_auc is None
+    assert result.scores["distance raw"].macro_auc is None
+
+
+def test_lambda_sweep():
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN)
+    sweep = dict(result.lambda_sweep)
+    assert list(sweep) == [round(k / 20, 2) for k in range(21)]
+    assert sweep[1.0] == result.scores["psnr"].micro_auc
+    assert sweep[0.0] == pytest.approx(result.scores["distance"].micro_auc)
+    assert sweep[0.6] == result.scores["paper"].micro_auc
+    other = dataclasses.replace(ORIGIN, normality_weight=0.3)
+    again = evaluation.evaluate(VIDEOS, LABELS, other)
+    assert again.scores["paper"].micro_auc == sweep[0.3]
+
+
+def test_a_model_without_memory_and_calibration():
+    videos = [
+        draw(name, labels, memory=False, online=False)
+        for name, labels in LABELS.items()
+    ]
+    origin = dataclasses.replace(ORIGIN, normality_weight=1.0)
+    result = evaluation.evaluate(videos, LABELS, origin)
+    assert list(result.scores) == ["paper", "psnr", "psnr raw"]
+    assert result.lambda_sweep == ()
+    assert all(one.online_auc is None for one in result.videos)
+
+
+def test_without_labels():
+    result = evaluation.evaluate(VIDEOS, None, ORIGIN, smoothing=0.2)
+    assert result.abnormal_frames is None
+    assert result.scored_frames == 4 * 46
+    assert all(s.micro_auc is None for s in result.scores.values())
+    assert result.lambda_sweep == () and result.baselines == {}
+    assert [v.abnormal for v in result.videos] == [None] * 4
+
+
+@pytest.mark.parametrize("mark", [0, 1])
+def test_one_class_overall(mark):
+    labels = {name: np.full(50, mark, np.uint8) for name in LABELS}
+    given = {video.name: np.zeros((3, 46)) for video in VIDEOS}
+    result = evaluation.evaluate(VIDEOS, labels, ORIGIN, baselines=given)
+    assert result.abnormal_frames == mark * 4 * 46
+    assert all(
+        (s.micro_auc, s.macro_auc, s.eer, s.gap, s.curve) == (None,) * 5
+        for s in result.scores.values()
+    )
+    assert result.lambda_sweep == () and result.baselines == {}
+    assert result.one_class_videos == 4
+
+
+def test_constant_series_say_nothing():
+    videos = [
+        dataclasses.replace(
+            video, psnr=np.full(46, 30.0), distance=np.full(46, 1e-3)
+        )
+        for video in VIDEOS
+    ]
+    result = evaluation.evaluate(videos, LABELS, ORIGIN)
+    for name in ("paper", "psnr", "distance", "psnr raw"):
+        assert result.scores[name].micro_auc == 0.5
+        assert result.scores[name].gap == 0
+
+
+def test_smoothing_is_causal():
+    np.testing.assert_allclose(
+        evaluation.smooth(np.array([1.0, 0.0, 0.0, 1.0]), 0.25),
+        [1.0, 0.75, 0.5625, 0.671875],
+    )
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN, smoothing=0.25)
+    smoothed = [evaluation.smooth(v.online, 0.25) for v in VIDEOS]
+    assert result.scores["online smoothed"].micro_auc == pytest.approx(
+        pairs(wanted(), np.concatenate(smoothed))
+    )
+    same = evaluation.evaluate(VIDEOS, LABELS, ORIGIN, smoothing=1.0)
+    assert same.scores["online smoothed"] == same.scores["online"]
+
+
+def test_baselines_are_those_of_the_data():
+    walkway = synthetic.draw(1, train=0, test=3, frames=40, size=(32, 48))
+    labels = {clip.name: clip.labels for clip in walkway.test}
+    videos = [draw(name, marks) for name, marks in labels.items()]
+    given = {
+        clip.name: baselines.score(clip.frames)[:, 4:] for clip in walkway.test
+    }
+    result = evaluation.evaluate(videos, labels, ORIGIN, baselines=given)
+    expected = baselines.evaluate(
+        [clip.frames for clip in walkway.test], list(labels.values())
+    )
+    assert result.baselines == pytest.approx(expected)
+
+
+def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
+    for video in VIDEOS:
+        measures.write(video, tmp_path)
+    masks = {
+        n: np.repeat(m, 192).reshape(50, 12, 16) > 0 for n, m in LABELS.items()
+    }
+    result = evaluation.evaluate(
+        measures.Folder(tmp_path), LABELS, ORIGIN, masks=masks.get
+    )
+    assert result == evaluation.evaluate(
+        VIDEOS, LABELS, ORIGIN, masks=masks.get
+    )
+    results.write(result, tmp_path)
+    assert results.read(tmp_path) == result
+
+
+@pytest.mark.parametrize(
+    ("videos", "labels", "extra", "message"),
+    [
+        ([], LABELS, {}, "`videos` must hold at least one video"),
+        (
+            [VIDEOS[0]] * 2,
+            LABELS,
+            {},
+            "`videos` must hold at least one video, each name once. "
+            "Received: 01, 01",
+        ),
+        (VIDEOS, {"01": LABELS["01"]}, {}, "Received: no 02"),
+        (
+            VIDEOS[:1],
+            {"01": np.zeros(46)},
+            {},
+            "01: `labels` must hold 0 or 1 for each of the 50 frames of the "
+            "video. Received: shape (46,), values [0.0]",
+        ),
+        (
+            VIDEOS[:1],
+            {"01": np.full(50, 2)},
+            {},
+            "Received: shape (50,), values [2]",
+        ),
+        (
+            VIDEOS[:1],
+            LABELS,
+            {"baselines": {"01": np.zeros((3, 50))}},
+            "01: `baselines` must be (3, 46), a row each. Received: (3, 50)",
+        ),
+        (
+            VIDEOS[:1],
+            LABELS,
+            {"baselines": {}},
+            "01: `baselines` must be (3, 46), a row each. Received: (0,)",
+        ),
+        (
+            VIDEOS,
+            LABELS,
+            {"smoothing": 0.0},
+            "`smoothing` must lie above 0 and at most at 1. "
+            "Received: smoothing=0.0",
+        ),
+    ],
+)
+def test_what_does_not_fit(videos, labels, extra, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        evaluation.evaluate(videos, labels, ORIGIN, **extra)

@@ -1,0 +1,31 @@
+"""Which frames of a video are shown."""
+
+import numpy as np
+import pytest
+
+from lgn_tf import pictures
+
+
+def test_the_most_abnormal_apart_and_the_median():
+    abnormal = np.zeros(60)
+    abnormal[[20, 21, 40, 5]] = [9, 8, 7, 6]
+    # Of a series with ties the first ones come first: 26 is the 30th of them.
+    order = sorted(range(60), key=lambda place: -abnormal[place])
+    assert pictures.choose(abnormal) == sorted({5, 20, 40, order[30]})
+
+
+def test_a_single_frame():
+    assert pictures.choose(np.array([0.3])) == [0]
+
+
+def test_write_and_read(tmp_path):
+    random = np.random.default_rng(0)
+    frame, prediction = random.integers(0, 256, (2, 6, 4, 3), np.uint8)
+    pictures.write(tmp_path, "a b", 12, frame, prediction)
+    pictures.write(tmp_path, "a b", 3, prediction, frame)
+    assert pictures.places(tmp_path, "a b") == [3, 12]
+    found = pictures.read(tmp_path, "a b", 12)
+    np.testing.assert_array_equal(found, (frame, prediction))
+    assert pictures.places(tmp_path, "other") == []
+    with pytest.raises(FileNotFoundError, match="000004"):
+        pictures.read(tmp_path, "a b", 4)

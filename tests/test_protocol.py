@@ -1,0 +1,260 @@
+"""From a run on disk to an evaluation on disk, and what can go wrong."""
+
+import dataclasses
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lgn_tf import (
+    calibration,
+    checkpoints,
+    cli,
+    measures,
+    pictures,
+    protocol,
+    results,
+)
+from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
+from lgn_tf.data import archives, layouts, synthetic
+from lgn_tf.data.footage import Encoded
+from lgn_tf.model.lgn_net import build_model
+
+ROOT = Path(__file__).parents[1]
+MODEL = ModelConfig(
+    # The variant that is compiled fastest.
+    variant="glo_net",
+    image_size=(32, 32),
+    channels=1,
+    width=1 / 16,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Drawn videos on disk, of which one test video is too short."""
+    folder = tmp_path_factory.mktemp("protocol")
+    drawn = synthetic.draw(3, train=3, test=3, frames=16, size=(32, 40))
+    short = drawn.test[1]
+    short = dataclasses.replace(
+        short, frames=short.frames[:4], masks=short.masks[:4]
+    )
+    drawn = dataclasses.replace(
+        drawn, test=(drawn.test[0], short, drawn.test[2])
+    )
+    archives.write(drawn, folder / "data", "ucsd")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_dir(place):
+    """An untrained run: the protocol does not ask how good it is."""
+    keras.utils.set_random_seed(1)
+    config = Config(
+        model=MODEL,
+        scoring=ScoringConfig(update_threshold="auto"),
+        data=DataConfig(
+            "folder",
+            str(place / "data"),
+            holdout=1,
+            stores=str(place / "stores"),
+        ),
+    )
+    checkpoints.save(place / "run", config, build_model(config))
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def evaluated(run_dir):
+    assert cli.main(["evaluate", str(run_dir)]) == 0
+    return run_dir / "evaluation"
+
+
+def test_evaluate_writes_all_there_is(evaluated, run_dir):
+    found = results.read(evaluated)
+    assert [video.name for video in found.videos] == ["Test001", "Test003"]
+    assert found.scored_frames == 24
+    assert found.skipped == ("Test002",)
+    assert {"paper", "online", "psnr", "distance raw"} <= set(found.scores)
+    for score in found.scores.values():
+        assert 0 <= score.micro_auc <= 1
+    assert set(found.maps) == {"error", "online"}
+    assert len(found.baselines) == 3
+    stand = found.provenance
+    assert (stand.holdout, stand.in_sample) == (1, False)
+    assert stand.label_version == "ucsd"
+    assert "quantile" in stand.threshold_origin
+    fitted = calibration.load(run_dir / "calibration.npz")
+    assert stand.update_threshold == fitted.update_threshold(0.9)
+    gammas = [gamma for gamma, _ in found.gamma_sweep]
+    assert gammas[0] == 0 and stand.update_threshold in gammas
+
+
+def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated):
+    scores = measures.read(evaluated, "Test003")
+    assert (scores.first, len(scores)) == (4, 12)
+    assert scores.online_map.shape == (12, 4, 4)
+    assert measures.read_labels(evaluated, "Test003").shape == (12,)
+    shown = pictures.places(evaluated, "Test003")
+    assert shown and all(4 <= one < 16 for one in shown)
+    frame, prediction = pictures.read(evaluated, "Test003", shown[0])
+    assert frame.shape == prediction.shape == (32, 32, 1)
+    # The stored prediction is the one that was scored.
+    error = ((frame.astype(float) - prediction) / 255) ** 2
+    quality = -10 * np.log10(error.mean())
+    assert quality == pytest.approx(scores.psnr[shown[0] - 4], abs=0.1)
+
+
+def test_online_score_is_that_of_fixed_items(evaluated, run_dir):
+    """Whatever gamma is: as the model is exported."""
+    out = evaluated.parent / "fixed"
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--out", str(out)]
+    assert cli.main([*argv, "--no-gamma-sweep"]) == 0
+    fixed, moved = (measures.read(f, "Test003") for f in (out, evaluated))
+    assert not fixed.updated.any() and moved.updated.any()
+    np.testing.assert_allclose(fixed.online, moved.online, rtol=1e-4)
+    assert np.any(fixed.distance != moved.distance)
+    assert results.read(out).gamma_sweep == ()
+    assert results.read(out).provenance.threshold_origin == "no update"
+
+
+def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert cli.main([*argv, "--out", str(evaluated.parent / "again")]) == 0
+    text = capsys.readouterr().out
+    assert "skipped, too short for a score: Test002" in text
+    for words in ("online (calibrated", "RBDC", "K = 1", "labels ucsd"):
+        assert words in text
+
+
+def test_without_labels_scores_are_written_and_metrics_absent(
+    evaluated, tmp_path, capsys
+):
+    run_dir = evaluated.parent
+    drawn = synthetic.draw(5, train=1, test=1, frames=7, size=(32, 40))
+    archives.write(drawn, tmp_path / "own", "own")
+    for file in (tmp_path / "own").rglob("labels.csv"):
+        file.unlink()
+    out = tmp_path / "evaluation"
+    argv = ["evaluate", str(run_dir), "--out", str(out), "--data-root"]
+    assert cli.main([*argv, str(tmp_path / "own")]) == 0
+    assert "metrics absent" in capsys.readouterr().out
+    found = results.read(out)
+    assert found.abnormal_frames is None
+    assert found.scores["paper"].micro_auc is None
+    assert len(measures.Folder(out)) == 1
+
+
+def test_a_full_disk_leaves_the_former_evaluation(
+    evaluated, run_dir, monkeypatch, capsys
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "results.json")
+
+    before = (evaluated / "results.json").read_bytes()
+    monkeypatch.setattr(results, "write", full)
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert cli.main(argv) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert (evaluated / "results.json").read_bytes() == before
+    assert not list(run_dir.glob(".evaluation*"))
+
+
+def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
+    before = (evaluated / "results.json").read_bytes()
+    code = (
+        "import sys, time\n"
+        "from lgn_tf import cli, results\n"
+        "results.write = lambda *_: time.sleep(600)\n"
+        f"cli.main(['evaluate', {str(run_dir)!r}, '--no-gamma-sweep'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    half = run_dir / ".evaluation.partial"
+    try:
+        until = time.monotonic() + 120
+        while not list(half.glob("frames/Test003.csv")):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.2)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (evaluated / "results.json").read_bytes() == before
+    assert half.is_dir()
+    argv = ["evaluate", str(run_dir), "--no-gamma-sweep"]
+    assert cli.main(argv) == 0
+    assert not half.exists()
+
+
+def test_all_videos_too_short(run_dir, tmp_path):
+    config, model = checkpoints.load(run_dir)
+    drawn = synthetic.draw(5, train=0, test=2, frames=4, size=(32, 40))
+    archives.write(drawn, tmp_path / "data", "ucsd")
+    dataset = layouts.recognise(tmp_path / "data")
+    footage = Encoded(dataset.split("test"), (32, 32))
+    with pytest.raises(ValueError, match="must have at least 5 frames"):
+        protocol.evaluate(
+            model,
+            config,
+            footage,
+            dataset,
+            tmp_path / "out",
+            options=protocol.Options(gamma=0.0),
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_score_takes_files_folders_and_folders_of_them(
+    place, run_dir, tmp_path, capsys
+):
+    videos = place / "data" / "Test"
+    out = tmp_path / "scores"
+    argv = ["score", str(run_dir), str(videos / "Test001")]
+    assert cli.main([*argv, "--gamma", "0", "--out", str(out)]) == 0
+    assert measures.Folder(out).names == ["Test001"]
+    assert "scores of 1 videos" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["empty", "missing", "short", "twice"])
+def test_score_refuses(kind, place, run_dir, tmp_path, capsys):
+    video = place / "data" / "Test" / "Test001"
+    paths, message = {
+        "empty": ([tmp_path], "no videos and no frames"),
+        "missing": ([tmp_path / "none"], "no such file or folder"),
+        "short": ([video.with_name("Test002")], "no video is long enough"),
+        "twice": ([video, place / "copy" / "Test001"], "different names"),
+    }[kind]
+    if kind == "twice":
+        paths[1].mkdir(parents=True, exist_ok=True)
+        for file in video.iterdir():
+            (paths[1] / file.name).write_bytes(file.read_bytes())
+    argv = ["score", str(run_dir), "--gamma", "0", "--out", str(tmp_path / "o")]
+    assert cli.main([*argv, *map(str, paths)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    if kind == "short":
+        assert "Test002: a video must have at least 5 frames" in captured.out
+
+
+def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
+    config, model = checkpoints.load(run_dir)
+    bias = model.decoder.weights[-1]
+    bias.assign(np.full(bias.shape, np.nan))
+    checkpoints.save(tmp_path / "nan", config, model)
+    argv = ["score", str(tmp_path / "nan"), str(run_dir), "--gamma", "0"]
+    data = Path(config.data.data_root) / "Test" / "Test001"
+    argv[2] = str(data)
+    assert cli.main(argv) == 2
+    assert "weights must be finite" in capsys.readouterr().err

@@ -1,0 +1,46 @@
+"""Where gamma and lambda come from."""
+
+import dataclasses
+
+import pytest
+
+from lgn_tf import provenance
+from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
+
+
+def test_gamma_auto_needs_a_calibration():
+    config = Config(scoring=ScoringConfig(update_threshold="auto"))
+    with pytest.raises(ValueError, match="must be a number where there is no"):
+        provenance.threshold(config, None, None)
+    assert provenance.threshold(config, None, 0.25) == 0.25
+    with pytest.raises(ValueError, match="must be a number where there is no"):
+        provenance.threshold(Config(), None, "auto")
+
+
+@pytest.mark.parametrize(
+    ("scoring", "gamma", "origin"),
+    [
+        (ScoringConfig(0.6, 0.009), 0.009, provenance.AS_PUBLISHED),
+        (ScoringConfig(0.6, 0.02), 0.02, "as configured"),
+        (ScoringConfig(0.6, 0.0), 0.0, "no update"),
+    ],
+)
+def test_results_say_where_gamma_and_lambda_come_from(scoring, gamma, origin):
+    config = Config(scoring=scoring, data=DataConfig("ped2"))
+    stand = provenance.describe(config, None, gamma)
+    assert stand.threshold_origin == origin
+    assert stand.weight_origin == provenance.AS_PUBLISHED
+    assert stand.in_sample is None
+    own = dataclasses.replace(config, data=DataConfig("folder"))
+    found = provenance.describe(own, None, gamma)
+    assert found.weight_origin == "as configured"
+
+
+def test_without_memory_lambda_is_1_and_gamma_0():
+    config = Config(
+        model=ModelConfig(variant="loc_net"), scoring=ScoringConfig(0.6, 0.009)
+    )
+    gamma = provenance.threshold(config, None, None)
+    stand = provenance.describe(config, None, gamma)
+    assert (gamma, stand.normality_weight) == (0.0, 1.0)
+    assert "no memory" in stand.weight_origin

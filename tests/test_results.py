@@ -1,0 +1,60 @@
+"""Results to and from JSON."""
+
+import dataclasses
+import json
+
+import pytest
+
+from lgn_tf import results
+from lgn_tf.roc import Curve
+
+WHOLE = results.Results(
+    provenance=results.Provenance(
+        dataset="ped2",
+        label_version="ucsd",
+        weight_origin="the paper's <b>",
+        in_sample=True,
+        holdout=2,
+    ),
+    scores={
+        "paper": results.ScoreResult(
+            0.8125, 0.75, 0.2, 0.1, Curve((0.0, 0.1, 1.0), (0.0, 0.9, 1.0))
+        ),
+        "online": results.ScoreResult(),
+    },
+    baselines={"difference": 1 / 3},
+    maps={"error": results.MapResult(0.9, 0.1, None)},
+    videos=(results.VideoResult("<script>", 46, None, 3, 0.1, None),),
+    scored_frames=46,
+    abnormal_frames=None,
+    one_class_videos=1,
+    lambda_sweep=((0.0, 0.5), (0.1, 0.625)),
+    gamma_sweep=((0.009, 0.75),),
+)
+
+
+def test_round_trip(tmp_path):
+    results.write(WHOLE, tmp_path)
+    assert results.read(tmp_path) == WHOLE
+    assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_the_file_is_plain_json(tmp_path):
+    results.write(WHOLE, tmp_path)
+    values = json.loads((tmp_path / "results.json").read_text())
+    assert values["scores"]["paper"]["micro_auc"] == 0.8125
+    assert values["provenance"]["in_sample"] is True
+    assert values["lambda_sweep"] == [[0.0, 0.5], [0.1, 0.625]]
+    assert set(values) == {f.name for f in dataclasses.fields(WHOLE)}
+
+
+def test_missing(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"results\.json is missing"):
+        results.read(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"scores": 3}', "\xff"])
+def test_damaged(tmp_path, text):
+    (tmp_path / "results.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"results\.json: not the results"):
+        results.read(tmp_path)
