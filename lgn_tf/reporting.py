@@ -1,0 +1,273 @@
+"""A run as one page of HTML that needs nothing beside itself.
+
+It is made of what lies in the run directory: `evaluation/` (see `measures`,
+`results` and `pictures`), and where they are there `config.json`,
+`environment.json` and `log.csv`.
+"""
+
+import base64
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markupsafe
+import numpy as np
+
+import lgn_tf
+from lgn_tf import (
+    atomic,
+    heat_maps,
+    measures,
+    pictures,
+    report_parts,
+    results,
+    tables,
+    visualisation,
+)
+from lgn_tf.heat_maps import Map, Picture
+from lgn_tf.measures import VideoScores
+from lgn_tf.results import Results, VideoResult
+
+FILE = "report.html"
+EVALUATION = "evaluation"
+
+SHOWN = 24
+"""Videos of which a picture is shown, those with the highest scores."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Moment:
+    """The frame of a video that is shown, and its maps."""
+
+    name: str
+    place: int
+    strength: float
+    caption: str
+    frame: Picture
+    prediction: Picture
+    error: Map
+    online: Map | None
+
+
+def write(run_dir: Path, out: Path | None = None) -> Path:
+    """Writes the report of a run; it appears whole or not at all.
+
+    Args:
+        run_dir: with an `evaluation/` folder.
+        out: the file; default `report.html` in the run directory.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileNotFoundError: where the run was not evaluated.
+        ValueError: naming a file that is damaged.
+        OSError: where it cannot be written.
+    """
+    path = out or run_dir / FILE
+    atomic.write_bytes(path, render(run_dir).encode())
+    return path
+
+
+def render(run_dir: Path) -> str:
+    """Returns the page; see `write`."""
+    folder = run_dir / EVALUATION
+    found = results.read(folder)
+    videos, moments = _videos(folder, found)
+    shown: dict[str, Sequence[Any]] = {
+        "frame_charts": report_parts.frame_charts(found),
+        "map_charts": report_parts.map_charts(found),
+        "training_charts": report_parts.training_charts(_log(run_dir)),
+        "pictures": _gallery(moments),
+    }
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("lgn_tf"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    ).get_template(FILE)
+    return template.render(
+        run=run_dir.resolve().name,
+        version=lgn_tf.__version__,
+        subtitle=report_parts.subtitle(found),
+        sections=report_parts.sections(shown),
+        cards=report_parts.cards(found),
+        notes=tables.notes(found),
+        results=found,
+        maps=found.maps,
+        rows=report_parts.rows(found),
+        videos=videos,
+        has_online="online" in found.scores,
+        has_online_map=any(moment.online is not None for moment in moments),
+        labelled=found.abnormal_frames is not None,
+        setup=_setup(run_dir),
+        **shown,
+    )
+
+
+def _videos(
+    folder: Path, found: Results
+) -> tuple[list[dict[str, Any]], list[_Moment]]:
+    """Curves of every video, and the moments that are shown."""
+    told = {video.name: video for video in found.videos}
+    weight = found.provenance.normality_weight
+    curves, moments = [], []
+    for scores in measures.Folder(folder):
+        labels = measures.read_labels(folder, scores.name)
+        svg = visualisation.curves_of(scores, labels, weight)
+        curves.append(
+            {
+                "name": scores.name,
+                "svg": markupsafe.Markup(svg),
+                "caption": _caption(told.get(scores.name), len(scores)),
+            }
+        )
+        moment = _moment(folder, scores, labels)
+        if moment is not None:
+            moments.append(moment)
+    best = sorted(moments, key=lambda moment: -moment.strength)[:SHOWN]
+    return curves, [moment for moment in moments if moment in best]
+
+
+def _caption(video: VideoResult | None, frames: int) -> str:
+    parts = [f"{frames} frames"]
+    if video is None:
+        return parts[0]
+    if video.abnormal is not None:
+        parts.append(f"{video.abnormal} abnormal")
+    areas = [
+        f"{name} {100 * auc:.1f}"
+        for name, auc in (
+            ("paper", video.paper_auc),
+            ("online", video.online_auc),
+        )
+        if auc is not None
+    ]
+    if areas:
+        parts.append(f"AUC: {', '.join(areas)}")
+    return " · ".join(parts)
+
+
+def _moment(folder: Path, scores: VideoScores, labels: Any) -> _Moment | None:
+    """The most abnormal frame of a video that has a picture."""
+    series = -scores.psnr if scores.online is None else scores.online
+    places = [
+        place
+        for place in pictures.places(folder, scores.name)
+        if 0 <= place - scores.first < len(scores)
+    ]
+    if not places:
+        return None
+    place = max(places, key=lambda one: series[one - scores.first])
+    index = place - scores.first
+    frame, prediction = pictures.read(folder, scores.name, place)
+    parts = [f"PSNR {scores.psnr[index]:.1f} dB"]
+    if scores.online is not None:
+        parts.append(f"online score {scores.online[index]:.2f}")
+    if labels is not None:
+        parts.append("abnormal" if labels[index] else "normal")
+    return _Moment(
+        name=scores.name,
+        place=place,
+        strength=float(series[index]),
+        caption=" · ".join(parts),
+        frame=frame,
+        prediction=prediction,
+        error=scores.error_map[index],
+        online=None if scores.online_map is None else scores.online_map[index],
+    )
+
+
+def _gallery(moments: list[_Moment]) -> list[dict[str, Any]]:
+    """The panels of each moment, in colours of one scale."""
+    error = _scale([moment.error for moment in moments])
+    online = _scale([m.online for m in moments if m.online is not None])
+    gallery = []
+    for moment in moments:
+        drawn = heat_maps.draw(
+            moment.frame,
+            moment.prediction,
+            moment.error,
+            moment.online,
+            (error, online),
+        )
+        panels = {
+            "frame": drawn.frame,
+            "prediction": drawn.prediction,
+            "error": drawn.error,
+            "online map": drawn.online,
+        }
+        gallery.append(
+            {
+                "name": moment.name,
+                "frame": moment.place,
+                "caption": moment.caption,
+                "panels": [
+                    {"title": title, "source": _inline(contents)}
+                    for title, contents in panels.items()
+                    if contents is not None
+                ],
+            }
+        )
+    return gallery
+
+
+def _scale(maps: list[Map]) -> float:
+    """What gets the brightest colour; one glaring frame darkens no other."""
+    return float(np.median([one.max() for one in maps])) if maps else 0.0
+
+
+def _inline(contents: bytes) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(contents).decode()
+
+
+def _log(run_dir: Path) -> list[dict[str, float]]:
+    """The lines of `log.csv` as numbers; none where it is not there."""
+    path = run_dir / "log.csv"
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {name: float(value) for name, value in row.items() if value}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be a table of numbers. Found there: {error}"
+        ) from error
+
+
+def _setup(run_dir: Path) -> dict[str, dict[str, str]]:
+    """Configuration and environment, flat, by title; none that is not there."""
+    setup = {}
+    for title, name in (
+        ("Configuration", "config.json"),
+        ("Environment", "environment.json"),
+    ):
+        path = run_dir / name
+        if not path.is_file():
+            continue
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: not a JSON file. Found there: {error}"
+            ) from error
+        setup[title] = dict(_flat(values, ""))
+    return setup
+
+
+def _flat(values: Any, path: str) -> list[tuple[str, str]]:
+    if not isinstance(values, Mapping):
+        whole = isinstance(values, str)
+        return [(path, values if whole else json.dumps(values))]
+    return [
+        pair
+        for name, value in values.items()
+        for pair in _flat(value, f"{path}.{name}" if path else str(name))
+    ]

@@ -1,0 +1,230 @@
+"""A run as one page of HTML."""
+
+import html.parser
+import json
+import re
+
+import numpy as np
+import pytest
+
+from lgn_tf import evaluation, measures, pictures, reporting, results
+from lgn_tf.results import Provenance
+from tests.drawn_scores import draw
+
+NAMES = ("01", "<script>alert(1)<", "a&b")
+LABELS = np.zeros(30, np.uint8)
+LABELS[10:20] = 1
+NUMBERS = np.random.default_rng(5)
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    """Writes an evaluation, and returns the run directory."""
+
+    def make(*, labels=True, masks=True, shown=True, **kinds):
+        run_dir = tmp_path / "run <1>"
+        folder = run_dir / "evaluation"
+        videos = [draw(name, LABELS, **kinds) for name in NAMES]
+        truth = {name: LABELS for name in NAMES} if labels else None
+        for video in videos:
+            measures.write(video, folder, LABELS[4:] if labels else None)
+            if shown:
+                frames = NUMBERS.integers(0, 255, (2, 16, 32, 1), np.uint8)
+                pictures.write(folder, video.name, 12, *frames)
+        marks = np.zeros((30, 8, 16), bool)
+        marks[10:20, 2:4, 3:9] = True
+        found = evaluation.evaluate(
+            measures.Folder(folder),
+            truth,
+            Provenance(
+                dataset="ped2",
+                label_version="ucsd <1>",
+                normality_weight=0.6 if kinds.get("memory", True) else 1.0,
+                in_sample=True,
+                holdout=2,
+            ),
+            masks=(lambda _: marks) if masks else None,
+            baselines={n: NUMBERS.normal(size=(3, 26)) for n in NAMES},
+        )
+        results.write(found, folder)
+        return run_dir
+
+    return make
+
+
+class Page(html.parser.HTMLParser):
+    """Collects tags, and checks that they close in order."""
+
+    VOID = ("meta", "img", "br", "link", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.words = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+    def named(self, tag):
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+def anchors(page):
+    return [attrs["href"] for attrs in page.named("a")]
+
+
+def test_a_whole_report(evaluated):
+    run_dir = evaluated()
+    (run_dir / "config.json").write_text('{"model": {"width": 0.25}}')
+    (run_dir / "environment.json").write_text('{"command": ["<a>", 1]}')
+    (run_dir / "log.csv").write_text(
+        "epoch,loss,val_loss\n1,0.5,\n2,0.25,0.3\n"
+    )
+    path = reporting.write(run_dir)
+    assert path == run_dir / "report.html"
+    page = Page(path.read_text(encoding="utf-8"))
+    assert anchors(page) == [
+        "#result",
+        "#frames",
+        "#videos",
+        "#pictures",
+        "#places",
+        "#training",
+        "#numbers",
+        "#setup",
+    ]
+    targets = [attrs.get("id") for attrs in page.named("section")]
+    assert [f"#{name}" for name in targets] == anchors(page)
+    words = " ".join(page.words)
+    found = results.read(run_dir / "evaluation")
+    for name in ("paper", "online"):
+        assert f"{100 * found.scores[name].micro_auc:.1f}" in words
+    for text in ("97.1", "In-sample", "K = 2", "ucsd <1>", "derived tracks"):
+        assert text in words
+    assert "model.width" in words and '["<a>", 1]' in words
+
+
+def test_names_are_escaped(evaluated):
+    text = reporting.render(evaluated())
+    page = Page(text)
+    # The page's own script is the only one.
+    assert len(page.named("script")) == 1
+    assert "alert(1)" not in text[text.index("(() =>") :]
+    assert "Video <script>alert(1)<" in page.words
+    assert "Video a&b" in page.words
+    assert any(
+        attrs.get("alt") == "frame of frame 12 of video <script>alert(1)<"
+        for attrs in page.named("img")
+    )
+
+
+def test_nothing_lies_outside_the_page(evaluated):
+    text = reporting.render(evaluated())
+    page = Page(text)
+    for _, attrs in page.tags:
+        for name in ("src", "href", "xlink:href", "srcset", "action", "data"):
+            assert attrs.get(name, "#").startswith(("#", "data:image/jpeg;")), (
+                attrs
+            )
+    assert not re.findall(r"url\((?!#)|@import", text)
+    [policy] = [
+        attrs["content"]
+        for attrs in page.named("meta")
+        if attrs.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.startswith("default-src 'none'")
+
+
+def test_what_is_drawn_is_told(evaluated):
+    page = Page(reporting.render(evaluated()))
+    assert all(attrs.get("alt") for attrs in page.named("img"))
+    assert all(attrs.get("aria-label") for attrs in page.named("svg"))
+    zooms = [b for b in page.named("button") if b.get("class") == "zoom"]
+    assert len(zooms) == len(page.named("figure")) and all(
+        zoom["aria-label"] for zoom in zooms
+    )
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert len(page.named("img")) == 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("kinds", "absent"),
+    [
+        ({"labels": False, "masks": False}, ["#frames", "#places"]),
+        ({"online": False}, []),
+        ({"memory": False, "masks": False}, ["#places"]),
+        ({"shown": False}, ["#pictures"]),
+    ],
+)
+def test_a_report_of_less(evaluated, kinds, absent):
+    page = Page(reporting.render(evaluated(**kinds)))
+    assert not set(absent) & set(anchors(page))
+    words = " ".join(page.words)
+    if "online" in kinds:
+        assert "The run has no calibration." in words
+    if "labels" in kinds:
+        assert "no labels" in words and "labelled abnormal" not in words
+
+
+def test_only_the_strongest_videos_are_shown(evaluated, monkeypatch):
+    monkeypatch.setattr(reporting, "SHOWN", 2)
+    run_dir = evaluated()
+    page = Page(reporting.render(run_dir))
+    assert len(page.named("img")) == 2 * 4
+    folder = measures.Folder(run_dir / "evaluation")
+    weakest = min(folder, key=lambda scores: scores.online[12 - 4]).name
+    assert f"Video {weakest}" in page.words
+    assert f"Video {weakest}, frame 12" not in page.words
+
+
+def test_a_failure_leaves_the_old_report(evaluated):
+    run_dir = evaluated()
+    path = reporting.write(run_dir)
+    before = path.read_bytes()
+    (run_dir / "evaluation" / "results.json").write_text("{")
+    with pytest.raises(ValueError, match=r"results\.json"):
+        reporting.write(run_dir)
+    assert path.read_bytes() == before
+    assert not list(run_dir.glob("*partial*"))
+
+
+def test_a_run_that_was_not_evaluated(tmp_path):
+    with pytest.raises(FileNotFoundError, match="run `lgn evaluate` first"):
+        reporting.write(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("config.json", "{", "config.json: not a JSON file"),
+        ("environment.json", "", "environment.json: not a JSON file"),
+        ("log.csv", "epoch,loss\n1,x\n", "log.csv: must be a table of numbers"),
+    ],
+)
+def test_damaged_files(evaluated, name, text, message):
+    run_dir = evaluated(shown=False, masks=False)
+    (run_dir / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        reporting.write(run_dir)
+
+
+def test_settings_are_flat():
+    values = json.loads('{"a": {"b": [1, 2], "c": "x"}, "d": null}')
+    assert reporting._flat(values, "") == [
+        ("a.b", "[1, 2]"),
+        ("a.c", "x"),
+        ("d", "null"),
+    ]
