@@ -1,0 +1,241 @@
+"""A run directory to a SavedModel that TensorFlow Serving runs.
+
+    OUT/
+      1/  saved_model.pb, variables/
+          assets.extra/  warm-up requests, calibration.npz, model_card.*
+      2/  ...
+
+A version appears under its number whole or not at all: a server that watches
+the folder never sees half of one.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from lgn_tf import (
+    atomic,
+    checkpoints,
+    model_card,
+    signatures,
+    warm_up,
+)
+from lgn_tf import calibration as calibration_module
+from lgn_tf import (
+    config as config_module,
+)
+from lgn_tf.config import Config
+from lgn_tf.endpoints import Endpoints
+from lgn_tf.model.lgn_net import build_model
+
+EXTRA = "assets.extra"
+
+MOST_SURPLUS = 1.02
+"""Largest ratio of the stored variables to the weights."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the version's folder.
+        calibrated: whether it gives the online score.
+        sizes: bytes of the weights, of `variables/`, of the graph and of the
+            warm-up requests.
+    """
+
+    path: Path
+    calibrated: bool
+    sizes: dict[str, int]
+
+
+def export(
+    run_dir: Path,
+    out: Path,
+    *,
+    version: int | None = None,
+    dtype: str | None = None,
+    weights: str = checkpoints.WEIGHTS,
+    warm_up_batches: Sequence[int] = (1, 8),
+    max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
+) -> Exported:
+    """Writes a new version of a served model.
+
+    Args:
+        run_dir: the run; its calibration comes along where it has one.
+        out: the folder of the versions; made where it is not there.
+        version: its number; one more than the largest there by default.
+        dtype: precision of the layers, instead of the run's.
+        weights: `checkpoints.WEIGHTS` or `checkpoints.BEST`.
+        warm_up_batches: rows of the warm-up requests; none where empty.
+        max_video_frames: most frames of one video in a request.
+
+    Returns:
+        An `Exported`.
+
+    Raises:
+        FileNotFoundError: where the run has no weights.
+        FileExistsError: where the version is there.
+        ValueError: for files that cannot be read or values out of bounds.
+        OSError: where it cannot be written.
+    """
+    _check(version, warm_up_batches)
+    config, model = _load(run_dir, weights, dtype)
+    if max_video_frames <= config.model.frames:
+        raise ValueError(
+            "`max_video_frames` must be at least a window, "
+            f"{config.model.frames + 1}. "
+            f"Received: max_video_frames={max_video_frames}"
+        )
+    calibration = None
+    if (run_dir / checkpoints.CALIBRATION).is_file():
+        calibration = calibration_module.load(run_dir / checkpoints.CALIBRATION)
+    endpoints = signatures.endpoints(
+        config.model,
+        calibration is not None,
+        model.memory.items.shape[-1] if model.has_memory else None,
+    )
+    with _new_version(out, version) as (folder, number):
+        _save(
+            model,
+            Endpoints(
+                model,
+                calibration and calibration.statistics,
+                max_video_frames,
+            ),
+            endpoints,
+            folder,
+        )
+        extra = folder / EXTRA
+        extra.mkdir()
+        if calibration is not None:
+            calibration.save(extra / checkpoints.CALIBRATION)
+        sizes = _sizes(model, folder)
+        if warm_up_batches:
+            sizes["warm-up requests"] = warm_up.write(
+                extra / warm_up.FILE, endpoints, config.model, warm_up_batches
+            )
+        card = model_card.describe(
+            run_dir,
+            config,
+            endpoints,
+            calibration,
+            sizes,
+            {
+                weights: run_dir / weights,
+                "saved_model.pb": folder / "saved_model.pb",
+            },
+        )
+        model_card.write(card, extra)
+    return Exported(out / str(number), calibration is not None, sizes)
+
+
+def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "A SavedModel is written on the TensorFlow backend. Received: "
+            f"KERAS_BACKEND={keras.backend.backend()}"
+        )
+    if version is not None and version < 1:
+        raise ValueError(
+            f"`version` must be at least 1. Received: version={version}"
+        )
+    if any(rows < 1 for rows in warm_up_batches):
+        raise ValueError(
+            "`warm_up_batches` must be positive. "
+            f"Received: warm_up_batches={tuple(warm_up_batches)}"
+        )
+
+
+def _load(run_dir: Path, weights: str, dtype: str | None) -> tuple[Config, Any]:
+    config, model = checkpoints.load(run_dir, weights)
+    if dtype is None or dtype == config.model.dtype:
+        return config, model
+    values = config_module.to_dict(config)
+    values["model"]["dtype"] = dtype
+    config = config_module.from_dict(values)
+    other = build_model(config)
+    other.set_weights(model.get_weights())
+    return config, other
+
+
+def _save(
+    model: Any,
+    functions: Endpoints,
+    endpoints: Sequence[signatures.Endpoint],
+    folder: Path,
+) -> None:
+    import tensorflow as tf
+
+    # Keras' ExportArchive stores every variable twice, once as the layer's
+    # and once in a list of its own.
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    found = functions.functions()
+    graphs = {
+        endpoint.name: tf.function(
+            found[endpoint.name],
+            input_signature=[
+                tf.TensorSpec(each.shape, each.dtype, each.name)
+                for each in endpoint.inputs
+            ],
+            autograph=False,
+        )
+        for endpoint in endpoints
+    }
+    try:
+        tf.saved_model.save(module, str(folder), signatures=graphs)
+    except tf.errors.OpError as error:
+        raise OSError(f"{folder.parent}: {error.message}") from error
+
+
+def _sizes(model: Any, folder: Path) -> dict[str, int]:
+    weights = sum(
+        weight.value.dtype.size * int(weight.value.shape.num_elements())
+        for weight in model.weights
+    )
+    stored = sum(
+        path.stat().st_size for path in (folder / "variables").iterdir()
+    )
+    if stored > MOST_SURPLUS * weights + 2**16:
+        raise ValueError(
+            f"{folder}: variables must take at most {MOST_SURPLUS} times the "
+            f"weights. Found there: {stored} bytes for {weights}"
+        )
+    return {
+        "weights": weights,
+        "variables": stored,
+        "graph": (folder / "saved_model.pb").stat().st_size,
+    }
+
+
+@contextlib.contextmanager
+def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
+    """Hands out a folder that gets its number when the block ends."""
+    number = version or 1 + max(
+        (int(path.name) for path in out.glob("[0-9]*") if path.name.isdigit()),
+        default=0,
+    )
+    target = out / str(number)
+    if target.exists():
+        raise FileExistsError(
+            f"{target} exists, and is not overwritten. Choose another version."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    # No number: what watches the folder leaves it alone.
+    partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
+    try:
+        yield partial, number
+        partial.chmod(out.stat().st_mode & 0o777)
+        partial.rename(target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    atomic.sync_folder(out)

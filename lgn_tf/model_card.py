@@ -1,0 +1,127 @@
+"""What an exported version says about itself, to people and programs."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lgn_tf import config as config_module
+from lgn_tf import environment
+from lgn_tf.config import Config
+from lgn_tf.signatures import Endpoint
+
+JSON = "model_card.json"
+TEXT = "model_card.md"
+RESULTS = Path("evaluation/results.json")
+
+
+def describe(
+    run_dir: Path,
+    config: Config,
+    endpoints: Sequence[Endpoint],
+    calibration: Any,
+    sizes: Mapping[str, int],
+    files: Mapping[str, Path],
+) -> dict[str, Any]:
+    """Returns the card as plain values.
+
+    Args:
+        run_dir: the run that was exported.
+        config: of the exported model.
+        endpoints: what it answers.
+        calibration: a `Calibration`, or None.
+        sizes: of the parts of the version, in bytes.
+        files: whose hashes are noted, by the name to note them under.
+
+    Raises:
+        ValueError: where the run's results are no JSON.
+    """
+    return {
+        "run": run_dir.name,
+        "dataset": config.data.dataset,
+        "config": config_module.to_dict(config),
+        "calibration": calibration
+        and {
+            "clips": list(calibration.names),
+            "frames": calibration.frames,
+            "in_sample": calibration.in_sample,
+        },
+        "results": _results(run_dir / RESULTS),
+        "endpoints": [dataclasses.asdict(each) for each in endpoints],
+        "bytes": dict(sizes),
+        "sha256": {name: sha256(path) for name, path in files.items()},
+        "revision": environment.revision(),
+        "packages": environment.versions(),
+    }
+
+
+def _results(path: Path) -> Any:
+    if not path.is_file():
+        return None
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from error
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(card: Mapping[str, Any], folder: Path) -> None:
+    """Writes the card as JSON and as Markdown."""
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (folder / JSON).write_text(f"{text}\n", encoding="utf-8")
+    (folder / TEXT).write_text(_markdown(card), encoding="utf-8")
+
+
+def _markdown(card: Mapping[str, Any]) -> str:
+    model = card["config"]["model"]
+    height, width = model["image_size"]
+    calibration = card["calibration"]
+    if calibration is None:
+        online = "none: there is no online score"
+    else:
+        kind = "in-sample" if calibration["in_sample"] else "held out"
+        online = (
+            f"{calibration['frames']} frames of {len(calibration['clips'])} "
+            f"clips, {kind}"
+        )
+    rows = {
+        "run": card["run"],
+        "dataset": card["dataset"],
+        "variant": model["variant"],
+        "frames": f"{height} x {width} x {model['channels']}",
+        "width": model["width"],
+        "memory items": model["memory_items"],
+        "precision": model["dtype"],
+        "calibration": online,
+        "revision": card["revision"],
+        **{f"{name}, bytes": size for name, size in card["bytes"].items()},
+        **{f"SHA-256 of {name}": each for name, each in card["sha256"].items()},
+        **card["packages"],
+    }
+    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    lines += ["", "## Endpoints", ""]
+    for endpoint in card["endpoints"]:
+        lines += [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
+        lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
+        for way in ("inputs", "outputs"):
+            for tensor in endpoint[way]:
+                shape = ", ".join(
+                    "any" if size is None else str(size)
+                    for size in tensor["shape"]
+                )
+                lines.append(
+                    f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
+                    f"| ({shape}) | {tensor['meaning']} |"
+                )
+        lines.append("")
+    results = json.dumps(card["results"], indent=2, ensure_ascii=False)
+    lines += ["## Results", "", "```json", results, "```", ""]
+    return "\n".join(lines)

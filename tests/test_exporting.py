@@ -1,0 +1,319 @@
+"""A version appears whole or not at all, and holds what it should."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from lgn_tf import (
+    calibration,
+    checkpoints,
+    cli,
+    exporting,
+    model_card,
+    signatures,
+    warm_up,
+)
+from lgn_tf.config import Config, ModelConfig
+from lgn_tf.model.lgn_net import build_model
+from lgn_tf.serving.servable import Servable, read_warm_up
+
+
+@pytest.fixture(scope="module")
+def graph(exported):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    model = saved_model_pb2.SavedModel()
+    model.ParseFromString((exported.path / "saved_model.pb").read_bytes())
+    (meta,) = model.meta_graphs
+    return meta
+
+
+def test_signatures_are_those_of_the_contract(exported_run, graph):
+    config = exported_run[1]
+    described = signatures.endpoints(config.model, True, 32)
+    found = {
+        name: signature
+        for name, signature in graph.signature_def.items()
+        if not name.startswith("__")
+    }
+    assert set(found) == {endpoint.name for endpoint in described}
+    for endpoint in described:
+        signature = found[endpoint.name]
+        for way, tensors in (
+            (signature.inputs, endpoint.inputs),
+            (signature.outputs, endpoint.outputs),
+        ):
+            assert set(way) == {tensor.name for tensor in tensors}
+            for tensor in tensors:
+                info = way[tensor.name]
+                assert tf.dtypes.as_dtype(info.dtype).name == tensor.dtype
+                shape = [d.size for d in info.tensor_shape.dim]
+                wanted = [-1 if s is None else s for s in tensor.shape]
+                # The graph may know less than the contract promises.
+                assert len(shape) == len(wanted), (endpoint.name, tensor.name)
+                assert all(
+                    size in (-1, promised)
+                    for size, promised in zip(shape, wanted, strict=True)
+                )
+
+
+def test_no_op_that_only_python_or_another_package_knows(graph):
+    ops = {node.op for node in graph.graph_def.node}
+    for function in graph.graph_def.library.function:
+        ops |= {node.op for node in function.node_def}
+    assert "MatMul" in ops or "Conv2D" in ops
+    assert not any(name.startswith("IO>") for name in ops)
+    assert not ops & {"PyFunc", "EagerPyFunc", "PyFuncStateless"}
+
+
+def test_weights_are_stored_once(exported, exported_run):
+    model = exported_run[2]
+    reader = tf.train.load_checkpoint(
+        str(exported.path / "variables/variables")
+    )
+    shapes = reader.get_variable_to_shape_map()
+    stored = sum(
+        int(np.prod(shape))
+        for name, shape in shapes.items()
+        if not name.startswith("_CHECKPOINTABLE")
+    )
+    assert stored == model.count_params()
+    assert exported.sizes["weights"] == 4 * stored
+    assert exported.sizes["graph"] == (
+        (exported.path / "saved_model.pb").stat().st_size
+    )
+
+
+def test_what_comes_along(exported, exported_run):
+    extra = exported.path / "assets.extra"
+    mine = calibration.load(exported_run[0] / checkpoints.CALIBRATION)
+    copied = calibration.load(extra / checkpoints.CALIBRATION)
+    assert copied.names == mine.names
+    card = json.loads((extra / model_card.JSON).read_text())
+    assert card["run"] == "small" and card["dataset"] == "synthetic"
+    assert card["config"]["model"]["image_size"] == [16, 24]
+    assert card["calibration"]["in_sample"] is False
+    assert card["results"] is None
+    assert card["sha256"]["model.weights.h5"] == model_card.sha256(
+        exported_run[0] / checkpoints.WEIGHTS
+    )
+    assert "tensorflow" in card["packages"]
+    names = [endpoint["name"] for endpoint in card["endpoints"]]
+    assert names[0] == "serving_default" and len(names) == 8
+    text = (extra / model_card.TEXT).read_text()
+    for name in names:
+        assert f"### `{name}`" in text
+    assert "20 frames" not in text and "16 frames of 1 clips, held out" in text
+
+
+def test_the_run_results_stand_on_the_card(exported_run, tmp_path):
+    run_dir, config, _, _ = exported_run
+    shutil.copytree(run_dir, tmp_path / "run")
+    (tmp_path / "run/evaluation").mkdir()
+    results = tmp_path / "run/evaluation/results.json"
+    results.write_text('{"micro_auc": 0.9}')
+    arguments = (tmp_path / "run", config, (), None, {}, {})
+    assert model_card.describe(*arguments)["results"] == {"micro_auc": 0.9}
+    results.write_text("{")
+    with pytest.raises(ValueError, match=r"results\.json: not a JSON file"):
+        model_card.describe(*arguments)
+
+
+def test_warm_up_requests(served, exported_run, tmp_path):
+    config = exported_run[1]
+    endpoints = signatures.endpoints(config.model, True, 32)
+    path = tmp_path / warm_up.FILE
+    size = warm_up.write(path, endpoints, config.model, (1, 3))
+    assert size == path.stat().st_size < 10_000
+    found = list(read_warm_up(path))
+    assert [name for name, _ in found] == [
+        endpoint.name for endpoint in endpoints for _ in (1, 3)
+    ]
+    for name, inputs in found:
+        rows = {len(array) for array in inputs.values()}
+        outputs = served.run(name, inputs)
+        assert rows <= {1, 3} and {len(each) for each in outputs.values()} == (
+            rows
+        )
+        assert outputs["valid"].all()
+
+
+def test_too_many_warm_up_requests(exported_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(warm_up, "MOST_BYTES", 100)
+    config = exported_run[1]
+    endpoints = signatures.endpoints(config.model, True, 32)
+    with pytest.raises(ValueError, match=r"100 bytes.*batch sizes \(1,\)"):
+        warm_up.write(tmp_path / "x", endpoints, config.model, (1,))
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Leaves the graphs out: what is tested is what is around them."""
+
+    def save(model, functions, endpoints, folder):
+        del model, functions, endpoints
+        (folder / "variables").mkdir()
+        (folder / "variables/data").touch()
+        (folder / "saved_model.pb").write_bytes(b"graph")
+
+    monkeypatch.setattr(exporting, "_save", save)
+
+
+@pytest.mark.usefixtures("quick")
+def test_versions_count_up(exported_run, tmp_path):
+    run_dir = exported_run[0]
+    out = tmp_path / "models/lgn"
+    assert exporting.export(run_dir, out).path == out / "1"
+    assert exporting.export(run_dir, out, version=7).path == out / "7"
+    assert exporting.export(run_dir, out).path == out / "8"
+    assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
+    with pytest.raises(FileExistsError, match=r"7 exists, and is not overw"):
+        exporting.export(run_dir, out, version=7)
+    assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_failure_leaves_nothing_behind(exported_run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(warm_up, "write", full)
+    out = tmp_path / "models"
+    with pytest.raises(OSError, match="No space left"):
+        exporting.export(exported_run[0], out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_full_disk_while_tensorflow_writes(
+    exported_run, tmp_path, monkeypatch
+):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    monkeypatch.setattr(exporting.Endpoints, "functions", lambda _: {})
+    monkeypatch.setattr(exporting.signatures, "endpoints", lambda *_: ())
+    with pytest.raises(OSError, match=r"models: No space left"):
+        exporting.export(exported_run[0], tmp_path / "models")
+    assert list((tmp_path / "models").iterdir()) == []
+
+
+def test_variables_that_are_stored_twice(exported_run, tmp_path, monkeypatch):
+    def save(model, _, __, folder):
+        (folder / "variables").mkdir()
+        (folder / "variables/data").write_bytes(bytes(8 * model.count_params()))
+
+    monkeypatch.setattr(exporting, "_save", save)
+    with pytest.raises(ValueError, match=r"1\.02 times the weights"):
+        exporting.export(exported_run[0], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"version": 0}, "`version` must be at least 1. Received: version=0"),
+        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
+        ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),
+        ({"dtype": "float8"}, "float8"),
+    ],
+)
+def test_options_out_of_bounds(exported_run, tmp_path, options, match):
+    with pytest.raises(ValueError, match=match):
+        exporting.export(exported_run[0], tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_run_without_weights(exported_run, tmp_path, capsys):
+    run_dir = tmp_path / "run"
+    shutil.copytree(exported_run[0], run_dir)
+    (run_dir / checkpoints.WEIGHTS).unlink()
+    out = tmp_path / "models"
+    assert cli.main(["export", "--run", str(run_dir), "--out", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "model.weights.h5 is missing" in error and error.count("\n") == 1
+    assert not out.exists()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_converted_from_the_authors(tmp_path):
+    config = Config(
+        ModelConfig(image_size=(16, 16), width=0.0625, memory_items=3)
+    )
+    # What `lgn convert` writes: configuration and weights, nothing else.
+    checkpoints.save(tmp_path / "run", config, build_model(config))
+    done = exporting.export(tmp_path / "run", tmp_path / "out")
+    assert not done.calibrated
+    card = json.loads((done.path / "assets.extra/model_card.json").read_text())
+    outputs = [each["name"] for each in card["endpoints"][0]["outputs"]]
+    assert outputs == ["valid", "psnr", "regular_score", "distance"]
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command(exported_run, tmp_path, capsys):
+    out = tmp_path / "models"
+    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
+    assert cli.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{out / '1'}\n")
+    for name in ("weights", "variables", "graph", "warm-up requests"):
+        assert re.search(rf"^  {name}: [\d,]+ bytes$", printed, re.MULTILINE)
+    assert "no calibration" not in printed
+
+
+def frames_of(config, rows=2):
+    rng = np.random.default_rng(5)
+    shape = (rows, config.model.frames + 1, 30, 20, 3)
+    return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.slow
+def test_bfloat16_inside_float32_outside(exported_run, served, tmp_path):
+    run_dir, config, _, _ = exported_run
+    done = exporting.export(
+        run_dir, tmp_path, dtype="mixed_bfloat16", warm_up_batches=()
+    )
+    servable = Servable(done.path)
+    inputs = {"frames": frames_of(config)}
+    found, exact = servable.run("", inputs), served.run("", inputs)
+    for name in set(exact) - {"valid"}:
+        assert found[name].dtype == np.float32
+    assert np.abs(found["psnr"] - exact["psnr"]).max() < 0.05
+    assert (found["psnr"] != exact["psnr"]).any()
+    servable.close()
+
+
+@pytest.mark.slow
+def test_no_memory_and_no_calibration(tmp_path):
+    config = Config(
+        ModelConfig(
+            variant="loc_net",
+            image_size=(16, 16),
+            width=0.0625,
+            channels=1,
+            frames=3,
+            memory_items=3,
+        )
+    )
+    model = build_model(config)
+    checkpoints.save(tmp_path / "run", config, model)
+    done = exporting.export(
+        tmp_path / "run", tmp_path / "out", warm_up_batches=()
+    )
+    assert not done.calibrated
+    servable = Servable(done.path)
+    frames = frames_of(config)
+    found = servable.run("predict", {"frames": frames})
+    assert not {"distance", "distance_map"} & set(found)
+    assert "anomaly_score" not in found
+    assert found["predicted_frame"].shape == (2, 16, 16, 3)
+    assert "score_with_memory" not in servable.signatures
+    along = servable.run("score_video", {"frames": frames})
+    np.testing.assert_allclose(
+        along["psnr"][:, 0], found["psnr"], rtol=1e-5, atol=1e-5
+    )
+    servable.close()
