@@ -1,0 +1,1 @@
+"""Running an exported model: configuration, and a client without TensorFlow."""
