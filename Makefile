@@ -9,7 +9,7 @@ LATEST ?= .venv-latest
 .PHONY: help demo test test-latest lint format bench lock clean
 
 help:
-	@echo "make demo         set up $(VENV) and run the main job on embedded data"
+	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
 	@echo "make test         set up $(VENV), then lint, type checks and all tests"
 	@echo "make test-latest  the short test run on the newest supported TensorFlow"
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
@@ -32,7 +32,11 @@ $(LATEST)/.installed: requirements-latest.lock pyproject.toml
 	$(call install,$(LATEST),requirements-latest.lock)
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/lgn demo
+	$(VENV)/bin/python train.py --dataset synthetic --name demo --overwrite
+	$(VENV)/bin/lgn evaluate runs/demo
+	$(VENV)/bin/lgn report runs/demo
+	$(VENV)/bin/python export.py --run runs/demo --out saved_models/demo/lgn_net --warm-up-batches 1
+	$(VENV)/bin/lgn check-served runs/demo saved_models/demo/lgn_net
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

@@ -1,10 +1,16 @@
 """The command `lgn`: one subcommand an activity.
 
-    lgn demo      the main job on embedded data
+    lgn train     fit on normal videos; `train.py` is the same
+    lgn evaluate  score and evaluate the test videos of a run
+    lgn score     score any videos
+    lgn report    one page with the figures of a run
     lgn convert   the authors' PyTorch checkpoint to a run directory
     lgn verify    check a data set on disk
     lgn prepare   decode and resize a data set once, into a frame store
     lgn synthesize  draw a small data set, in any layout
+    lgn export    write a run as a SavedModel that TensorFlow Serving runs
+    lgn serve     serve an exported model, for development and tests
+    lgn check-served  compare served scores with those of the evaluation
 
 Each subcommand imports what it needs when it runs, so that `lgn --help` starts
 neither Keras nor TensorFlow. A mistake of the user ends in one line on stderr
@@ -20,26 +26,45 @@ from typing import Any
 
 import lgn_tf
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
 
-def main(arguments: Sequence[str] | None = None) -> int:
+
+def main(
+    arguments: Sequence[str] | None = None, program: str = "lgn train"
+) -> int:
     """Runs one subcommand.
 
     Args:
         arguments: what follows the command's name; default `sys.argv`.
+        program: what the help of training calls it.
 
     Returns:
-        The exit status: 0, or 2 where the input was at fault.
+        The exit status: 0, 2 where the input was at fault, or 130 where the
+        user stopped it.
     """
-    options = _parser().parse_args(arguments)
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments[:1] == ["train"]:
+        # Its flags are made from the configuration, by another parser.
+        options = argparse.Namespace(
+            command="train",
+            run=_run_train,
+            flags=arguments[1:],
+            program=program,
+        )
+    else:
+        options = _parser().parse_args(arguments)
     # TensorFlow logs, as errors, that it found no second copy of CUDA's
     # libraries; what really fails is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        options.run(options)
+        return options.run(options) or 0
     except (ValueError, OSError) as error:
         print(f"lgn {options.command}: {error}", file=sys.stderr)
         return 2
-    return 0
+    except KeyboardInterrupt:
+        print(f"lgn {options.command}: stopped", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -53,26 +78,64 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND"
     )
-    _add_demo(commands)
+    _add_train(commands)
     _add_convert(commands)
+    from lgn_tf import report_commands, scoring_commands
     from lgn_tf.data import commands as data_commands
 
+    scoring_commands.add(commands)
+    report_commands.add(commands)
     data_commands.add(commands)
+    from lgn_tf.serving import commands as serving_commands
+
+    serving_commands.add(commands)
     return parser
 
 
-def _add_demo(commands: Any) -> None:
-    parser = commands.add_parser(
-        "demo", help="run the main job on embedded data"
-    )
-    parser.set_defaults(run=_run_demo)
+def _add_train(commands: Any) -> None:
+    # For the list of `lgn --help`; `main` takes care of the rest.
+    commands.add_parser("train", help="fit on normal videos", add_help=False)
 
 
-def _run_demo(options: argparse.Namespace) -> None:
-    del options
-    from lgn_tf import demo
+def _run_train(options: argparse.Namespace) -> int:
+    from lgn_tf import flags
 
-    demo.run()
+    config, run = flags.parse(options.flags, options.program)
+    run_dir = run.directory(config.data.dataset)
+    import rich.progress
+
+    from lgn_tf import callbacks, checkpoints, training
+    from lgn_tf.data import sources
+
+    if run.resume is not None:
+        config = checkpoints.read_config(run_dir)
+    elif not run.overwrite:
+        checkpoints.refuse_existing(run_dir)
+    source = None
+    # Several processes prepare one after the other, inside `train`.
+    if config.training.strategy != "data_parallel":
+        with rich.progress.Progress(transient=True) as bar:
+            task = bar.add_task("decoding", total=None)
+            source = sources.open_source(
+                config,
+                lambda done, total: bar.update(
+                    task, completed=done, total=total
+                ),
+            )
+        print(source.dataset.describe())
+    print(f"run directory: {run_dir}")
+    try:
+        training.train(
+            config,
+            run_dir,
+            resume=run.resume is not None,
+            overwrite=run.overwrite,
+            source=source,
+        )
+    except callbacks.Interrupted as stopped:
+        print(f"{stopped}; go on with: python train.py --resume {run_dir}")
+        return INTERRUPTED
+    return 0
 
 
 def _add_convert(commands: Any) -> None:

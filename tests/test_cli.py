@@ -3,7 +3,8 @@
 import pytest
 
 import lgn_tf
-from lgn_tf import cli, demo
+from lgn_tf import cli
+from lgn_tf.data import verification
 
 
 def test_version(capsys):
@@ -12,7 +13,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"lgn-tf {lgn_tf.__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["demo", "convert"])
+@pytest.mark.parametrize("command", ["train", "convert", "verify"])
 def test_help_of_each_command(command, capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main([command, "--help"])
@@ -26,11 +27,20 @@ def test_an_unknown_command(arguments, capsys):
     assert "usage: lgn" in capsys.readouterr().err
 
 
-def test_a_mistake_is_one_line(monkeypatch, capsys):
-    def fail():
-        raise ValueError("`x` must be 1. Received: x=2")
-
-    monkeypatch.setattr(demo, "run", fail)
-    assert cli.main(["demo"]) == 2
+def test_a_mistake_is_one_line(capsys, tmp_path):
+    missing = tmp_path / "nowhere"
+    assert cli.main(["verify", "--data-root", str(missing)]) == 2
     error = capsys.readouterr().err
-    assert error == "lgn demo: `x` must be 1. Received: x=2\n"
+    assert error == f"lgn verify: {missing}: no such file or folder\n"
+
+
+def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
+    def stop(*arguments):
+        raise KeyboardInterrupt(arguments)
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    monkeypatch.setattr(verification, "verify", stop)
+    status = cli.main(["verify", "--data-root", str(tmp_path)])
+    assert status == cli.INTERRUPTED
+    assert capsys.readouterr().err == "lgn verify: stopped\n"
