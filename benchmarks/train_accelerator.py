@@ -10,13 +10,16 @@ of what else is missing on PYTHONPATH); each slice goes on where the last one
 stopped, from WORK or, on a bare machine, from the pieces of a snapshot:
 
     python -m benchmarks.train_accelerator train packs/train-*.tar --work WORK
-    python -m benchmarks.train_accelerator score packs/test-*.tar --work WORK
     python -m benchmarks.train_accelerator split WORK/run/snapshot.npz OUT
+    python -m benchmarks.train_accelerator score packs/test-*.tar --work WORK
+    python -m benchmarks.train_accelerator split WORK/scored.tar OUT
 
-At home again, with the pieces and the scores brought back:
+At home again, with the pieces brought back, a run that `lgn report` draws:
 
-    python -m benchmarks.train_accelerator join OUT runs/full/snapshot.npz
-    python -m benchmarks.train_accelerator evaluate SCORES DATA_ROOT
+    python -m benchmarks.train_accelerator join OUT scored.tar
+    python -m benchmarks.train_accelerator evaluate scored.tar DATA_ROOT RUN
+
+`scored.tar` holds no weights: split and join `WORK/run/model.weights.h5` too.
 """
 
 import argparse
@@ -32,10 +35,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from lgn_tf import config as config_module
+from lgn_tf.config import DataConfig
+
 MEGABYTE = 1_000_000
 PACK_LIMIT = 60 * MEGABYTE
 PIECE_LIMIT = 15 * MEGABYTE
 PIECES = "pieces.json"
+EVALUATION = "evaluation"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command.add_argument("--first", type=int, default=0)
     command.add_argument("--count", type=int, default=4)
     _command(commands, "join", join, "folder", "file")
-    _command(commands, "evaluate", evaluate, "scores", "data_root")
+    _command(commands, "evaluate", evaluate, "scored", "data_root", "run_dir")
     options = vars(parser.parse_args(arguments))
     try:
         return options.pop("run")(**options) or 0
@@ -192,25 +199,26 @@ def train(
 
 
 def score(packs: Sequence[Path], work: Path, preset: str) -> None:
-    """Scores the test videos, and calibrates; writes WORK/scores."""
+    """Scores the test videos, and calibrates; writes WORK/scored.tar."""
     del preset
     _keep_compiled(work)
     from lgn_tf import (
         checkpoints,
         inference,
         measures,
-        protocol,
+        provenance,
         run_calibration,
     )
     from lgn_tf.data import sources
 
-    config, model = checkpoints.load(work / "run")
+    run_dir = work / "run"
+    config, model = checkpoints.load(run_dir)
     _unpack(packs, work)
     source = sources.open_source(config)
-    calibration = run_calibration.of_run(work / "run", config, model, source)
+    calibration = run_calibration.of_run(run_dir, config, model, source)
     scorer = inference.VideoScorer(
         model,
-        gammas=(protocol.threshold(config, calibration, None), 0.0),
+        gammas=(provenance.threshold(config, calibration, None), 0.0),
         calibration=calibration,
     )
     begin, frames = time.monotonic(), 0
@@ -218,10 +226,19 @@ def score(packs: Sequence[Path], work: Path, preset: str) -> None:
         main = dataclasses.replace(
             updated, online=still.online, online_map=still.online_map
         )
-        measures.write(main, work / "scores")
+        measures.write(main, run_dir / EVALUATION)
         frames += len(main.psnr)
     rate = frames / (time.monotonic() - begin)
-    print(f"{work / 'scores'}: {frames} frames, {rate:.1f} a second")
+    print(f"{frames} frames, {rate:.1f} a second with what was compiled first")
+    with tarfile.open(work / "scored.tar", "w") as tar:
+        for name in (
+            checkpoints.CONFIG,
+            checkpoints.ENVIRONMENT,
+            checkpoints.CALIBRATION,
+            checkpoints.LOG,
+            EVALUATION,
+        ):
+            tar.add(run_dir / name, name)
 
 
 def split(file: Path, out: Path, first: int, count: int) -> None:
@@ -258,31 +275,50 @@ def join(folder: Path, file: Path) -> None:
     print(f"{file}: {len(contents)} bytes")
 
 
-def evaluate(scores: Path, data_root: Path) -> None:
-    """Evaluates scores that were brought back, and prints the table."""
+def evaluate(scored: Path, data_root: Path, run_dir: Path) -> None:
+    """Evaluates scores that were brought back, into a new run directory."""
     import rich.console
 
-    from lgn_tf import config as config_module
-    from lgn_tf import evaluation, measures, protocol, tables
-    from lgn_tf.data import layouts
-
-    config = config_module.read(scores / "config.json")
-    folder = measures.Folder(scores)
-    dataset = layouts.recognise(data_root)
-    counts = {
-        video.name: len(video.frame_files()) for video in dataset.split("test")
-    }
-    truth, version = protocol.read_labels(dataset, counts, "")
-    found = evaluation.evaluate(
-        folder,
-        truth,
-        dataclasses.replace(
-            protocol.provenance(config, None, config.scoring.update_threshold),
-            label_version=version,
-        ),
-        masks=protocol.read_masks(dataset),
+    from lgn_tf import (
+        atomic,
+        calibration,
+        checkpoints,
+        protocol,
+        provenance,
+        tables,
     )
-    rich.console.Console().print(tables.scores(found))
+    from lgn_tf.data import sources
+
+    checkpoints.refuse_existing(run_dir)
+    with atomic.folder(run_dir) as folder:
+        with tarfile.open(scored) as tar:
+            tar.extractall(folder, filter="data")
+        config = checkpoints.read_config(folder)
+        config = dataclasses.replace(
+            config,
+            # Where they lie here, and not on the accelerator.
+            data=dataclasses.replace(
+                config.data,
+                data_root=str(data_root),
+                stores=DataConfig().stores,
+            ),
+        )
+        config_module.write(config, folder / checkpoints.CONFIG)
+        fitted = calibration.load(folder / checkpoints.CALIBRATION)
+        gamma = provenance.threshold(config, fitted, None)
+        source = sources.open_source(config)
+        found = protocol.conclude(
+            folder / EVALUATION,
+            source.store.split("test"),
+            source.dataset,
+            provenance.describe(config, fitted, gamma),
+        )
+    console = rich.console.Console()
+    console.print(tables.scores(found))
+    if found.maps:
+        console.print(tables.maps(found))
+    for line in tables.notes(found):
+        console.print(line)
 
 
 if __name__ == "__main__":

@@ -164,6 +164,15 @@ def chart(
         yield Chart(figure)
 
 
+def standalone(svg: str) -> str:
+    """Returns a chart as a file of its own, for programs that know no page.
+
+    Args:
+        svg: an element that `Chart.svg` returned.
+    """
+    return re.sub(r"var\(--\w+, (#\w+)\)", r"\1", svg) + "\n"
+
+
 def _embeddable(text: str, alternative: str) -> str:
     text = text[text.index("<svg") :]
     for name, value in COLOURS.items():

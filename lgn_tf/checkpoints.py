@@ -9,6 +9,8 @@ runs/NAME/
   snapshot.npz         the whole state of training, to go on from
   log.csv              one line an epoch
   tensorboard/         events
+  evaluation/          scores and results, from `lgn evaluate`
+  report.html          from `lgn report`, its charts once more in figures/
 
 Each file appears whole or not at all.
 """

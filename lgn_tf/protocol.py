@@ -7,7 +7,7 @@ The folder appears whole, in the place of an older one, or not at all.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +24,13 @@ from lgn_tf import (
 )
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
-from lgn_tf.data import baselines, frames, labels, masks
+from lgn_tf.data import baselines, frames, masks
+from lgn_tf.data import labels as labels_module
 from lgn_tf.data.dataset import Dataset
 from lgn_tf.data.footage import Footage
 from lgn_tf.inference import VideoScorer
 from lgn_tf.measures import VideoScores
-from lgn_tf.results import Results
+from lgn_tf.results import Provenance, Results
 
 Progress = Callable[[int, int], None]
 Labels = Mapping[str, NDArray[np.uint8]]
@@ -92,13 +93,12 @@ def evaluate(
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
     inputs = config.model.frames
-    skipped = [name for name, count in counts.items() if count <= inputs]
-    if len(skipped) == len(counts):
+    if max(counts.values(), default=0) <= inputs:
         raise ValueError(
             f"{dataset.root}: a test video must have at least {inputs + 1} "
             f"frames. Found there: at most {max(counts.values(), default=0)}"
         )
-    truth, version = read_labels(dataset, counts, options.labels)
+    truth, _ = read_labels(dataset, counts, options.labels)
     gamma = provenance.threshold(config, calibration, options.gamma)
     gammas = _gammas(model, gamma, calibration, options.gamma_sweep)
     scorer = VideoScorer(
@@ -109,18 +109,57 @@ def evaluate(
         keep_predictions=True,
     )
     with atomic.folder(out) as folder:
-        sweep = _score(scorer, footage, truth, folder, progress)
+        series = _score(scorer, footage, truth, folder, progress)
         stand = provenance.describe(config, calibration, gamma)
-        found = evaluation.evaluate(
-            measures.Folder(folder),
-            truth,
-            dataclasses.replace(stand, label_version=version),
-            masks=read_masks(dataset),
-            baselines=_baselines(footage, inputs) if truth else None,
-            gamma_sweep=_sweep(gammas, sweep, truth, stand.normality_weight),
+        return conclude(
+            folder,
+            footage,
+            dataset,
+            stand,
+            labels=options.labels,
+            gamma_sweep=_sweep(gammas, series, truth, stand.normality_weight),
         )
-        found = dataclasses.replace(found, skipped=tuple(skipped))
-        results.write(found, folder)
+
+
+def conclude(
+    folder: Path,
+    footage: Footage,
+    dataset: Dataset,
+    stand: Provenance,
+    *,
+    labels: str = "",
+    gamma_sweep: Sequence[tuple[float, float]] = (),
+) -> Results:
+    """Evaluates scores that lie in a folder, and writes the results there.
+
+    Args:
+        folder: an evaluation folder, `frames/` and `maps/` of all videos that
+            are long enough.
+        footage: the test videos.
+        dataset: their labels and masks.
+        stand: what the scores stand on; the label version is filled in.
+        labels: version of the frame labels; empty for the preferred one.
+        gamma_sweep: (gamma, area) of repeated scoring.
+
+    Raises:
+        ValueError: where labels do not fit.
+        FileNotFoundError: where scores are missing.
+    """
+    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
+    truth, version = read_labels(dataset, counts, labels)
+    scores = measures.Folder(folder)
+    inputs = scores[0].first
+    found = evaluation.evaluate(
+        scores,
+        truth,
+        dataclasses.replace(stand, label_version=version),
+        masks=read_masks(dataset),
+        baselines=_baselines(footage, inputs) if truth else None,
+        gamma_sweep=gamma_sweep,
+    )
+    skipped = tuple(name for name, count in counts.items() if count <= inputs)
+    found = dataclasses.replace(found, skipped=skipped)
+    results.write(found, folder)
     return found
 
 
@@ -137,7 +176,7 @@ def read_labels(
     """
     if not dataset.truths and not version:
         return None, ""
-    found = labels.read(dataset, counts, version)
+    found = labels_module.read(dataset, counts, version)
     return found, version or dataset.truths[0].version
 
 
@@ -173,7 +212,7 @@ def _score(
             online=each[still].online,
             online_map=each[still].online_map,
         )
-        aligned = labels.align(truth[name], inputs) if truth else None
+        aligned = labels_module.align(truth[name], inputs) if truth else None
         measures.write(main, folder, aligned)
         _picture(scorer, footage, places[name], main, folder)
         kept.append(tuple(_without_maps(scores) for scores in each))

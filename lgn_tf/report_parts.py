@@ -62,8 +62,9 @@ class Row(ScoreResult):
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A chart and its words."""
+    """A chart and its words; `name` is that of its file."""
 
+    name: str
     title: str
     svg: markupsafe.Markup
     caption: str
@@ -171,12 +172,14 @@ def frame_charts(results: Results) -> list[Figure]:
     stand = results.provenance
     charts = [
         _figure(
+            "roc",
             "ROC",
             visualisation.roc(results.scores, _CURVES),
             "Share of abnormal frames found by share of false alarms, over all "
             "frames. Dotted: chance.",
         ),
         _figure(
+            "gap",
             "Gap",
             visualisation.gaps(results.scores, _GAPS),
             "Mean score of abnormal frames minus that of normal ones. All "
@@ -186,6 +189,7 @@ def frame_charts(results: Results) -> list[Figure]:
     if results.lambda_sweep:
         charts.append(
             _figure(
+                "auc-by-lambda",
                 "AUC by λ",
                 visualisation.sweep(
                     results.lambda_sweep, "lambda", stand.normality_weight
@@ -197,6 +201,7 @@ def frame_charts(results: Results) -> list[Figure]:
     if len(results.gamma_sweep) > 1:
         charts.append(
             _figure(
+                "auc-by-gamma",
                 "AUC by γ",
                 visualisation.sweep(
                     results.gamma_sweep, "gamma", stand.update_threshold
@@ -214,6 +219,7 @@ def map_charts(results: Results) -> list[Figure]:
         return []
     return [
         _figure(
+            "regions-and-tracks",
             "Regions and tracks found",
             visualisation.regions(results.maps),
             f"{results.regions:,} abnormal regions in {results.tracks:,} "
@@ -253,9 +259,10 @@ def training_charts(log: Sequence[Mapping[str, float]]) -> list[Figure]:
     ):
         if any(name in row for row in log for name in columns):
             svg = visualisation.training(log, columns, unit)
-            charts.append(_figure(title, svg, caption))
+            name = f"training-{next(iter(columns))}"
+            charts.append(_figure(name, title, svg, caption))
     return charts
 
 
-def _figure(title: str, svg: str, caption: str) -> Figure:
-    return Figure(title, markupsafe.Markup(svg), caption)
+def _figure(name: str, title: str, svg: str, caption: str) -> Figure:
+    return Figure(name, title, markupsafe.Markup(svg), caption)

@@ -9,7 +9,7 @@ import base64
 import csv
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import numpy as np
 import lgn_tf
 from lgn_tf import (
     atomic,
+    charts,
     heat_maps,
     measures,
     pictures,
@@ -34,6 +35,7 @@ from lgn_tf.results import Results, VideoResult
 
 FILE = "report.html"
 EVALUATION = "evaluation"
+FIGURES = "figures"
 
 SHOWN = 24
 """Videos of which a picture is shown, those with the highest scores."""
@@ -56,6 +58,9 @@ class _Moment:
 def write(run_dir: Path, out: Path | None = None) -> Path:
     """Writes the report of a run; it appears whole or not at all.
 
+    The charts are written once more as SVG files, for papers and slides: into
+    `figures/` of the run directory.
+
     Args:
         run_dir: with an `evaluation/` folder.
         out: the file; default `report.html` in the run directory.
@@ -69,12 +74,39 @@ def write(run_dir: Path, out: Path | None = None) -> Path:
         OSError: where it cannot be written.
     """
     path = out or run_dir / FILE
-    atomic.write_bytes(path, render(run_dir).encode())
+    contents = _contents(run_dir)
+    atomic.write_bytes(path, _page(contents).encode())
+    with atomic.folder(run_dir / FIGURES) as folder:
+        for name, svg in _figures(contents):
+            atomic.write_bytes(folder / f"{name}.svg", svg.encode())
     return path
+
+
+def _figures(contents: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for part in ("frame_charts", "map_charts", "training_charts"):
+        for figure in contents[part]:
+            yield figure.name, charts.standalone(figure.svg)
+    for video in contents["videos"]:
+        yield f"normality-{video['name']}", charts.standalone(video["svg"])
 
 
 def render(run_dir: Path) -> str:
     """Returns the page; see `write`."""
+    return _page(_contents(run_dir))
+
+
+def _page(contents: dict[str, Any]) -> str:
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("lgn_tf"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    ).get_template(FILE)
+    return template.render(**contents)
+
+
+def _contents(run_dir: Path) -> dict[str, Any]:
+    """What the page shows, by the names of its template."""
     folder = run_dir / EVALUATION
     found = results.read(folder)
     videos, moments = _videos(folder, found)
@@ -84,29 +116,23 @@ def render(run_dir: Path) -> str:
         "training_charts": report_parts.training_charts(_log(run_dir)),
         "pictures": _gallery(moments),
     }
-    template = jinja2.Environment(
-        loader=jinja2.PackageLoader("lgn_tf"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-    ).get_template(FILE)
-    return template.render(
-        run=run_dir.resolve().name,
-        version=lgn_tf.__version__,
-        subtitle=report_parts.subtitle(found),
-        sections=report_parts.sections(shown),
-        cards=report_parts.cards(found),
-        notes=tables.notes(found),
-        results=found,
-        maps=found.maps,
-        rows=report_parts.rows(found),
-        videos=videos,
-        has_online="online" in found.scores,
-        has_online_map=any(moment.online is not None for moment in moments),
-        labelled=found.abnormal_frames is not None,
-        setup=_setup(run_dir),
+    return {
+        "run": run_dir.resolve().name,
+        "version": lgn_tf.__version__,
+        "subtitle": report_parts.subtitle(found),
+        "sections": report_parts.sections(shown),
+        "cards": report_parts.cards(found),
+        "notes": tables.notes(found),
+        "results": found,
+        "maps": found.maps,
+        "rows": report_parts.rows(found),
+        "videos": videos,
+        "has_online": "online" in found.scores,
+        "has_online_map": any(moment.online is not None for moment in moments),
+        "labelled": found.abnormal_frames is not None,
+        "setup": _setup(run_dir),
         **shown,
-    )
+    }
 
 
 def _videos(

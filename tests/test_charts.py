@@ -75,3 +75,10 @@ def test_a_legend_above_lies_above():
 def test_an_unknown_variable():
     with pytest.raises((KeyError, ValueError)):
         charts.marker("pink")
+
+
+def test_a_file_of_its_own_needs_no_page():
+    text = charts.standalone(drawn())
+    assert "var(" not in text
+    assert charts.COLOURS["first"] in text
+    assert ElementTree.fromstring(text).tag == f"{SVG}svg"

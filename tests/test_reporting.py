@@ -190,6 +190,26 @@ def test_only_the_strongest_videos_are_shown(evaluated, monkeypatch):
     assert f"Video {weakest}, frame 12" not in page.words
 
 
+def test_figures_are_files_too(evaluated):
+    run_dir = evaluated()
+    reporting.write(run_dir)
+    names = {path.name for path in (run_dir / "figures").iterdir()}
+    assert {f"normality-{name}.svg" for name in NAMES} < names
+    assert {"roc.svg", "gap.svg", "regions-and-tracks.svg"} < names
+    charts = len(Page(reporting.render(run_dir)).named("svg"))
+    assert len(names) == charts
+    for path in (run_dir / "figures").iterdir():
+        assert "var(" not in path.read_text()
+
+
+def test_figures_beside_another_page_are_left_alone(evaluated, tmp_path):
+    mine = tmp_path / "paper" / "figures" / "mine.svg"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    reporting.write(evaluated(), tmp_path / "paper" / "report.html")
+    assert mine.read_text() == "mine"
+
+
 def test_a_failure_leaves_the_old_report(evaluated):
     run_dir = evaluated()
     path = reporting.write(run_dir)
