@@ -130,7 +130,7 @@ def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
     assert cli.main([*argv, "--out", str(evaluated.parent / "again")]) == 0
     text = capsys.readouterr().out
     assert "skipped, too short for a score: Test002" in text
-    for words in ("online (calibrated", "RBDC", "K = 1", "labels ucsd"):
+    for words in ("online (past", "RBDC", "K = 1", "labels ucsd"):
         assert words in text
 
 
