@@ -27,6 +27,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import shutil
 import signal
 import sys
 import tarfile
@@ -43,6 +44,7 @@ PACK_LIMIT = 60 * MEGABYTE
 PIECE_LIMIT = 15 * MEGABYTE
 PIECES = "pieces.json"
 EVALUATION = "evaluation"
+LOG = "log.csv"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,6 +182,8 @@ def train(
         checkpoints.create(run_dir, config)
         if pieces is not None:
             join(pieces, run_dir / snapshots.SNAPSHOT)
+            if (pieces / LOG).is_file():
+                shutil.copy(pieces / LOG, run_dir)
     # Saving takes some of the time, and so did all that came before.
     left = seconds - (time.monotonic() - begin)
     clock = threading.Timer(
@@ -235,7 +239,7 @@ def score(packs: Sequence[Path], work: Path, preset: str) -> None:
             checkpoints.CONFIG,
             checkpoints.ENVIRONMENT,
             checkpoints.CALIBRATION,
-            checkpoints.LOG,
+            LOG,
             EVALUATION,
         ):
             tar.add(run_dir / name, name)
@@ -254,6 +258,10 @@ def split(file: Path, out: Path, first: int, count: int) -> None:
     (out / PIECES).write_text(
         json.dumps({"name": file.name, "pieces": total, "sha256": digest})
     )
+    log = file.with_name(LOG)
+    if log.is_file():
+        # The curve of a run goes on with its snapshot.
+        shutil.copy(log, out)
     print(f"{file}: {total} pieces, from {first} on {count} of them")
 
 

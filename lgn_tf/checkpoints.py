@@ -50,12 +50,32 @@ def save_weights(
 ) -> None:
     """Writes the weights of a model into a run directory.
 
+    The optimizer's state, twice as large, is in the snapshot alone.
+
     Raises:
         OSError: where there is no space left; the former file stays.
     """
     # Keras makes an optimizer of its own while it saves.
-    with replicas.alone(), atomic.replaced(run_dir / name) as partial:
+    with (
+        replicas.alone(),
+        _without_optimizer(model),
+        atomic.replaced(run_dir / name) as partial,
+    ):
         model.save_weights(partial)
+
+
+@contextlib.contextmanager
+def _without_optimizer(model: keras.Model) -> Iterator[None]:
+    """Hides the optimizer, which Keras would save among the weights."""
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is None:
+        yield
+        return
+    model.optimizer = None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def create(run_dir: Path, config: Config) -> None:

@@ -2,10 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
 
 POINTS = 200
 """How many points of a curve are kept for a figure."""
@@ -26,6 +26,13 @@ class Curve:
     y: tuple[float, ...]
 
 
+def _sklearn() -> Any:
+    """Imported late: a machine that scores, and evaluates not, may lack it."""
+    from sklearn import metrics
+
+    return metrics
+
+
 def area(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """Area under the ROC curve; equal scores count half.
 
@@ -39,7 +46,7 @@ def area(labels: ArrayLike, scores: ArrayLike) -> float | None:
     marks = np.asarray(labels)
     if marks.min() == marks.max():
         return None
-    return float(roc_auc_score(marks, scores))
+    return float(_sklearn().roc_auc_score(marks, scores))
 
 
 def macro_area(
@@ -60,7 +67,7 @@ def macro_area(
         if np.min(marks) == np.max(marks):
             marks = np.append(marks, (0, 1))
             series = np.append(series, (floor, floor + 1))
-        areas.append(roc_auc_score(marks, series))
+        areas.append(_sklearn().roc_auc_score(marks, series))
     return float(np.mean(areas))
 
 
@@ -69,7 +76,7 @@ def curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
     marks = np.asarray(labels)
     if marks.min() == marks.max():
         return None
-    false, true, _ = roc_curve(marks, scores)
+    false, true, _ = _sklearn().roc_curve(marks, scores)
     return thin(false, true)
 
 
@@ -97,7 +104,7 @@ def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float | None:
     marks = np.asarray(labels)
     if marks.min() == marks.max():
         return None
-    false, true, _ = roc_curve(marks, scores)
+    false, true, _ = _sklearn().roc_curve(marks, scores)
     difference = false - (1 - true)  # From -1 at the start up to 1.
     right = int(np.argmax(difference >= 0))
     left = right - 1

@@ -32,6 +32,30 @@ def test_round_trip(model, tmp_path):
     }
 
 
+def test_weights_are_saved_without_the_state_of_the_optimizer(tmp_path):
+    model = build_model(CONFIG)
+    checkpoints.save_weights(tmp_path, model)
+    plain = (tmp_path / checkpoints.WEIGHTS).stat().st_size
+    model.compile()
+    optimizer = model.optimizer
+    clips = np.zeros((2, 4, 16, 16, 1), np.float32)
+    model.fit(clips, clips[:, 0], verbose=0)
+    checkpoints.save_weights(tmp_path, model)
+    assert (tmp_path / checkpoints.WEIGHTS).stat().st_size < 1.1 * plain
+    # The model goes on with it.
+    assert model.optimizer is optimizer
+    steps = int(optimizer.iterations)
+    model.fit(clips, clips[:, 0], verbose=0)
+    assert int(optimizer.iterations) == steps + 1
+    fresh = build_model(CONFIG)
+    checkpoints.save_weights(tmp_path, model)
+    fresh.load_weights(tmp_path / checkpoints.WEIGHTS)
+    for ours, theirs in zip(
+        fresh.get_weights(), model.get_weights(), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_an_existing_run_is_not_touched(model, tmp_path):
     checkpoints.save(tmp_path / "run", CONFIG, model)
     before = (tmp_path / "run" / checkpoints.WEIGHTS).read_bytes()
