@@ -10,8 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from lgn_tf import checkpoints, snapshots
+
+_HINT = (
+    "A lower `learning_rate`, or `dtype` float32 instead of a mixed one, may "
+    "help; the last snapshot is as it was"
+)
 
 
 class Diverged(ValueError):
@@ -49,12 +55,16 @@ class CosineDecay(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Stops a run whose loss is not finite, before anything is saved."""
+    """Stops a run whose loss is not finite, before anything is saved.
 
-    def __init__(self) -> None:
+    Args:
+        offset: steps of the first epoch that an earlier part of the run made.
+    """
+
+    def __init__(self, offset: int = 0) -> None:
         """Knows no epoch yet."""
         super().__init__()
-        self._epoch = 0
+        self._epoch, self._offset = 0, offset
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers the epoch, for the message."""
@@ -68,10 +78,13 @@ class StopOnNaN(keras.callbacks.Callback):
         values = ", ".join(f"{k} {float(v):.4g}" for k, v in logs.items())
         raise Diverged(
             f"The loss is not finite in epoch {self._epoch + 1}, step "
-            f"{batch + 1}: {values}. A lower `learning_rate`, or `dtype` "
-            "float32 instead of a mixed one, may help; the last snapshot is "
-            "as it was"
+            f"{self._offset + batch + 1}: {values}. {_HINT}"
         )
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Counts the steps of later epochs from their start."""
+        del epoch, logs
+        self._offset = 0
 
 
 class Snapshots(keras.callbacks.Callback):
@@ -129,9 +142,9 @@ class Snapshots(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keeps the best weights, and saves where it is time."""
-        loss = (logs or {}).get("val_loss")
-        if loss is not None and (self.best is None or loss < self.best):
-            self.best = float(loss)
+        loss = float((logs or {}).get("val_loss", math.nan))
+        if math.isfinite(loss) and (self.best is None or loss < self.best):
+            self.best = loss
             checkpoints.save_weights(
                 self._run_dir, self.model, checkpoints.BEST
             )
@@ -139,7 +152,18 @@ class Snapshots(keras.callbacks.Callback):
         self._maybe_save(epoch + 1, 0)
 
     def save(self, epoch: int, step: int) -> None:
-        """Saves the state after `step` steps of `epoch`."""
+        """Saves the state after `step` steps of `epoch`.
+
+        Raises:
+            Diverged: where a weight is not finite, which the loss shows one
+                step later; the former snapshot stays.
+        """
+        for weight in self.model.weights:
+            if not np.isfinite(keras.ops.convert_to_numpy(weight)).all():
+                raise Diverged(
+                    f"{weight.path} is not finite in epoch {epoch + 1}, step "
+                    f"{step}. {_HINT}"
+                )
         progress = snapshots.Progress(epoch, step, self.best, self.seconds())
         snapshots.save(self._run_dir, self.model, progress)
         self._saved = time.monotonic()
@@ -151,6 +175,8 @@ class Snapshots(keras.callbacks.Callback):
         if stop:
             raise Interrupted(
                 f"stopped in epoch {epoch + 1} after {step} steps"
+                if step
+                else f"stopped after epoch {epoch}"
             )
 
     @contextlib.contextmanager

@@ -5,7 +5,8 @@ runs/NAME/
   environment.json     versions, devices, revision, command
   model.weights.h5     weights of the last epoch, the memory's items among them
   best.weights.h5      of the epoch with the least loss on held-out videos
-  calibration.npz      statistics of the online score
+  calibration.npz      statistics of the online score, of the last weights
+  best.calibration.npz the same of the best weights, once they were evaluated
   snapshot.npz         the whole state of training, to go on from
   log.csv              one line an epoch
   tensorboard/         events
@@ -16,6 +17,9 @@ Each file appears whole or not at all.
 """
 
 import contextlib
+import errno
+import math
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -33,8 +37,18 @@ ENVIRONMENT = "environment.json"
 WEIGHTS = "model.weights.h5"
 BEST = "best.weights.h5"
 CALIBRATION = "calibration.npz"
+BEST_CALIBRATION = "best.calibration.npz"
 LOG = "log.csv"
 TENSORBOARD = "tensorboard"
+
+
+def calibration_of(weights: str) -> str:
+    """Returns the name of the calibration that belongs to some weights.
+
+    Args:
+        weights: `WEIGHTS` or `BEST`.
+    """
+    return BEST_CALIBRATION if weights == BEST else CALIBRATION
 
 
 def refuse_existing(run_dir: Path) -> None:
@@ -55,6 +69,7 @@ def save_weights(
     Raises:
         OSError: where there is no space left; the former file stays.
     """
+    _require_space(run_dir, model)
     # Keras makes an optimizer of its own while it saves.
     with (
         replicas.alone(),
@@ -62,6 +77,21 @@ def save_weights(
         atomic.replaced(run_dir / name) as partial,
     ):
         model.save_weights(partial)
+
+
+def _require_space(folder: Path, model: keras.Model) -> None:
+    """Refuses to begin what would not fit: HDF5 crashes on a full disk."""
+    weights = sum(4 * math.prod(weight.shape) for weight in model.weights)
+    # Keras adds some headers; each variable has one.
+    needed = weights + 4096 * len(model.weights) + 2**20
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(
+            errno.ENOSPC,
+            f"{os.strerror(errno.ENOSPC)}: {needed:,} bytes are needed, and "
+            f"{free:,} free",
+            str(folder),
+        )
 
 
 @contextlib.contextmanager
@@ -101,6 +131,7 @@ def save(run_dir: Path, config: Config, model: keras.Model) -> None:
     """
     with _new(run_dir) as partial:
         config_module.write(config, partial / CONFIG)
+        _require_space(partial, model)
         model.save_weights(partial / WEIGHTS)
 
 

@@ -88,6 +88,23 @@ def processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def resumed(path: Path, environment: dict[str, Any]) -> dict[str, Any]:
+    """Returns the description of a run's beginning, with that of a later part.
+
+    Args:
+        path: of the file that the beginning was written to.
+        environment: of the part that goes on with the run.
+
+    Raises:
+        ValueError: naming the file, where it is damaged.
+    """
+    try:
+        first = json.loads(path.read_text(encoding="utf-8"))
+        return first | {"resumed": [*first.get("resumed", ()), environment]}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ValueError(f"{path}: not a JSON object: {error}") from error
+
+
 def write(path: Path, environment: dict[str, Any]) -> None:
     """Writes the description as JSON."""
     text = json.dumps(environment, indent=2)

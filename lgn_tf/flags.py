@@ -105,7 +105,7 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
     result = Config(
         command.model, command.training, command.scoring, command.data
     )
-    named = "--dataset" in " ".join(arguments) or values.get("data")
+    named = chosen.dataset or "dataset" in values.get("data", {})
     if not named:
         _fail(program, "name a dataset with --dataset")
     return result, command.run

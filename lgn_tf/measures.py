@@ -119,7 +119,10 @@ class VideoScores:
 
 
 def write(
-    scores: VideoScores, folder: Path, labels: ArrayLike | None = None
+    scores: VideoScores,
+    folder: Path,
+    labels: ArrayLike | None = None,
+    normality: ArrayLike | None = None,
 ) -> None:
     """Writes both files of a video; each appears whole or not at all.
 
@@ -127,6 +130,8 @@ def write(
         scores: of one video.
         folder: an evaluation folder; made where it is not there.
         labels: (frames,) of the scored frames, 0 or 1; or None.
+        normality: (frames,), the paper's, of Eq. 17; or None. For readers of
+            the table: it follows from the other columns.
 
     Raises:
         ValueError: where there is not one label a scored frame.
@@ -148,6 +153,8 @@ def write(
         if series is not None:
             # The shortest text that reads back as the same number.
             columns[name] = [repr(float(value)) for value in series]
+    if normality is not None:
+        columns["normality"] = [repr(float(one)) for one in normality]
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}

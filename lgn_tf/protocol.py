@@ -30,6 +30,7 @@ from lgn_tf.data.dataset import Dataset
 from lgn_tf.data.footage import Footage
 from lgn_tf.inference import VideoScorer
 from lgn_tf.measures import VideoScores
+from lgn_tf.normality import normality
 from lgn_tf.results import Provenance, Results
 
 Progress = Callable[[int, int], None]
@@ -49,12 +50,17 @@ class Options:
         reset_memory: whether each video starts with the trained items.
         gamma_sweep: whether other thresholds are scored in the same pass.
         labels: version of the frame labels; empty for the preferred one.
+        smoothing: share of the newest frame in a causal moving average of the
+            online score, reported besides; None leaves that score out.
+        weights: which are scored with, in words.
     """
 
     gamma: float | str | None = None
     reset_memory: bool = False
     gamma_sweep: bool = True
     labels: str = ""
+    smoothing: float | None = None
+    weights: str = provenance.LAST
 
 
 def evaluate(
@@ -109,14 +115,23 @@ def evaluate(
         keep_predictions=True,
     )
     with atomic.folder(out) as folder:
-        series = _score(scorer, footage, truth, folder, progress)
-        stand = provenance.describe(config, calibration, gamma)
+        stand = provenance.describe(
+            config,
+            calibration,
+            gamma,
+            weights=options.weights,
+            memory_reset=options.reset_memory,
+        )
+        series = _score(
+            scorer, footage, truth, folder, stand.normality_weight, progress
+        )
         return conclude(
             folder,
             footage,
             dataset,
             stand,
             labels=options.labels,
+            smoothing=options.smoothing,
             gamma_sweep=_sweep(gammas, series, truth, stand.normality_weight),
         )
 
@@ -128,6 +143,7 @@ def conclude(
     stand: Provenance,
     *,
     labels: str = "",
+    smoothing: float | None = None,
     gamma_sweep: Sequence[tuple[float, float]] = (),
 ) -> Results:
     """Evaluates scores that lie in a folder, and writes the results there.
@@ -139,6 +155,7 @@ def conclude(
         dataset: their labels and masks.
         stand: what the scores stand on; the label version is filled in.
         labels: version of the frame labels; empty for the preferred one.
+        smoothing: see `Options`.
         gamma_sweep: (gamma, area) of repeated scoring.
 
     Raises:
@@ -155,6 +172,7 @@ def conclude(
         dataclasses.replace(stand, label_version=version),
         masks=read_masks(dataset),
         baselines=_baselines(footage, inputs) if truth else None,
+        smoothing=smoothing,
         gamma_sweep=gamma_sweep,
     )
     skipped = tuple(name for name, count in counts.items() if count <= inputs)
@@ -199,6 +217,7 @@ def _score(
     footage: Footage,
     truth: Labels | None,
     folder: Path,
+    weight: float,
     progress: Progress | None,
 ) -> list[tuple[VideoScores, ...]]:
     """Writes scores and pictures; returns the series of every gamma."""
@@ -213,7 +232,8 @@ def _score(
             online_map=each[still].online_map,
         )
         aligned = labels_module.align(truth[name], inputs) if truth else None
-        measures.write(main, folder, aligned)
+        paper = normality(main.psnr, main.distance, weight)
+        measures.write(main, folder, aligned, paper)
         _picture(scorer, footage, places[name], main, folder)
         kept.append(tuple(_without_maps(scores) for scores in each))
     return kept

@@ -7,7 +7,10 @@ from lgn_tf import config as config_module
 from lgn_tf import presets
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
-from lgn_tf.results import Provenance
+from lgn_tf.results import IN_SAMPLE, Provenance
+
+LAST = "last epoch"
+BEST = "epoch with the least loss on held-out clips"
 
 AS_PUBLISHED = "as published for the full size, chosen on the test set"
 
@@ -41,7 +44,12 @@ def threshold(
 
 
 def describe(
-    config: Config, calibration: Calibration | None, gamma: float
+    config: Config,
+    calibration: Calibration | None,
+    gamma: float,
+    *,
+    weights: str = LAST,
+    memory_reset: bool = False,
 ) -> Provenance:
     """Says what the results of a run stand on.
 
@@ -49,6 +57,8 @@ def describe(
         config: of the run.
         calibration: of the online score, or None.
         gamma: the update threshold.
+        weights: which were scored with, `LAST` or `BEST`.
+        memory_reset: whether each video begins with the trained items.
     """
     name = config.data.dataset
     published = presets.PRESETS[name].scoring
@@ -65,6 +75,8 @@ def describe(
         config, calibration, config_module.AUTO
     ):
         gamma_origin = "a quantile of the regular score on normal clips"
+        if calibration.in_sample:
+            gamma_origin += IN_SAMPLE
     text = json.dumps(config_module.to_dict(config), sort_keys=True)
     return Provenance(
         dataset=name,
@@ -77,5 +89,6 @@ def describe(
         seed=config.training.seed,
         epochs=config.training.epochs,
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
-        weights="last epoch",
+        weights=weights,
+        memory_reset=memory_reset,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import markupsafe
 
 from lgn_tf import visualisation
-from lgn_tf.results import TITLES, Results, ScoreResult
+from lgn_tf.results import IN_SAMPLE, Results, ScoreResult
 
 PUBLISHED: Mapping[str, float] = types.MappingProxyType(
     {"ped2": 0.971, "avenue": 0.893, "shanghaitech": 0.730}
@@ -153,7 +153,7 @@ def rows(results: Results) -> list[Row]:
                 field.name: getattr(score, field.name)
                 for field in dataclasses.fields(score)
             },
-            title=TITLES.get(name, name),
+            title=results.provenance.title(name),
             published=published if name == "paper" else None,
             style="strong" if name in ("paper", "online") else "",
         )
@@ -170,11 +170,15 @@ def frame_charts(results: Results) -> list[Figure]:
     if results.scores["paper"].micro_auc is None:
         return []
     stand = results.provenance
+    curves = dict(_CURVES)
+    if stand.in_sample:
+        curves["online"] += IN_SAMPLE
+    online = results.scores.get("online", ScoreResult()).micro_auc
     charts = [
         _figure(
             "roc",
             "ROC",
-            visualisation.roc(results.scores, _CURVES),
+            visualisation.roc(results.scores, curves),
             "Share of abnormal frames found by share of false alarms, over all "
             "frames. Dotted: chance.",
         ),
@@ -192,10 +196,13 @@ def frame_charts(results: Results) -> list[Figure]:
                 "auc-by-lambda",
                 "AUC by λ",
                 visualisation.sweep(
-                    results.lambda_sweep, "lambda", stand.normality_weight
+                    results.lambda_sweep,
+                    "lambda",
+                    stand.normality_weight,
+                    online,
                 ),
-                "By the share of the PSNR in the paper's score. Dashed: used "
-                "here, not chosen from this curve.",
+                "By the share of the PSNR in the paper's score. Upright: used "
+                "here, not chosen from this curve. Online needs no lambda.",
             )
         )
     if len(results.gamma_sweep) > 1:
@@ -204,10 +211,14 @@ def frame_charts(results: Results) -> list[Figure]:
                 "auc-by-gamma",
                 "AUC by γ",
                 visualisation.sweep(
-                    results.gamma_sweep, "gamma", stand.update_threshold
+                    results.gamma_sweep,
+                    "gamma",
+                    stand.update_threshold,
+                    online,
                 ),
                 "Frames whose regular score is below it update the memory at "
-                "test time. Dashed: used here, not chosen from this curve.",
+                "test time. Upright: used here, not chosen from this curve. "
+                "Online keeps the trained items.",
             )
         )
     return charts

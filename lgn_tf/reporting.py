@@ -149,7 +149,11 @@ def _videos(
             {
                 "name": scores.name,
                 "svg": markupsafe.Markup(svg),
-                "caption": _caption(told.get(scores.name), len(scores)),
+                "caption": _caption(
+                    told.get(scores.name),
+                    len(scores),
+                    bool(found.provenance.in_sample),
+                ),
             }
         )
         moment = _moment(folder, scores, labels)
@@ -159,7 +163,7 @@ def _videos(
     return curves, [moment for moment in moments if moment in best]
 
 
-def _caption(video: VideoResult | None, frames: int) -> str:
+def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
     parts = [f"{frames} frames"]
     if video is None:
         return parts[0]
@@ -173,6 +177,8 @@ def _caption(video: VideoResult | None, frames: int) -> str:
         )
         if auc is not None
     ]
+    if in_sample and video.online_auc is not None:
+        areas[-1] += results.IN_SAMPLE
     if areas:
         parts.append(f"AUC: {', '.join(areas)}")
     return " · ".join(parts)

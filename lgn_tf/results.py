@@ -25,6 +25,9 @@ TITLES: Mapping[str, str] = types.MappingProxyType(
 )
 """What each score is called in a table."""
 
+IN_SAMPLE = ", in-sample"
+"""Stands behind all that a calibration on fitted clips had a part in."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
@@ -44,6 +47,7 @@ class Provenance:
         epochs: that the weights were trained for.
         config_hash: SHA-256 of the configuration.
         weights: which weights, such as `last epoch`.
+        memory_reset: whether each video began with the trained items.
     """
 
     dataset: str = ""
@@ -58,6 +62,13 @@ class Provenance:
     epochs: int = 0
     config_hash: str = ""
     weights: str = ""
+    memory_reset: bool = False
+
+    def title(self, score: str) -> str:
+        """Returns what a score is called in a table of these results."""
+        title = TITLES.get(score, score)
+        calibrated = score.startswith("online")
+        return title + (IN_SAMPLE if calibrated and self.in_sample else "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,14 +24,23 @@ def of_run(
     model: Any,
     source: Source,
     progress: Progress | None = None,
+    weights: str = checkpoints.WEIGHTS,
 ) -> Calibration:
     """Returns the calibration of a run; measured and kept where none is.
+
+    Args:
+        run_dir: of the run.
+        config: of the run.
+        model: with `weights`.
+        source: the videos of the run.
+        progress: called with the frames that are done and their number.
+        weights: which the model has, `checkpoints.WEIGHTS` or `BEST`.
 
     Raises:
         ValueError: where no clip is long enough, or the file is damaged.
         OSError: where no space is left.
     """
-    path = run_dir / checkpoints.CALIBRATION
+    path = run_dir / checkpoints.calibration_of(weights)
     if path.is_file():
         return calibration.load(path)
     fitted, held_out = source.training(

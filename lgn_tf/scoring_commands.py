@@ -35,6 +35,18 @@ def add(commands: Any) -> None:
         help="score no other thresholds in the same pass",
     )
     parser.add_argument(
+        "--smoothing",
+        type=float,
+        metavar="SHARE",
+        help="report a causal moving average of the online score besides; "
+        "the share of the newest frame, in (0, 1]",
+    )
+    parser.add_argument(
+        "--best",
+        action="store_true",
+        help="the best weights by held-out videos instead of the last",
+    )
+    parser.add_argument(
         "--out", type=Path, help=f"default: RUN/{EVALUATION}, replaced"
     )
     parser.set_defaults(run=_evaluate)
@@ -80,10 +92,17 @@ def _gamma(text: str) -> float | str:
 def _evaluate(options: argparse.Namespace) -> None:
     import rich.console
 
-    from lgn_tf import checkpoints, protocol, run_calibration, tables
+    from lgn_tf import (
+        checkpoints,
+        protocol,
+        provenance,
+        run_calibration,
+        tables,
+    )
     from lgn_tf.data import sources
 
-    config, model = checkpoints.load(options.run_dir)
+    weights = checkpoints.BEST if options.best else checkpoints.WEIGHTS
+    config, model = checkpoints.load(options.run_dir, weights)
     given = {"data_root": options.data_root, "labels": options.labels_version}
     given = {name: value for name, value in given.items() if value is not None}
     config = dataclasses.replace(
@@ -93,7 +112,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         source = sources.open_source(config, progress)
     with _bar("calibrating") as progress:
         calibration = run_calibration.of_run(
-            options.run_dir, config, model, source, progress
+            options.run_dir, config, model, source, progress, weights
         )
     with _bar("scoring") as progress:
         results = protocol.evaluate(
@@ -108,6 +127,8 @@ def _evaluate(options: argparse.Namespace) -> None:
                 reset_memory=options.reset_memory,
                 gamma_sweep=not options.no_gamma_sweep,
                 labels=sources.version(config),
+                smoothing=options.smoothing,
+                weights=provenance.BEST if options.best else provenance.LAST,
             ),
             progress=progress,
         )
@@ -128,20 +149,27 @@ def _score(options: argparse.Namespace) -> None:
         provenance,
     )
     from lgn_tf.data import footage
+    from lgn_tf.normality import normality
 
     videos = _videos(options.videos)
     config, model = checkpoints.load(options.run_dir)
     path = options.run_dir / checkpoints.CALIBRATION
     fitted = calibration.load(path) if path.is_file() else None
+    gamma = provenance.threshold(config, fitted, options.gamma)
+    weight = provenance.describe(config, fitted, gamma).normality_weight
     scorer = inference.VideoScorer(
         model,
-        gammas=(provenance.threshold(config, fitted, options.gamma),),
+        gammas=(gamma,),
         reset_memory=options.reset_memory,
         calibration=fitted,
     )
     out = options.out or options.run_dir / SCORES
     if fitted is None:
         print(f"{path}: not there, so there is no online score")
+    elif fitted.in_sample:
+        print(
+            "online score: in-sample, calibrated on clips that were fitted on"
+        )
     source = footage.Encoded(videos, model.image_size)
     total = sum(footage.promised_frames(video) for video in videos)
     skipped, done = [], 0
@@ -160,7 +188,8 @@ def _score(options: argparse.Namespace) -> None:
             except inference.TooShortError as error:
                 skipped.append(str(error))
                 continue
-            measures.write(scores, out)
+            paper = normality(scores.psnr, scores.distance, weight)
+            measures.write(scores, out, normality=paper)
     for line in skipped:
         print(f"skipped: {line}")
     if len(skipped) == len(videos):

@@ -2,7 +2,7 @@
 
 import rich.table
 
-from lgn_tf.results import TITLES, Results, ScoreResult
+from lgn_tf.results import Results, ScoreResult
 
 
 def scores(results: Results) -> rich.table.Table:
@@ -11,7 +11,7 @@ def scores(results: Results) -> rich.table.Table:
         "score", "micro AUC", "macro AUC", "EER", "gap", title="frame level"
     )
     for name, score in results.scores.items():
-        table.add_row(TITLES.get(name, name), *_cells(score))
+        table.add_row(results.provenance.title(name), *_cells(score))
     table.add_section()
     for name, area in results.baselines.items():
         table.add_row(f"no model: {name}", _percent(area))
@@ -48,13 +48,16 @@ def notes(results: Results) -> list[str]:
         counts = (
             f"{results.abnormal_frames} abnormal, labels {stand.label_version}"
         )
+    weights = f", weights of the {stand.weights}" if stand.weights else ""
     lines = [
         f"{stand.dataset}: {len(results.videos)} videos, "
         f"{results.scored_frames} scored frames, {counts}",
         f"lambda {stand.normality_weight:g}: {stand.weight_origin}",
         f"gamma {stand.update_threshold:.4g}: {stand.threshold_origin}",
-        f"training clips held out: K = {stand.holdout}",
+        f"training clips held out: K = {stand.holdout}{weights}",
     ]
+    if stand.memory_reset:
+        lines.append("each video begins with the trained items")
     paper = results.scores["paper"].micro_auc
     if results.abnormal_frames is not None and paper is None:
         lines.append("all frames are of one class: there is no AUC")

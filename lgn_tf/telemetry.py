@@ -3,8 +3,10 @@
 TensorFlow writes the events, where it is installed; all else goes without.
 """
 
+import contextlib
 import csv
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ class EpochLog(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Adds a line; the file is replaced as a whole."""
         row = {"epoch": epoch + 1, "seconds": round(self._seconds(), 1)}
-        row["learning_rate"] = float(self.model.optimizer.learning_rate)
+        row["learning_rate"] = _learning_rate(self.model)
         row |= {name: float(value) for name, value in (logs or {}).items()}
         self._rows.append(row)
         with (
@@ -54,6 +56,11 @@ class EpochLog(keras.callbacks.Callback):
             writer = csv.DictWriter(file, list(columns), restval="")
             writer.writeheader()
             writer.writerows(self._rows)
+
+
+def _learning_rate(model: keras.Model) -> float:
+    # A variable of several replicas is no number before that.
+    return float(ops.convert_to_numpy(model.optimizer.learning_rate))
 
 
 def read_log(run_dir: Path) -> list[dict[str, Any]]:
@@ -149,6 +156,7 @@ class Events(keras.callbacks.Callback):
         targets: float32 (clips, H, W, C).
         steps: of an epoch.
         batch_size: clips a step.
+        offset: steps of the first epoch that an earlier part of the run made.
     """
 
     def __init__(
@@ -158,18 +166,20 @@ class Events(keras.callbacks.Callback):
         targets: NDArray[np.float32],
         steps: int,
         batch_size: int,
+        offset: int = 0,
     ) -> None:
         """Opens a file of events."""
         super().__init__()
         import tensorflow as tf
 
-        self._summary = tf.summary
-        self._writer = tf.summary.create_file_writer(
-            str(run_dir / checkpoints.TENSORBOARD)
-        )
+        self._summary, self._error = tf.summary, tf.errors.OpError
+        self._folder = run_dir / checkpoints.TENSORBOARD
+        with self._clear_errors():
+            self._writer = tf.summary.create_file_writer(str(self._folder))
         self._clips, self._targets = clips, targets
         self._batch_size, self._steps = batch_size, steps
         self._begin, self._made, self._epoch = 0.0, 0, 0
+        self._offset = offset
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Starts the clock."""
@@ -179,10 +189,11 @@ class Events(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Writes the running means of the epoch, now and then."""
         self._made += 1
+        batch += self._offset
         if batch % max(1, self._steps // 20):
             return
         step = self._epoch * self._steps + batch
-        with self._writer.as_default(step):
+        with self._clear_errors(), self._writer.as_default(step):
             for name, value in logs.items():
                 self._summary.scalar(f"step/{name}", float(value))
 
@@ -190,20 +201,32 @@ class Events(keras.callbacks.Callback):
         """Writes scalars, the memory, and pictures."""
         took = time.monotonic() - self._begin
         values = {name: float(value) for name, value in (logs or {}).items()}
-        values["learning_rate"] = float(self.model.optimizer.learning_rate)
+        values["learning_rate"] = _learning_rate(self.model)
         values["clips_per_second"] = self._made * self._batch_size / took
-        with self._writer.as_default(epoch + 1):
+        self._offset = 0
+        row = self._row()
+        nearest = None
+        if self.model.has_memory:
+            nearest = ops.convert_to_numpy(
+                self.model.read(self.model.encode(self._clips)).nearest
+            )
+        with self._clear_errors(), self._writer.as_default(epoch + 1):
             for name, value in values.items():
                 self._summary.scalar(f"epoch/{name}", value)
-            self._pictures()
-            if self.model.has_memory:
+            self._summary.image(
+                "input, target, prediction, error", row, max_outputs=len(row)
+            )
+            if nearest is not None:
+                self._summary.histogram("memory/nearest_item", nearest)
                 self._memory()
-        self._writer.flush()
+            self._writer.flush()
 
-    def _pictures(self) -> None:
+    def _row(self) -> NDArray[np.float32]:
+        """Input, target, prediction and error, side by side."""
         output = self.model.predict_on_batch(self._clips)
-        # Named tuples of one backend come back as plain ones of another.
-        prediction = output[0]
+        # Named tuples of one backend come back as plain ones of another, and
+        # several replicas predict each clip once each.
+        prediction = output[0][: len(self._clips)]
         error = ops.convert_to_numpy(
             scoring.error_map(self._targets, prediction)
         ).mean(-1, keepdims=True)
@@ -213,10 +236,7 @@ class Events(keras.callbacks.Callback):
             shown(prediction),
             np.repeat(error / max(float(error.max()), 1e-8), 3, -1),
         )
-        row = np.concatenate(columns, axis=2)
-        self._summary.image(
-            "input, target, prediction, error", row, max_outputs=len(row)
-        )
+        return np.concatenate(columns, axis=2)
 
     def _memory(self) -> None:
         items = ops.convert_to_numpy(self.model.memory.items)
@@ -228,15 +248,22 @@ class Events(keras.callbacks.Callback):
         others = similarity[~np.eye(len(items), dtype=bool)]
         self._summary.scalar("memory/mean_similarity", float(others.mean()))
         self._summary.scalar("memory/max_similarity", float(others.max()))
-        nearest = ops.convert_to_numpy(
-            self.model.read(self.model.encode(self._clips)).nearest
-        )
-        self._summary.histogram("memory/nearest_item", nearest)
 
     def on_train_end(self, logs: Any = None) -> None:
         """Writes what is left."""
         del logs
-        self._writer.flush()
+        with self._clear_errors():
+            self._writer.flush()
+
+    @contextlib.contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        """Turns TensorFlow's errors of a full disk into the usual one."""
+        try:
+            yield
+        except self._error as error:
+            raise OSError(
+                f"{self._folder}: events cannot be written: {error.message}"
+            ) from error
 
 
 def shown(frames: Any) -> NDArray[np.float32]:

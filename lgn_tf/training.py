@@ -75,7 +75,9 @@ def train(
             checkpoints.save_weights(run_dir, model)
     if replicas.is_chief():
         # Of other weights, where the run had come to its end before.
-        (run_dir / checkpoints.CALIBRATION).unlink(missing_ok=True)
+        for weights in (checkpoints.WEIGHTS, checkpoints.BEST):
+            name = checkpoints.calibration_of(weights)
+            (run_dir / name).unlink(missing_ok=True)
         # On one device, as all who use the run will load it.
         _, single = checkpoints.load(run_dir)
         run_calibration.of_run(run_dir, config, single, source)
@@ -103,7 +105,11 @@ def _describe(run_dir: Path) -> None:
     made_with = environment.describe(
         keras.backend.backend(), replicas.devices()
     )
-    with atomic.replaced(run_dir / checkpoints.ENVIRONMENT) as partial:
+    path = run_dir / checkpoints.ENVIRONMENT
+    if path.is_file():
+        # Of a run that goes on, the beginning stays what it was.
+        made_with = environment.resumed(path, made_with)
+    with atomic.replaced(path) as partial:
         environment.write(partial, made_with)
 
 
@@ -147,7 +153,7 @@ def _fit(
     bar = telemetry.ProgressBar(epochs, steps, done, size)
     listeners: list[keras.callbacks.Callback] = [
         callbacks.CosineDecay(config.training.learning_rate, epochs),
-        callbacks.StopOnNaN(),
+        callbacks.StopOnNaN(progress.step),
     ]
     chief = replicas.is_chief()
     if chief:
@@ -158,7 +164,9 @@ def _fit(
         if keras.backend.backend() == "tensorflow":
             shown, targets = _examples(held_out or fitted, config)
             listeners.append(
-                telemetry.Events(run_dir, shown, targets, steps, size)
+                telemetry.Events(
+                    run_dir, shown, targets, steps, size, progress.step
+                )
             )
         listeners.append(saver)
     signals = saver.stopped_by_signals() if chief else contextlib.nullcontext()

@@ -135,7 +135,10 @@ def gaps(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
 
 
 def sweep(
-    points: Sequence[tuple[float, float]], symbol: str, chosen: float
+    points: Sequence[tuple[float, float]],
+    symbol: str,
+    chosen: float,
+    online: float | None = None,
 ) -> str:
     """Area of the paper's score by one hyper-parameter (Fig. 9 and 10).
 
@@ -143,13 +146,20 @@ def sweep(
         points: (value, area).
         symbol: `gamma` or `lambda`.
         chosen: the value of the results, marked.
+        online: area of the online score, which does not depend on it; or None.
     """
     with charts.chart() as chart:
         values = [value for value, _ in points]
         areas = [100 * area for _, area in points]
         chart.line(values, areas, "paper", 0, dots=True)
+        shown = list(areas)
+        if online is not None:
+            ends = [min(values), max(values)]
+            chart.line(ends, [100 * online] * 2, "online", 1)
+            chart.legend()
+            shown.append(100 * online)
         chart.axes.axvline(
-            chosen, color=marker("second"), linewidth=1, linestyle="--"
+            chosen, color=marker("third"), linewidth=1, linestyle=":"
         )
         chart.axes.annotate(
             f"{chosen:.3g}",
@@ -158,11 +168,11 @@ def sweep(
             xytext=(4, -2),
             textcoords="offset points",
             va="top",
-            color=marker("second"),
+            color=marker("third"),
         )
         # Differences of a tenth of a per cent must not look like cliffs.
-        span = max(max(areas) - min(areas), SPAN)
-        middle = (max(areas) + min(areas)) / 2
+        span = max(max(shown) - min(shown), SPAN)
+        middle = (max(shown) + min(shown)) / 2
         chart.axes.set_ylim(middle - 0.6 * span, middle + 0.6 * span)
         chart.axes.locator_params(axis="x", nbins=6)
         chart.label(symbol, "micro AUC, %")
@@ -170,7 +180,8 @@ def sweep(
         return chart.svg(
             f"sweep-{symbol}",
             f"Micro AUC by {symbol}: highest, {100 * best[1]:.1f} %, at "
-            f"{best[0]:.3g}; used: {chosen:.3g}",
+            f"{best[0]:.3g}; used: {chosen:.3g}"
+            + ("" if online is None else f"; online: {100 * online:.1f} %"),
         )
 
 

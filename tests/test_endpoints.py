@@ -4,12 +4,17 @@ The SavedModel runs in a session of TensorFlow 1's kind, as in TensorFlow
 Serving; what is expected comes from the layers, OpenCV and NumPy.
 """
 
+import re
+
 import cv2
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from lgn_tf import scoring, signatures
 from lgn_tf.data import frames as frames_module
+from lgn_tf.endpoints import Endpoints
+from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.serving.failure import Failure
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -176,6 +181,37 @@ def test_videos(served, exported_run, count, encoded):
         check({name: found[name][row] for name in found}, expected)
 
 
+def test_a_video_is_encoded_once_and_in_chunks(exported_run, monkeypatch):
+    sizes = {"encode_frames": [], "encode_windows": []}
+
+    def watched(name):
+        original = getattr(LGNNet, name)
+
+        def encode(self, values, *others):
+            # Where it runs in a graph: what happens, not what is traced.
+            values = tf.ensure_shape(
+                tf.numpy_function(note, [values], values.dtype), values.shape
+            )
+            return original(self, values, *others)
+
+        def note(values):
+            sizes[name].append(len(values))
+            return values
+
+        return encode
+
+    for name in sizes:
+        monkeypatch.setattr(LGNNet, name, watched(name))
+    endpoints = Endpoints(*exported_run[2:], chunk=3)
+    score = tf.function(endpoints.functions()["score_video"], autograph=False)
+    found = score(tf.constant(colourful(1, 14, 20, 30)))
+    assert found["psnr"].shape == (1, 10)
+    assert sizes["encode_windows"] == [3, 3, 3, 1]
+    # Three at first, then one more for each window: every frame but the last,
+    # which is only compared with. The graph may begin with any of them.
+    assert sorted(sizes["encode_frames"]) == [1, 3, 3, 3, 3]
+
+
 def own_items(run):
     return np.asarray(run[2].memory.items)
 
@@ -247,6 +283,21 @@ def bomb(suffix):
     return bytes(contents)
 
 
+def disguised():
+    """Returns a large JPEG with the size 20 x 30 inside a text.
+
+    It stands where a reader arrives that takes a length from behind a marker
+    that has none.
+    """
+    large = np.zeros((4097, 4097, 3), np.uint8)
+    contents = cv2.imencode(".jpg", large)[1].tobytes()
+    size = bytes.fromhex("ffc0 0011 08 0014 001e 03")
+    # The marker FF E1, read as a length, counts itself and the length as well.
+    text = b"t" * (0xFFE1 - 4) + size
+    length = (len(text) + 2).to_bytes(2, "big")
+    return b"\xff\xd8\xff\xd0\xff\xe1" + length + text + contents[2:]
+
+
 WHOLE = encode(colourful(1, 1, 20, 30), ".jpg").item()
 BAD = {
     "empty": b"",
@@ -257,6 +308,7 @@ BAD = {
     "broken tables": WHOLE.replace(b"\xff\xc4", b"\xff\xc4\x00", 1),
     "PNG bomb": bomb(".png"),
     "JPEG bomb": bomb(".jpg"),
+    "JPEG bomb in disguise": disguised(),
     "PNG header alone": bomb(".png")[:30],
     "gif": b"GIF89a" + b"\x01" * 30,
     "another size": encode(colourful(1, 1, 24, 30), ".jpg").item(),
@@ -300,6 +352,12 @@ ITEMS = np.zeros((2, 4, 32), np.float32)
 GAMMA = np.zeros(2, np.float32)
 
 
+def other_rank(shape, rank):
+    found, wanted = ",".join(map(str, shape)), ",".join("?" * rank)
+    text = f"[{found}] is not compatible with expected shape [{wanted}]."
+    return re.escape(text)
+
+
 @pytest.mark.parametrize(
     ("name", "inputs", "text"),
     [
@@ -307,7 +365,33 @@ GAMMA = np.zeros(2, np.float32)
         ("", {"frames": FRAMES[:, [0, *range(5)]]}, "a row must have 5 frames"),
         ("", {"frames": FRAMES[..., :1]}, "frames must have 3 channels"),
         ("", {"frames": FRAMES[:, :, :0]}, "frames must not be empty"),
-        ("", {"frames": FRAMES[0]}, "slice index 4|a row must have 5 frames"),
+        ("", {"frames": FRAMES[0]}, other_rank([5, 16, 24, 3], 5)),
+        (
+            "",
+            {"frames": FRAMES[..., None]},
+            other_rank([2, 5, 16, 24, 3, 1], 5),
+        ),
+        (
+            "score_encoded",
+            {"encoded_frames": FILES[..., None]},
+            other_rank([2, 5, 1], 2),
+        ),
+        ("score_encoded", {"encoded_frames": FILES[0]}, other_rank([5], 2)),
+        (
+            "score_video_encoded",
+            {"encoded_frames": FILES[..., None]},
+            other_rank([2, 5, 1], 2),
+        ),
+        (
+            "score_with_memory",
+            {"frames": FRAMES, "items": ITEMS, "gamma": GAMMA[:, None]},
+            other_rank([2, 1], 1),
+        ),
+        (
+            "score_with_memory",
+            {"frames": FRAMES, "items": ITEMS, "gamma": GAMMA[0]},
+            other_rank([], 1),
+        ),
         (
             "score_encoded",
             {"encoded_frames": FILES[:, :4]},

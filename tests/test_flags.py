@@ -72,6 +72,17 @@ def test_the_letters_of_the_paper():
     assert config.scoring.normality_weight == 0.1
 
 
+def test_a_file_without_a_dataset_names_none(tmp_path, capsys):
+    path = tmp_path / "mine.toml"
+    path.write_text('[data]\ndata_root = "videos"\n')
+    with pytest.raises(SystemExit) as stopped:
+        parse("--config", str(path))
+    assert stopped.value.code == 2
+    assert "name a dataset" in capsys.readouterr().err
+    config, _ = parse("--config", str(path), "--dataset", "folder")
+    assert config.data.data_root == "videos"
+
+
 def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(

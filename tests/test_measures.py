@@ -38,7 +38,8 @@ UNCALIBRATED = {"online": None, "online_map": None}
 @pytest.mark.parametrize("name", ["01", "a.b", "<script>", "träge 1"])
 def test_what_is_written_reads_back_the_same(tmp_path, name, changes):
     scores = made(name, **changes)
-    measures.write(scores, tmp_path, [0, 1, 1, 0, 1])
+    paper = [0.0, 0.25, 0.5, 1.0, 0.75]
+    measures.write(scores, tmp_path, [0, 1, 1, 0, 1], paper)
     again = measures.read(tmp_path, name)
     for field in dataclasses.fields(scores):
         before, after = (getattr(s, field.name) for s in (scores, again))

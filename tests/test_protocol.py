@@ -1,5 +1,6 @@
 """From a run on disk to an evaluation on disk, and what can go wrong."""
 
+import csv
 import dataclasses
 import errno
 import os
@@ -26,6 +27,7 @@ from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
 from lgn_tf.data import archives, layouts, synthetic
 from lgn_tf.data.footage import Encoded
 from lgn_tf.model.lgn_net import build_model
+from lgn_tf.normality import normality
 
 ROOT = Path(__file__).parents[1]
 MODEL = ModelConfig(
@@ -132,6 +134,48 @@ def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
     assert "skipped, too short for a score: Test002" in text
     for words in ("online (past", "RBDC", "K = 1", "labels ucsd"):
         assert words in text
+
+
+def test_options_are_said(run_dir, evaluated, capsys):
+    out = evaluated.parent / "options"
+    argv = ["evaluate", str(run_dir), "--no-gamma-sweep", "--reset-memory"]
+    argv += ["--smoothing", "0.2", "--out", str(out)]
+    assert cli.main(argv) == 0
+    text = capsys.readouterr().out
+    assert "online, causal average" in text
+    assert "each video begins with the trained items" in text
+    assert "weights of the last epoch" in text
+    assert results.read(out).provenance.memory_reset
+
+
+def test_the_best_weights_have_a_calibration_of_their_own(
+    run_dir, evaluated, capsys
+):
+    argv = ["evaluate", str(run_dir), "--best", "--no-gamma-sweep"]
+    out = evaluated.parent / "best"
+    argv += ["--gamma", "0", "--out", str(out)]
+    assert cli.main(argv) == 2
+    assert "best.weights.h5 is missing" in capsys.readouterr().err
+    keras.utils.set_random_seed(2)
+    config = checkpoints.read_config(run_dir)
+    checkpoints.save_weights(run_dir, build_model(config), checkpoints.BEST)
+    assert cli.main(argv) == 0
+    assert "weights of the epoch with the least loss" in capsys.readouterr().out
+    last, best = (
+        calibration.load(run_dir / name)
+        for name in (checkpoints.CALIBRATION, checkpoints.BEST_CALIBRATION)
+    )
+    assert np.any(last.statistics.error.mean != best.statistics.error.mean)
+    scores = measures.read(out, "Test003")
+    assert np.any(scores.psnr != measures.read(evaluated, "Test003").psnr)
+
+
+def test_the_table_of_frames_has_the_papers_normality(evaluated):
+    scores = measures.read(evaluated, "Test003")
+    with (evaluated / "frames" / "Test003.csv").open() as file:
+        found = [float(row["normality"]) for row in csv.DictReader(file)]
+    wanted = normality(scores.psnr, scores.distance, 0.6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
 
 
 def test_without_labels_scores_are_written_and_metrics_absent(

@@ -36,6 +36,22 @@ def test_results_say_where_gamma_and_lambda_come_from(scoring, gamma, origin):
     assert found.weight_origin == "as configured"
 
 
+def test_a_quantile_of_fitted_clips_is_marked(monkeypatch):
+    class Fitted:
+        in_sample = True
+
+        def update_threshold(self, level):
+            return level / 100
+
+    config = Config(scoring=ScoringConfig(update_quantile=0.5))
+    stand = provenance.describe(config, Fitted(), 0.005)
+    assert stand.threshold_origin.startswith("a quantile")
+    assert stand.threshold_origin.endswith(", in-sample")
+    monkeypatch.setattr(Fitted, "in_sample", False)
+    stand = provenance.describe(config, Fitted(), 0.005)
+    assert stand.threshold_origin.endswith("normal clips")
+
+
 def test_without_memory_lambda_is_1_and_gamma_0():
     config = Config(
         model=ModelConfig(variant="loc_net"), scoring=ScoringConfig(0.6, 0.009)

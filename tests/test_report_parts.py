@@ -74,6 +74,19 @@ def test_a_calibration_in_sample_is_said():
     stand = dataclasses.replace(WHOLE.provenance, in_sample=True)
     found = dataclasses.replace(WHOLE, provenance=stand)
     assert report_parts.cards(found)[1].why.endswith("In-sample.")
+    titles = [row.title for row in report_parts.rows(found)]
+    assert titles[:2] == [
+        "paper (whole video)",
+        "online (past alone), in-sample",
+    ]
+    roc = report_parts.frame_charts(found)[0]
+    assert "online, in-sample: 80.0" in roc.svg
+    assert "in-sample" not in report_parts.frame_charts(WHOLE)[0].svg
+
+
+def test_sweeps_show_the_online_score():
+    for figure in report_parts.frame_charts(WHOLE)[2:]:
+        assert "online: 80.0 %" in figure.svg
 
 
 def test_without_labels_and_calibration():

@@ -190,6 +190,13 @@ def test_only_the_strongest_videos_are_shown(evaluated, monkeypatch):
     assert f"Video {weakest}, frame 12" not in page.words
 
 
+def test_videos_say_what_is_in_sample(evaluated):
+    words = Page(reporting.render(evaluated())).words
+    captions = [word for word in words if " · AUC: paper " in word]
+    assert len(captions) == len(NAMES)
+    assert all(caption.endswith(", in-sample") for caption in captions)
+
+
 def test_figures_are_files_too(evaluated):
     run_dir = evaluated()
     reporting.write(run_dir)

@@ -47,6 +47,15 @@ def test_scores_in_percent_beside_those_without_a_model():
     assert "61.2" in text
 
 
+def test_a_calibration_on_fitted_clips_is_marked_in_its_row():
+    stand = dataclasses.replace(RESULTS.provenance, in_sample=True)
+    found = dataclasses.replace(RESULTS, provenance=stand)
+    rows = printed(tables.scores(found)).splitlines()
+    [row] = [line for line in rows if "in-sample" in line]
+    assert "online (past alone), in-sample" in row
+    assert "in-sample" not in printed(tables.scores(RESULTS))
+
+
 def test_maps_mark_derived_tracks():
     text = printed(tables.maps(RESULTS))
     assert "derived tracks" in text
@@ -58,6 +67,7 @@ def test_notes():
     assert "30 scored frames, 12 abnormal, labels ucsd" in text
     assert "K = 2" in text and "score: 09" in text
     assert "in-sample" not in text
+    assert "trained items" not in text and "weights of" not in text
 
 
 def changed(**fields):
@@ -69,6 +79,12 @@ def changed(**fields):
 def test_notes_mark_the_calibration():
     assert "in-sample" in changed(in_sample=True)
     assert "no calibration: no online score" in changed(in_sample=None)
+
+
+def test_notes_name_weights_and_resets():
+    text = changed(memory_reset=True, weights="last epoch")
+    assert "each video begins with the trained items" in text
+    assert "K = 2, weights of the last epoch" in text
 
 
 def test_notes_without_labels_and_with_one_class():

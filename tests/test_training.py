@@ -180,7 +180,6 @@ def test_divergence_stops_with_a_hint(root, stores, tmp_path):
         callbacks.Diverged, match=r"epoch 1, step \d+: .*intensity"
     ):
         training.train(config, tmp_path / "run")
-    assert not (tmp_path / "run" / snapshots.SNAPSHOT).exists()
 
 
 def test_a_full_disk_keeps_the_last_snapshot(
@@ -217,13 +216,26 @@ def test_an_existing_run_is_not_overwritten(root, stores, unbroken, tmp_path):
     assert (stranger / "dear.txt").read_text() == "mum"
 
 
+def test_a_run_is_overwritten_where_it_is_asked_for(
+    root, stores, unbroken, tmp_path
+):
+    config = configuration(root, stores, epochs=1)
+    checkpoints.create(tmp_path / "run", config)
+    (tmp_path / "run" / "notes.txt").write_text("of the run before")
+    # What cannot be trained leaves it as it is.
+    large = configuration(root, stores, batch_size=1000)
+    with pytest.raises(ValueError, match="batch"):
+        training.train(large, tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "notes.txt").exists()
+    training.train(config, tmp_path / "run", overwrite=True)
+    assert not (tmp_path / "run" / "notes.txt").exists()
+    assert log(tmp_path / "run")[0]["loss"] == log(unbroken)[0]["loss"]
+
+
 def test_held_out_videos_are_validated_on_and_not_fitted_on(
     root, stores, tmp_path
 ):
-    config = configuration(root, stores, epochs=1)
-    config = dataclasses.replace(
-        config, data=dataclasses.replace(config.data, holdout=1)
-    )
+    config = configuration(root, stores, holdout=1, epochs=1)
     training.train(config, tmp_path / "run")
     row = log(tmp_path / "run")[0]
     assert float(row["val_loss"]) > 0
@@ -233,6 +245,39 @@ def test_held_out_videos_are_validated_on_and_not_fitted_on(
         best.get_weights(), weights(tmp_path / "run"), strict=True
     ):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_two_replicas_train_the_same_run(root, stores, tmp_path):
+    config = configuration(root, stores, holdout=1)
+    training.train(config, tmp_path / "single")
+    command = [sys.executable, "-m", "tests.training_process"]
+    command += [str(root), str(tmp_path / "mirrored"), str(stores), "mirrored"]
+    subprocess.run(command, check=True, cwd=ROOT)
+    require_close_run(tmp_path / "mirrored", tmp_path / "single")
+    rows = [log(tmp_path / name) for name in ("mirrored", "single")]
+    for ours, theirs in zip(*rows, strict=True):
+        assert float(ours["val_psnr"]) == pytest.approx(
+            float(theirs["val_psnr"]), rel=2e-3
+        )
+    checkpoints.load(tmp_path / "mirrored", checkpoints.BEST)
+
+
+def test_a_run_that_goes_on_keeps_what_it_began_with(
+    root, stores, tmp_path, monkeypatch
+):
+    run_dir = tmp_path / "run"
+    config = configuration(root, stores)
+    # Both processes end here: what they write first is looked at.
+    monkeypatch.setattr(training, "build_model", lambda _: 1 / 0)
+    for resume in (False, True, True):
+        monkeypatch.setattr(sys, "argv", ["train.py", str(resume)])
+        with pytest.raises(ZeroDivisionError):
+            training.train(config, run_dir, resume=resume)
+    found = json.loads((run_dir / checkpoints.ENVIRONMENT).read_text())
+    assert found["command"] == ["train.py", "False"]
+    commands = [one["command"] for one in found["resumed"]]
+    assert commands == [["train.py", "True"]] * 2
 
 
 def test_a_snapshot_of_another_model_is_refused(

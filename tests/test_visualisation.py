@@ -78,7 +78,15 @@ def test_a_sweep_marks_what_was_used():
     assert told(svg) == (
         "Micro AUC by lambda: highest, 75.0 %, at 0.5; used: 0.3"
     )
-    assert ">0.3<" in svg and lines(svg, "second") == 1
+    assert ">0.3<" in svg and lines(svg, "third") == 1
+    assert lines(svg, "second") == 0
+
+
+def test_online_stands_in_a_sweep():
+    svg = visualisation.sweep([(0.0, 0.5), (0.5, 0.75)], "gamma", 0.3, 0.8)
+    assert told(svg).endswith("used: 0.3; online: 80.0 %")
+    # And once more in the legend.
+    assert ">online<" in svg and lines(svg, "second") == 2
 
 
 def test_regions():

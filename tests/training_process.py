@@ -1,6 +1,8 @@
 """A small training run in a process of its own, to be killed.
 
-python -m tests.training_process DATA_ROOT RUN_DIR STORES [resume]
+python -m tests.training_process DATA_ROOT RUN_DIR STORES [resume] [mirrored]
+
+`mirrored` splits the processor in two devices, and holds out a video.
 """
 
 import sys
@@ -9,7 +11,7 @@ from pathlib import Path
 from lgn_tf.config import Config, DataConfig, ModelConfig, TrainingConfig
 
 
-def configuration(root, stores, **training):
+def configuration(root, stores, holdout=0, **training):
     """Returns a run of two epochs of some tiny steps."""
     return Config(
         ModelConfig(
@@ -25,7 +27,10 @@ def configuration(root, stores, **training):
             **{"epochs": 2, "batch_size": 4, "strategy": "single"} | training
         ),
         data=DataConfig(
-            dataset="folder", data_root=str(root), stores=str(stores)
+            dataset="folder",
+            data_root=str(root),
+            stores=str(stores),
+            holdout=holdout,
         ),
     )
 
@@ -35,7 +40,17 @@ if __name__ == "__main__":
 
     from lgn_tf import training
 
-    several = "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ
+    strategy = "single"
+    if "KERAS_DISTRIBUTION_PROCESS_ID" in os.environ:
+        strategy = "data_parallel"
+    if "mirrored" in sys.argv:
+        import tensorflow as tf
+
+        strategy = "mirrored"
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0],
+            [tf.config.LogicalDeviceConfiguration()] * 2,
+        )
 
     training.train(
         # A snapshot after every step.
@@ -43,7 +58,8 @@ if __name__ == "__main__":
             sys.argv[1],
             sys.argv[3],
             save_every=1e-9,
-            strategy="data_parallel" if several else "single",
+            strategy=strategy,
+            holdout=int(strategy == "mirrored"),
         ),
         Path(sys.argv[2]),
         resume="resume" in sys.argv,
