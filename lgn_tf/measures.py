@@ -154,7 +154,9 @@ def write(
             # The shortest text that reads back as the same number.
             columns[name] = [repr(float(value)) for value in series]
     if normality is not None:
-        columns["normality"] = [repr(float(one)) for one in normality]
+        columns["normality"] = [
+            repr(float(one)) for one in np.asarray(normality)
+        ]
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}
