@@ -183,6 +183,8 @@ class Endpoints:
         tf, model = self._tf, self._model
         own = ops.convert_to_tensor(model.memory.items)  # (I, D)
         rows = tf.shape(frames)[0]
+        items = tf.ensure_shape(items, (None, *own.shape))
+        gamma = tf.ensure_shape(gamma, (None,))
         items = required(
             items,
             (
@@ -191,7 +193,6 @@ class Endpoints:
             ),
             (tf.size(gamma) == rows, "gamma must be one a row"),
         )
-        items = tf.ensure_shape(items, (None, *own.shape))
         sound = tf.math.is_finite(items)
         sound = tf.reduce_all(sound, axis=(1, 2)) & tf.math.is_finite(gamma)
         fresh = tf.reduce_all(items == 0, axis=(1, 2)) | ~sound

@@ -37,7 +37,10 @@ from lgn_tf.model.lgn_net import build_model
 EXTRA = "assets.extra"
 
 MOST_SURPLUS = 1.02
-"""Largest ratio of the stored variables to the weights."""
+"""Largest ratio of the stored variables to the weights, names left out."""
+
+NAME_BYTES = 256
+"""What the name, the shape and the place of a stored variable may take."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +98,9 @@ def export(
             f"Received: max_video_frames={max_video_frames}"
         )
     calibration = None
-    if (run_dir / checkpoints.CALIBRATION).is_file():
-        calibration = calibration_module.load(run_dir / checkpoints.CALIBRATION)
+    fitted = run_dir / checkpoints.calibration_of(weights)
+    if fitted.is_file():
+        calibration = calibration_module.load(fitted)
     endpoints = signatures.endpoints(
         config.model,
         calibration is not None,
@@ -204,10 +208,12 @@ def _sizes(model: Any, folder: Path) -> dict[str, int]:
     stored = sum(
         path.stat().st_size for path in (folder / "variables").iterdir()
     )
-    if stored > MOST_SURPLUS * weights + 2**16:
+    count = len(model.weights)
+    if stored > MOST_SURPLUS * weights + NAME_BYTES * count:
         raise ValueError(
             f"{folder}: variables must take at most {MOST_SURPLUS} times the "
-            f"weights. Found there: {stored} bytes for {weights}"
+            f"weights, and {NAME_BYTES} bytes for the name of each. Found "
+            f"there: {stored} bytes for {weights} of {count} weights"
         )
     return {
         "weights": weights,
@@ -228,14 +234,29 @@ def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
         raise FileExistsError(
             f"{target} exists, and is not overwritten. Choose another version."
         )
-    out.mkdir(parents=True, exist_ok=True)
-    # No number: what watches the folder leaves it alone.
-    partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
-    try:
-        yield partial, number
-        partial.chmod(out.stat().st_mode & 0o777)
-        partial.rename(target)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with _made(out):
+        # No number: what watches the folder leaves it alone.
+        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
+        try:
+            yield partial, number
+            partial.chmod(out.stat().st_mode & 0o777)
+            partial.rename(target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     atomic.sync_folder(out)
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes a folder and those above; takes them back where the block fails."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            # One that others have put something into stays.
+            for each in new:
+                each.rmdir()
+        raise

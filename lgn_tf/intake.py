@@ -44,6 +44,8 @@ class Intake:
             uint8 (B, T, H, W, C), and whether each frame is usable (B, T).
         """
         tf, model = self._tf, self._model
+        # A server feeds what it gets, whatever the signature says.
+        frames = tf.ensure_shape(frames, (None,) * 5)
         shape = tf.shape(frames)
         shape = required(
             shape,
@@ -78,6 +80,7 @@ class Intake:
             video: whether T may be more than a window.
         """
         tf, model = self._tf, self._model
+        contents = tf.ensure_shape(contents, (None, None))
         shape = tf.shape(contents)
         shape = required(shape, self._count_rule(shape[1], video))
         flat, sizes = pictures.decode_all(

@@ -3,8 +3,8 @@
 One picture that cannot be decoded must not fail those beside it, and none may
 take more memory than the limit allows. So the header is read first, with
 plain arithmetic: what is neither JPEG nor PNG, or too large, is never decoded.
-What fails in the decoder all the same is dropped, and a black frame stands in
-its place.
+What fails in the decoder all the same, or comes out in another size than its
+header says, is dropped, and a black frame stands in its place.
 """
 
 from typing import Any
@@ -12,7 +12,8 @@ from typing import Any
 from lgn_tf.data import decoding, frames
 
 _HEADER_BYTES = 2**18
-"""How far into a file the size of a picture is looked for."""
+"""How far into a file the size of a picture is looked for. A JPEG that has it
+further back counts as one that cannot be decoded."""
 
 _SEGMENTS = 256
 """How many segments of a JPEG file are passed on the way to its size."""
@@ -52,6 +53,11 @@ def decode_all(
     def decode(place: Any, content: Any, sides: Any) -> Any:
         # This decoder reads PNG as well.
         frame = decoding.decode_tensor(content, ".jpg")
+        same = tf.reduce_all(tf.shape(frame)[:2] == sides)
+        # The limit held for the size that the header gave, and for no other.
+        checks = [tf.debugging.Assert(same, ["another size than the header's"])]
+        with tf.control_dependencies(checks):
+            frame = tf.identity(frame)
         return place, frames.prepare(frame, size, channels), sides
 
     pictures = tf.data.Dataset.from_tensor_slices(contents).enumerate()
@@ -84,7 +90,8 @@ def picture_size(content: Any) -> Any:
         content: scalar string tensor.
 
     Returns:
-        int32 tensor (height, width), zeros where it is neither.
+        int32 tensor (height, width), zeros where it is neither, or where no
+        size lies within the first 256 KiB and 256 segments.
     """
     import tensorflow as tf
 
@@ -139,8 +146,11 @@ def _jpeg_size(values: Any) -> Any:
         # Any number of FF may stand before a marker.
         fill = marker == 0xFF
         following = place + tf.where(fill, 1, 2 + length)
-        # Behind the start of scan (DA) there are no more segments.
-        lost = (values[place] != 0xFF) | (marker == 0xDA)
+        # Behind the start of scan (DA) there are no more segments. Markers
+        # without a length (00, 01, D0 to D9) have no place between segments;
+        # a decoder would go on right behind them, and not where we should.
+        bare = (marker <= 0x01) | ((marker >= 0xD0) & (marker <= 0xD9))
+        lost = (values[place] != 0xFF) | (marker == 0xDA) | bare
         lost = lost | (~fill & (length < 2))
         return tf.where(lost, end, following), tf.where(lost, 0, sides)
 

@@ -64,14 +64,7 @@ def check(run_dir: Path, models: Path) -> Comparison:
     path = run_dir / checkpoints.CALIBRATION
     fitted = calibration_module.load(path) if path.is_file() else None
     gamma = provenance.threshold(settings, fitted, None)
-    files = [
-        {
-            "b64": base64.b64encode(
-                cv2.imencode(".png", each)[1].tobytes()
-            ).decode()
-        }
-        for each in source.read(0, 0, count)
-    ]
+    files = [_as_file(each) for each in source.read(0, 0, count)]
     served = (ModelSettings(MODEL, models),)
     with EmbeddedServer(lambda: served) as server:
         base = f"http://127.0.0.1:{server.rest_port}"

@@ -47,6 +47,11 @@ PLAIN = encoded(".jpg", 31, 47)
         (functools.reduce(with_segment, [60_000] * 5, PLAIN), (0, 0)),
         (b"\x89PNG\r\n\x1a\n", (0, 0)),
         (b"II*\x00" + b"\x00" * 40, (0, 0)),
+        # Some markers have no length, and no place here either.
+        *(
+            (PLAIN[:2] + bytes([0xFF, marker, 0, 2]) + PLAIN[2:], (0, 0))
+            for marker in (0x00, 0x01, 0xD0, 0xD7, 0xD8, 0xD9)
+        ),
         # No segment may have a length below 2.
         (b"\xff\xd8\xff\xfe\x00\x00" + PLAIN[2:], (0, 0)),
         # Behind the start of scan there is no size.
@@ -93,6 +98,13 @@ def test_the_limit_is_one_of_each_side():
     files = [encoded(".png", h, w) for h, w in ((8, 9), (9, 8), (8, 8))]
     _, sizes = pictures.decode_all(tf.constant(files), (8, 8), 3, 8)
     np.testing.assert_array_equal(sizes, [(0, 0), (0, 0), (8, 8)])
+
+
+def test_a_header_that_does_not_tell_the_truth(monkeypatch):
+    files = [encoded(suffix, 8, 9) for suffix in (".png", ".jpg")]
+    monkeypatch.setattr(pictures, "picture_size", lambda _: tf.constant([8, 8]))
+    decoded, sizes = pictures.decode_all(tf.constant(files), (8, 8), 3, 8)
+    assert not sizes.numpy().any() and not decoded.numpy().any()
 
 
 def test_no_pictures():
