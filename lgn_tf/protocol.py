@@ -106,7 +106,7 @@ def evaluate(
         )
     truth, _ = read_labels(dataset, counts, options.labels)
     gamma = provenance.threshold(config, calibration, options.gamma)
-    gammas = _gammas(model, gamma, calibration, options.gamma_sweep)
+    gammas = gammas_of(model, gamma, calibration, options.gamma_sweep)
     scorer = VideoScorer(
         model,
         gammas=gammas,
@@ -122,7 +122,7 @@ def evaluate(
             weights=options.weights,
             memory_reset=options.reset_memory,
         )
-        series = _score(
+        series = score(
             scorer, footage, truth, folder, stand.normality_weight, progress
         )
         return conclude(
@@ -198,10 +198,17 @@ def read_labels(
     return found, version or dataset.truths[0].version
 
 
-def _gammas(
+def gammas_of(
     model: Any, gamma: float, calibration: Calibration | None, sweep: bool
 ) -> tuple[float, ...]:
-    """The gamma of the results first, and 0 among the others."""
+    """Returns what is scored in one pass: gamma first, 0 among the others.
+
+    Args:
+        model: an `LGNNet`.
+        gamma: of the results.
+        calibration: whose quantiles are swept over, where there is one.
+        sweep: whether there is more than gamma and 0.
+    """
     if not model.has_memory:
         return (0.0,)
     others = {0.0}
@@ -212,15 +219,28 @@ def _gammas(
     return gamma, *sorted(others - {gamma})
 
 
-def _score(
+def score(
     scorer: VideoScorer,
     footage: Footage,
     truth: Labels | None,
     folder: Path,
     weight: float,
-    progress: Progress | None,
+    progress: Progress | None = None,
 ) -> list[tuple[VideoScores, ...]]:
-    """Writes scores and pictures; returns the series of every gamma."""
+    """Writes scores and pictures of all test videos.
+
+    Args:
+        scorer: 0 must be among its gammas: the online score is that of the
+            trained items.
+        footage: the test videos.
+        truth: their labels, or None.
+        folder: an evaluation folder.
+        weight: lambda.
+        progress: called with the frames that are done and their number.
+
+    Returns:
+        For each video its series for every gamma, without their maps.
+    """
     inputs, still = scorer.model.frames, scorer.gammas.index(0.0)
     places = {name: index for index, name in enumerate(footage.names)}
     kept = []

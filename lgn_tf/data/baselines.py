@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from lgn_tf.data import clips, labels
 
@@ -55,6 +54,9 @@ def evaluate(
             "An AUC takes normal and abnormal frames. "
             f"Received: {len(wanted)} frames, {int(wanted.sum())} abnormal"
         )
+    # Imported late: a machine that scores, and evaluates not, may lack it.
+    from sklearn.metrics import roc_auc_score
+
     scores = np.concatenate(
         [
             score(video)[:, list(clips.scored(len(video), inputs))]
