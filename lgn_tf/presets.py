@@ -54,7 +54,7 @@ PRESETS: Mapping[str, Config] = types.MappingProxyType(
 GRAY = ("ped2", "synthetic")
 """Datasets without colour."""
 
-LITE_LEARNING_RATE = 2e-3
+LITE_LEARNING_RATE = 1e-3
 """The one of 2e-4, 1e-3 and 2e-3 with the least loss on held-out training
 videos of Ped2 after 6 epochs; see docs/results.md."""
 

@@ -5,10 +5,13 @@ with transport.connect("http://127.0.0.1:8501", target) as server:
     outputs = server.predict("score_encoded", {"encoded_frames": files})
 """
 
+import asyncio
 import base64
 import dataclasses
+import json
 import ssl
-import time
+import threading
+import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +20,10 @@ from typing import Any, Protocol, Self
 import grpc
 import httpx
 import numpy as np
-import tenacity
 from numpy.typing import NDArray
 
-from serving import wire
+from serving import retries, wire
+from serving.retries import Again, ServingError
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -31,28 +34,6 @@ _GRPC_AGAIN = (
 )
 # The default of 4 MB is less than a request of raw frames.
 _ANY_SIZE = 2**31 - 1
-
-
-class ServingError(OSError):
-    """The server refused a request, or could not be reached in time.
-
-    Attributes:
-        code: HTTP's number or gRPC's name.
-        message: what the server said.
-    """
-
-    def __init__(self, code: Any, message: str) -> None:
-        """Stores both."""
-        super().__init__(f"{code}: {message}")
-        self.code = code
-        self.message = message
-
-
-class _Again(Exception):
-    """A failure that may be over at the next try."""
-
-    def __init__(self, error: ServingError) -> None:
-        self.error = error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,19 +75,36 @@ def connect(address: str, target: Target) -> Server:
             `tries` is how often it is sent at most, with growing pauses.
 
     Raises:
-        ValueError: for an address of another kind, or a version and a label.
+        ValueError: for an address of another kind, without a host or with a
+            port that is none, or for a version and a label.
+        OSError: where `ca_file` cannot be read.
     """
     if target.version is not None and target.label is not None:
         raise ValueError("only one of `version` and `label` may be given")
     kind, separator, place = address.partition("://")
-    if separator and kind in ("http", "https"):
+    if not separator or kind not in ("http", "https", "grpc", "grpcs"):
+        raise ValueError(
+            "an address must start with http://, https://, grpc:// or "
+            f"grpcs://. Received: {address}"
+        )
+    _check_place(address)
+    if kind in ("http", "https"):
         return RestServer(address, target)
-    if separator and kind in ("grpc", "grpcs"):
-        return GrpcServer(kind, place, target)
-    raise ValueError(
-        "an address must start with http://, https://, grpc:// or grpcs://. "
-        f"Received: {address}"
-    )
+    return GrpcServer(kind, place, target)
+
+
+def _check_place(address: str) -> None:
+    try:
+        # Each of the two lets pass what the other refuses.
+        httpx.URL(address)
+        parts = urllib.parse.urlsplit(address)
+        if parts.port == 0 or not parts.hostname:
+            raise ValueError("no host, or port 0")
+    except (httpx.InvalidURL, ValueError) as error:
+        raise ValueError(
+            "an address must have a host, and a port from 1 to 65535 or none: "
+            f"{error}. Received: {address!r}"
+        ) from None
 
 
 class _Server:
@@ -116,19 +114,9 @@ class _Server:
         self._target = target
 
     def _retried(self, send: Callable[[float], Arrays]) -> Arrays:
-        """Calls `send(seconds that are left)` until it does not ask again."""
-        end = time.monotonic() + self._target.timeout
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_Again),
-            wait=tenacity.wait_random_exponential(0.1, max=5),
-            stop=tenacity.stop_after_attempt(self._target.tries)
-            | tenacity.stop_before_delay(self._target.timeout),
-            reraise=True,
+        return retries.retried(
+            send, timeout=self._target.timeout, tries=self._target.tries
         )
-        try:
-            return retrying(lambda: send(max(end - time.monotonic(), 1e-3)))
-        except _Again as again:
-            raise again.error from None
 
     def close(self) -> None:
         raise NotImplementedError
@@ -146,22 +134,36 @@ class _Server:
 
 
 class RestServer(_Server):
-    """REST, with bytes as base64 and whole columns a request."""
+    """REST, with bytes as base64 and whole columns a request.
+
+    Requests run in an event loop on a thread of its own: a deadline of the
+    loop holds for everything from the look-up of a name to the last byte,
+    where a socket's own begins anew with each byte.
+    """
 
     def __init__(self, address: str, target: Target) -> None:
         """Connects when the first request is sent; see `connect`."""
         super().__init__(target)
-        place = f"/v1/models/{target.model}"
+        place = f"/v1/models/{urllib.parse.quote(target.model, safe='')}"
         if target.version is not None:
             place += f"/versions/{target.version}"
         if target.label is not None:
-            place += f"/labels/{target.label}"
+            place += f"/labels/{urllib.parse.quote(target.label, safe='')}"
         self._path = f"{place}:predict"
-        self._http = httpx.Client(
+        self._http = httpx.AsyncClient(
             base_url=address,
-            headers=dict(_authorization(target)),
+            headers={
+                "content-type": "application/json",
+                **dict(_authorization(target)),
+            },
             verify=ssl.create_default_context(cafile=target.ca_file),
+            timeout=None,
         )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, daemon=True
+        )
+        self._thread.start()
 
     def predict(self, signature: str, inputs: Arrays) -> Arrays:
         """Asks an endpoint.
@@ -176,30 +178,49 @@ class RestServer(_Server):
         Raises:
             ServingError: with the server's code and text.
         """
-        body = {
+        document = {
             "signature_name": signature,
             "inputs": {name: _to_json(a) for name, a in inputs.items()},
         }
+        text = json.dumps(document, separators=(",", ":"), allow_nan=False)
 
         def send(seconds: float) -> Arrays:
             try:
-                answer = self._http.post(self._path, json=body, timeout=seconds)
-            except httpx.TimeoutException as error:
-                raise ServingError("DEADLINE_EXCEEDED", str(error)) from error
+                answer = self._post(text.encode(), seconds)
+            except TimeoutError:
+                raise ServingError(
+                    "DEADLINE_EXCEEDED", "no answer in time"
+                ) from None
             except httpx.TransportError as error:
-                raise _Again(ServingError("UNAVAILABLE", str(error))) from error
+                raise Again(ServingError("UNAVAILABLE", str(error))) from error
             if answer.status_code == 200:
                 return _from_json(answer.json()["outputs"], signature)
             failure = ServingError(answer.status_code, _error_text(answer))
             if answer.status_code in _HTTP_AGAIN:
-                raise _Again(failure)
+                pause = retries.seconds_of(answer.headers.get("retry-after"))
+                raise Again(failure, pause)
             raise failure
 
         return self._retried(send)
 
+    def _post(self, body: bytes, seconds: float) -> httpx.Response:
+        async def post() -> httpx.Response:
+            async with asyncio.timeout(seconds):
+                return await self._http.post(self._path, content=body)
+
+        return asyncio.run_coroutine_threadsafe(post(), self._loop).result()
+
     def close(self) -> None:
         """Closes the connection."""
-        self._http.close()
+        if self._loop.is_closed():
+            return
+        closing = asyncio.run_coroutine_threadsafe(
+            self._http.aclose(), self._loop
+        )
+        closing.result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
 
 def _authorization(target: Target) -> tuple[tuple[str, str], ...]:
@@ -275,7 +296,7 @@ class GrpcServer(_Server):
             except grpc.RpcError as error:
                 failure = ServingError(error.code().name, error.details())
                 if error.code() in _GRPC_AGAIN:
-                    raise _Again(failure) from error
+                    raise Again(failure) from error
                 raise failure from error
             return wire.response(answer)
 

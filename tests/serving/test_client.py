@@ -1,16 +1,14 @@
-"""The client: both protocols, retries, videos, and no TensorFlow."""
+"""The client: both protocols, videos, progress, and no TensorFlow."""
 
-import socket
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import rich.progress
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
@@ -115,6 +113,21 @@ def test_an_address_of_another_kind(address):
         transport.connect("http://x", both)
 
 
+@pytest.mark.parametrize("kind", ["http", "https", "grpc", "grpcs"])
+@pytest.mark.parametrize(
+    "place", ["", ":80", "x:abc", "x:99999", "x:-1", "x:0", "[::1", "x\0"]
+)
+def test_an_address_that_is_none(kind, place, capsys):
+    address = f"{kind}://{place}"
+    with pytest.raises(ValueError, match="must have a host, and a port"):
+        transport.connect(address, TARGET)
+    # The command says so in a line of its own.
+    assert client.main(["v.avi", "--server", address]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert len(error) == 1
+    assert error[0].startswith("serving.client: an address must have a host")
+
+
 @pytest.mark.parametrize(
     "kind", ["float32", "float64", "int32", "uint8", "int64", "bool", "object"]
 )
@@ -142,80 +155,6 @@ def test_messages_are_those_of_tensorflow_serving(kind):
 def test_a_type_that_does_not_travel():
     with pytest.raises(ValueError, match=r"`x` must be of.*complex64"):
         wire.request("m", "", {"x": np.zeros(1, np.complex64)})
-
-
-class Flaky(BaseHTTPRequestHandler):
-    """Refuses twice, then answers; what it saw stands in `seen`."""
-
-    seen = ()
-    refusal = 503
-
-    def do_POST(self):
-        type(self).seen = (*self.seen, self.headers["authorization"])
-        self.rfile.read(int(self.headers["content-length"]))
-        refused = len(self.seen) < 3
-        body = b'{"error": "busy"}' if refused else b'{"outputs": {"y": [1]}}'
-        self.send_response(self.refusal if refused else 200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture
-def flaky():
-    Flaky.seen = ()
-    with HTTPServer(("127.0.0.1", 0), Flaky) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_busy_server_is_asked_again(flaky):
-    target = transport.Target("m", token="secret")
-    with transport.connect(flaky, target) as server:
-        assert server.predict("", {"x": np.zeros(1)})["y"] == [1]
-    assert Flaky.seen == ("Bearer secret",) * 3
-
-
-def test_the_tries_come_to_an_end(flaky):
-    with transport.connect(flaky, transport.Target("m", tries=2)) as server:
-        with pytest.raises(transport.ServingError, match="503: busy"):
-            server.predict("", {"x": np.zeros(1)})
-    assert len(Flaky.seen) == 2
-
-
-def test_what_is_wrong_is_not_sent_again(flaky, monkeypatch):
-    monkeypatch.setattr(Flaky, "refusal", 400)
-    with transport.connect(flaky, transport.Target("m")) as server:
-        with pytest.raises(transport.ServingError, match="400: busy"):
-            server.predict("", {"x": np.zeros(1)})
-    assert len(Flaky.seen) == 1
-
-
-@pytest.mark.parametrize("kind", ["http", "grpc"])
-def test_the_deadline_holds_for_all_tries_together(kind):
-    # It listens, and never answers.
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"{kind}://127.0.0.1:{silent.getsockname()[1]}"
-        target = transport.Target("m", timeout=0.5)
-        start = time.monotonic()
-        with transport.connect(address, target) as server:
-            with pytest.raises(transport.ServingError, match="DEADLINE"):
-                server.predict("", {"x": np.zeros(1)})
-        assert 0.4 < time.monotonic() - start < 5
-
-
-@pytest.mark.parametrize("kind", ["http", "grpc"])
-def test_nobody_there(kind):
-    target = transport.Target("m", tries=2, timeout=5)
-    with transport.connect(f"{kind}://127.0.0.1:1", target) as server:
-        with pytest.raises(transport.ServingError, match="UNAVAILABLE"):
-            server.predict("", {"x": np.zeros(1)})
 
 
 def test_footage(tmp_path):
@@ -275,6 +214,43 @@ def test_the_command_needs_no_tensorflow(model_server, tmp_path):
         assert [line.split(",")[1:] for line in lines[5:7]] == [
             line.split(",")[1:] for line in lines[7:]
         ]
+
+
+def test_progress(tmp_path, monkeypatch, capsys):
+    archives.write_video(tmp_path / "v.avi", moving(8))
+    archives.write_images(tmp_path / "f", moving(6), "{}.png", 0)
+    monkeypatch.chdir(tmp_path)
+    bars, halfway = [], []
+
+    class Bar(rich.progress.Progress):
+        def __init__(self, *args, **options):
+            super().__init__(*args, **options)
+            bars.append(self)
+
+    def score(_server, frames, **_):
+        frames = iter(frames)
+        # Two are done with when a third is asked for.
+        for _ in range(3):
+            next(frames)
+        deadline = time.monotonic() + 10
+        while not bars[0].tasks[-1].completed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        halfway.append(bars[0].tasks[-1].completed)
+        list(frames)
+        return iter(())
+
+    monkeypatch.setattr(rich.progress, "Progress", Bar)
+    monkeypatch.setattr(client, "score", score)
+    assert client.main(["v.avi", "f"]) == 0
+    assert halfway == [2, 2]
+    found = capsys.readouterr()
+    assert not found.out
+    # Where nobody looks on, the last state is printed.
+    rows = [line.split() for line in found.err.splitlines()]
+    assert [(row[0], row[-1]) for row in rows] == [
+        ("v.avi", "8/8"),
+        ("f", "6/6"),
+    ]
 
 
 def test_a_mistake_is_one_line(capsys):

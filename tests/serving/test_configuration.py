@@ -10,7 +10,6 @@ from pathlib import Path
 
 import crossplane
 import httpx
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -18,25 +17,20 @@ from lgn_tf.serving import model_settings, text_formats
 from lgn_tf.serving.metrics import Metrics
 from lgn_tf.serving.model_settings import BatchSettings, ModelSettings
 from lgn_tf.serving.rest import METRICS_PATH
+from lgn_tf.serving.server import EmbeddedServer
 
 SERVING = Path(__file__).parents[2] / "serving"
-COMPOSE = yaml.safe_load((SERVING / "docker-compose.yml").read_text())
-IMAGE = "tensorflow/serving:2.17.1"
 LGN_NET = ModelSettings(
     "lgn_net",
     Path("/models/lgn_net"),
-    newest=2,
+    # Named, so that no export unloads what a label stands for.
+    versions=(1,),
     labels={"stable": 1, "canary": 1},
 )
 
 
-def kubernetes(name):
-    text = (SERVING / "kubernetes" / name).read_text()
-    return {each["kind"]: each for each in yaml.safe_load_all(text)}
-
-
 def test_models_and_labels():
-    found = model_settings.read_models(SERVING / "models.config")
+    found = model_settings.read_models(SERVING / "config/models.config")
     assert found == (LGN_NET,)
 
 
@@ -59,6 +53,25 @@ def test_monitoring():
     (job,) = scraped["scrape_configs"]
     assert job["metrics_path"] == METRICS_PATH
     assert job["static_configs"] == [{"targets": ["serving:8501"]}]
+
+
+def test_kubernetes_has_the_same_configuration(tmp_path):
+    text = (SERVING / "kubernetes/serving.yaml").read_text()
+    (files,) = (
+        each["data"]
+        for each in yaml.safe_load_all(text)
+        if each["kind"] == "ConfigMap"
+    )
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    assert model_settings.read_models(tmp_path / "models.config") == (LGN_NET,)
+    assert model_settings.read_batching(
+        tmp_path / "batching.config"
+    ) == model_settings.read_batching(SERVING / "batching.config")
+    found = text_formats.read(
+        tmp_path / "monitoring.config", "MonitoringConfig"
+    )
+    assert found.prometheus_config.path == METRICS_PATH
 
 
 def expressions():
@@ -100,101 +113,6 @@ def test_panels_do_not_overlap():
         }
         assert not cells & taken and max(x for x, _ in cells) < 24
         taken |= cells
-
-
-def test_compose():
-    services = COMPOSE["services"]
-    assert services["serving"]["image"] == IMAGE
-    assert "ports" not in services["serving"]
-    assert COMPOSE["networks"]["inside"] == {"internal": True}
-    for name, service in services.items():
-        assert service["security_opt"] == ["no-new-privileges:true"]
-        assert service["cap_drop"] == ["ALL"]
-        assert service["mem_limit"], name
-        assert "latest" not in service["image"] and ":" in service["image"]
-    for name in ("serving", "proxy", "prometheus"):
-        assert services[name]["read_only"] is True
-    flags = dict(
-        each.removeprefix("--").split("=")
-        for each in services["serving"]["command"]
-    )
-    for flag, file in (
-        ("model_config_file", "models.config"),
-        ("batching_parameters_file", "batching.config"),
-        ("monitoring_config_file", "monitoring.config"),
-    ):
-        assert flags[flag] == f"/config/{file}" and (SERVING / file).is_file()
-    assert flags["allow_version_labels_for_unavailable_models"] == "true"
-    for service in services.values():
-        for volume in service.get("volumes", ()):
-            source = volume.split(":")[0]
-            if source.startswith("./"):
-                assert (SERVING / source).exists(), source
-
-
-def test_gpu_variant():
-    text = (SERVING / "docker-compose.gpu.yml").read_text()
-    service = yaml.safe_load(text)["services"]["serving"]
-    assert service["image"] == f"{IMAGE}-gpu"
-    (device,) = service["deploy"]["resources"]["reservations"]["devices"]
-    assert device["capabilities"] == ["gpu"]
-
-
-@pytest.mark.skipif(
-    shutil.which("docker-compose") is None, reason="no docker-compose here"
-)
-@pytest.mark.parametrize("files", [(), ("docker-compose.gpu.yml",)])
-def test_compose_reads_its_files(files):
-    command = ["docker-compose"]
-    for file in ("docker-compose.yml", *files):
-        command += ["-f", file]
-    subprocess.run(
-        [*command, "config", "-q"],
-        cwd=SERVING,
-        env={"GRAFANA_PASSWORD": "x", "PATH": "/usr/bin:/bin"},
-        check=True,
-    )
-
-
-def test_kubernetes_manifests():
-    found = kubernetes("serving.yaml")
-    for manifest in found.values():
-        kubernetes_validate.validate(manifest, "1.30", strict=True)
-    pod = found["Deployment"]["spec"]["template"]["spec"]
-    (container,) = pod["containers"]
-    assert container["image"] == IMAGE
-    assert pod["securityContext"]["runAsNonRoot"] is True
-    assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert container["resources"]["limits"] == {"memory": "4Gi"}
-    probe = container["readinessProbe"]["httpGet"]["path"]
-    assert probe == "/v1/models/lgn_net/labels/stable"
-    mounted = {each["name"] for each in container["volumeMounts"]}
-    assert mounted == {each["name"] for each in pod["volumes"]}
-    named = {each["name"]: each["containerPort"] for each in container["ports"]}
-    assert named == {"grpc": 8500, "rest": 8501}
-
-
-def test_kubernetes_has_the_same_configuration(tmp_path):
-    files = kubernetes("serving.yaml")["ConfigMap"]["data"]
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert model_settings.read_models(tmp_path / "models.config") == (LGN_NET,)
-    assert model_settings.read_batching(
-        tmp_path / "batching.config"
-    ) == model_settings.read_batching(SERVING / "batching.config")
-    found = text_formats.read(
-        tmp_path / "monitoring.config", "MonitoringConfig"
-    )
-    assert found.prometheus_config.path == METRICS_PATH
-
-
-def test_kserve():
-    service = kubernetes("kserve.yaml")["InferenceService"]
-    assert service["apiVersion"] == "serving.kserve.io/v1beta1"
-    model = service["spec"]["predictor"]["model"]
-    assert model["modelFormat"] == {"name": "tensorflow"}
-    assert model["storageUri"] == "pvc://lgn-models/lgn_net"
-    assert set(model["resources"]) == {"requests", "limits"}
 
 
 def test_proxy_configuration(tmp_path):
@@ -300,30 +218,49 @@ def keys(value):
     return type(value)
 
 
+class Lent:
+    """A version that another server has loaded, and closes."""
+
+    def __init__(self, servable):
+        self._servable = servable
+
+    def __getattr__(self, name):
+        return getattr(self._servable, name)
+
+    def close(self):
+        pass
+
+
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
-def test_the_examples_with_curl(tmp_path, model_server):
+def test_the_examples_with_curl(tmp_path, exported, served):
     import cv2
     import numpy as np
 
     for number in range(1, 6):
         picture = np.full((20, 30, 3), 40 * number, np.uint8)
         cv2.imwrite(str(tmp_path / f"{number}.jpg"), picture)
+
+    class Server(EmbeddedServer):
+        def _load(self, _path):
+            return Lent(served)
+
     labelled = ModelSettings(
-        "lgn_net", model_server._models()[0].base_path, labels={"stable": 1}
+        "lgn_net", exported.path.parent, labels={"stable": 1}
     )
-    model_server.catalogue.update([labelled])
     assert len(EXAMPLES) == 5
-    for command, expected in EXAMPLES:
-        command = command.replace(":8501", f":{model_server.rest_port}")
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", command],
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        if expected:
-            assert keys(json.loads(done.stdout)) == keys(json.loads(expected))
+    with Server(lambda: (labelled,), poll_seconds=0.05) as server:
+        for command, expected in EXAMPLES:
+            command = command.replace(":8501", f":{server.rest_port}")
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", command],
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            if expected:
+                found, wanted = map(json.loads, (done.stdout, expected))
+                assert keys(found) == keys(wanted)
     for name in ("predicted_frame", "error_map"):
         picture = cv2.imread(str(tmp_path / f"{name}.png"))
         assert picture.shape == (16, 24, 3)

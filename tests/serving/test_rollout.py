@@ -3,6 +3,7 @@
 import shutil
 import threading
 import time
+from pathlib import Path
 
 import grpc
 import httpx
@@ -16,6 +17,7 @@ from lgn_tf.serving.model_settings import BatchSettings
 from lgn_tf.serving.server import EmbeddedServer
 from tests.serving.conftest import ANSWER, Toy, save_toy
 
+SHIPPED = Path(__file__).parents[2] / "serving/config/models.config"
 CONFIG = """model_config_list {{
   config {{
     name: "toy" base_path: "{base}"
@@ -158,6 +160,59 @@ def test_canary_and_rollback(tmp_path, toy_dir, louder, batching):
     assert {round(float(y), 4) for _, y in load.answers} == {
         round(float(y), 4) for y in (one, two)
     }
+
+
+def test_more_exports_take_nothing_from_stable(tmp_path, toy_dir, louder):
+    """The shipped file, and the edits that serving/README.md describes."""
+    config = tmp_path / "models.config"
+    text = SHIPPED.read_text().replace("/models/lgn_net", str(toy_dir))
+    text = text.replace('"lgn_net"', '"toy"')
+
+    def edit(old, new):
+        nonlocal text
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+        (tmp_path / "edited").write_text(text)
+        (tmp_path / "edited").rename(config)
+
+    def export(number):
+        shutil.copytree(louder, toy_dir / ".partial")
+        (toy_dir / ".partial").rename(toy_dir / str(number))
+
+    def loaded():
+        found = server.catalogue.status("toy")
+        return {each.number for each in found if each.state == "AVAILABLE"}
+
+    def reaches(numbers):
+        deadline = time.monotonic() + 30
+        while loaded() != numbers and time.monotonic() < deadline:
+            time.sleep(0.01)
+        # Nor do they change with the next looks at the disk.
+        time.sleep(0.2)
+        assert loaded() == numbers
+
+    config.write_text(text)
+    server = EmbeddedServer(
+        lambda: model_settings.read_models(config), poll_seconds=0.05
+    )
+    one, two = ANSWER[0], 2 * ANSWER[0]
+    with server, Load(server) as load:
+        export(2)
+        export(3)
+        reaches({1})
+        edit("versions: 1", "versions: 1 versions: 2")
+        reaches({1, 2})
+        edit('key: "canary" value: 1', 'key: "canary" value: 2')
+        load.reaches("canary", two)
+        export(4)
+        reaches({1, 2})
+        assert load.newest("stable") == pytest.approx(one, rel=1e-5)
+        edit('key: "stable" value: 1', 'key: "stable" value: 2')
+        load.reaches("stable", two)
+        edit("versions: 1 versions: 2", "versions: 2")
+        reaches({2})
+        assert load.newest("stable") == pytest.approx(two, rel=1e-5)
+    assert not load.failures
 
 
 def test_the_newest_version_without_labels(toy_dir, louder, serve):

@@ -1,0 +1,99 @@
+"""Sends a request again where that may help, until its time is over."""
+
+import email.utils
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import tenacity
+
+_Answer = TypeVar("_Answer")
+
+# The longest pause doubles with each try; each is drawn between 0 and that, so
+# that clients which failed together do not come back together.
+_backoff = tenacity.wait_random_exponential(0.1, max=5)
+
+
+class ServingError(OSError):
+    """The server refused a request, or could not be reached in time.
+
+    Attributes:
+        code: HTTP's number or gRPC's name.
+        message: what the server said.
+    """
+
+    def __init__(self, code: Any, message: str) -> None:
+        """Stores both."""
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Again(Exception):
+    """A failure that may be over at the next try.
+
+    Attributes:
+        error: what is raised where there is no next try.
+        pause: seconds that the server wants to be left alone.
+    """
+
+    def __init__(self, error: ServingError, pause: float = 0.0) -> None:
+        """Stores both."""
+        self.error = error
+        self.pause = pause
+
+
+def retried(
+    send: Callable[[float], _Answer], *, timeout: float, tries: int
+) -> _Answer:
+    """Calls `send` until it does not raise `Again`.
+
+    Args:
+        send: gets the seconds that are left.
+        timeout: seconds for all tries and pauses. A pause that would end
+            later is not begun.
+        tries: how often it is called at most.
+
+    Returns:
+        What it returned.
+
+    Raises:
+        ServingError: of the last try.
+    """
+    end = time.monotonic() + timeout
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(Again),
+        wait=_pause,
+        stop=tenacity.stop_after_attempt(tries)
+        | tenacity.stop_before_delay(timeout),
+        reraise=True,
+    )
+    try:
+        return retrying(lambda: send(max(end - time.monotonic(), 1e-3)))
+    except Again as again:
+        raise again.error from None
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    failure = state.outcome.exception() if state.outcome else None
+    asked = failure.pause if isinstance(failure, Again) else 0.0
+    return asked + _backoff(state)
+
+
+def seconds_of(retry_after: str | None) -> float:
+    """Returns the seconds that HTTP's Retry-After asks for.
+
+    Args:
+        retry_after: a number or a date; 0 s where there is none, or where it
+            cannot be read.
+    """
+    value = (retry_after or "").strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    parsed = email.utils.parsedate_tz(value)
+    if parsed is None:
+        return 0.0
+    try:
+        return max(0.0, email.utils.mktime_tz(parsed) - time.time())
+    except (ValueError, OverflowError):
+        return 0.0
