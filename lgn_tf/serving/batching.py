@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from lgn_tf import signatures
 from lgn_tf.serving.failure import Failure, invalid
 from lgn_tf.serving.json_values import Array
 from lgn_tf.serving.model_settings import BatchSettings
@@ -69,6 +70,8 @@ class BatchedServable:
             Failure: where the inputs do not fit, or those of a request that
                 they were merged with; where too many batches wait.
         """
+        # An empty name and the default's own are the same signature.
+        name = name or signatures.DEFAULT
         sizes = {len(array) if array.ndim else 0 for array in inputs.values()}
         rows = sizes.pop() if len(sizes) == 1 else 0
         if not rows:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lgn_tf.serving.failure import Failure, invalid
-from lgn_tf.serving.model_settings import ModelSettings
+from lgn_tf.serving.model_settings import ModelSettings, version_folders
 
 _log = logging.getLogger(__name__)
 
@@ -64,38 +64,57 @@ class Catalogue:
         self._settings: dict[str, ModelSettings] = {}
         self._labels: dict[str, dict[str, int]] = {}
         self._versions: dict[str, dict[int, Version]] = {}
+        self._closed = False
 
     def update(self, models: Iterable[ModelSettings]) -> None:
         """Takes over settings: loads, moves labels, then gives up the rest.
 
         Raises:
             Failure: where a label stands for a version that is not loaded;
-                the labels then stay as they were.
+                everything then stays as it was.
         """
         models = tuple(models)
-        with self._polling:
-            # First what is new, so that the labels can move; last what is
-            # old, so that no label is left without its version.
-            for model in models:
-                self._load_missing(model)
-            with self._lock:
-                labels = {each.name: self._checked(each) for each in models}
-                self._settings = {each.name: each for each in models}
-                self._labels = labels
-        self.poll()
+        try:
+            with self._polling:
+                for model in models:
+                    self._check_labels(model, self._loadable(model))
+                # First what is new, so that the labels can move; last what is
+                # old, so that no label is left without its version.
+                for model in models:
+                    self._load_missing(model)
+                with self._lock:
+                    for model in models:
+                        self._check_labels(model, set())
+                    self._settings = {each.name: each for each in models}
+                    self._labels = {
+                        each.name: dict(each.labels) for each in models
+                    }
+        finally:
+            # Where the settings were refused, what was loaded for them goes.
+            self.poll()
 
-    def _checked(self, model: ModelSettings) -> dict[str, int]:
+    def _check_labels(self, model: ModelSettings, loadable: set[int]) -> None:
+        if self._unavailable_labels:
+            return
         for label, number in model.labels.items():
             version = self._versions.get(model.name, {}).get(number)
-            if self._unavailable_labels:
-                continue
-            if version is None or version.state != AVAILABLE:
+            there = version is not None and version.state == AVAILABLE
+            if not there and number not in loadable:
                 raise Failure(
                     "FAILED_PRECONDITION",
                     f"Request has label assigned to version {number} of model "
                     f"{model.name}, which is not available: {label}",
                 )
-        return dict(model.labels)
+
+    def _loadable(self, model: ModelSettings) -> set[int]:
+        """Returns the versions that loading would try."""
+        table = self._versions.get(model.name, {})
+        return {
+            number
+            for number, _, stamp in model.on_disk()
+            if number not in table
+            or (table[number].state == END and table[number].stamp != stamp)
+        }
 
     def poll(self) -> None:
         """Looks at the disk once: loads what is new, unloads what is gone."""
@@ -108,29 +127,36 @@ class Catalogue:
                     self._retire(version)
 
     def _load_missing(self, model: ModelSettings) -> None:
-        folders = version_folders(model.base_path)
+        loadable = self._loadable(model)
         with self._lock:
             table = self._versions.setdefault(model.name, {})
-        for number in model.chosen(sorted(folders)):
-            stamp = folders[number].stat().st_mtime_ns
-            known = table.get(number)
-            if known and (known.state != END or known.stamp == stamp):
-                continue
-            version = Version(number)
-            with self._lock:
-                table[number] = version
-            try:
-                servable = self._load(folders[number])
-            except Failure as failure:
-                _log.error("%s %d: %s", model.name, number, failure.message)
+        for number, folder, stamp in model.on_disk():
+            if number in loadable and not self._closed:
+                version = Version(number)
                 with self._lock:
-                    version.state, version.stamp = END, stamp
-                    version.code = failure.code
-                    version.message = failure.message
-                continue
+                    table[number] = version
+                self._load_version(model.name, version, folder, stamp)
+
+    def _load_version(
+        self, name: str, version: Version, folder: Path, stamp: int
+    ) -> None:
+        try:
+            servable = self._load(folder)
+        # Whatever is wrong with one version, the others go on.
+        except Exception as error:
+            failure = error
+            if not isinstance(failure, Failure):
+                failure = Failure("UNKNOWN", f"{folder}: {error!r}")
+            _log.error("%s %d: %s", name, version.number, failure.message)
             with self._lock:
-                version.servable, version.state = servable, AVAILABLE
-            _log.info("%s %d: loaded", model.name, number)
+                version.state, version.stamp = END, stamp
+                version.code, version.message = failure.code, failure.message
+            return
+        with self._lock:
+            version.servable, version.state = servable, AVAILABLE
+        _log.info("%s %d: loaded", name, version.number)
+        if self._closed:
+            self._retire(version)
 
     def _unload_surplus(self, model: ModelSettings) -> None:
         table = self._versions[model.name]
@@ -148,12 +174,22 @@ class Catalogue:
         with self._lock:
             if version.state == AVAILABLE:
                 version.state = "UNLOADING"
-            self._close_unused(version)
+        self._close_unused(version)
 
     def _close_unused(self, version: Version) -> None:
-        if version.state == "UNLOADING" and not version.users:
-            version.servable.close()
-            version.servable, version.state = None, END
+        with self._lock:
+            if version.state != "UNLOADING" or version.users:
+                return
+            servable, version.servable = version.servable, None
+        if servable is None:
+            # Another thread is at it.
+            return
+        # Not under the lock, which every request needs: it takes a while.
+        try:
+            servable.close()
+        finally:
+            with self._lock:
+                version.state = END
 
     @contextlib.contextmanager
     def borrow(
@@ -177,7 +213,7 @@ class Catalogue:
         finally:
             with self._lock:
                 version.users -= 1
-                self._close_unused(version)
+            self._close_unused(version)
 
     def _find(
         self, name: str, number: int | None, label: str | None
@@ -239,20 +275,17 @@ class Catalogue:
             )
 
     def close(self) -> None:
-        """Gives up everything, each version after its last request."""
-        with self._polling, self._lock:
+        """Gives up everything, each version after its last request.
+
+        What is being loaded is given up once it is there.
+        """
+        with self._lock:
+            self._closed = True
             self._settings = {}
-            for table in self._versions.values():
-                for version in table.values():
-                    self._retire(version)
-
-
-def version_folders(base_path: Path) -> dict[int, Path]:
-    """Returns the version folders of a model, by number."""
-    if not base_path.is_dir():
-        return {}
-    return {
-        int(path.name): path
-        for path in base_path.iterdir()
-        if path.name.isascii() and path.name.isdigit() and path.is_dir()
-    }
+            versions = [
+                version
+                for table in self._versions.values()
+                for version in table.values()
+            ]
+        for version in versions:
+            self._retire(version)

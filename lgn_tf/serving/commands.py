@@ -4,9 +4,12 @@ What a command needs is imported when it runs, so that `lgn --help` is quick.
 """
 
 import argparse
+import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -187,7 +190,7 @@ def settings_source(
         ValueError: where the options name no model, or two.
         OSError: where there is no version to serve.
     """
-    from lgn_tf.serving import catalogue, model_settings
+    from lgn_tf.serving import model_settings
 
     folder, file = options.model_dir, options.model_config_file
     if (folder is None) == (file is None):
@@ -197,7 +200,7 @@ def settings_source(
         )
     if file is not None:
         return lambda: model_settings.read_models(file)
-    if not catalogue.version_folders(folder):
+    if not model_settings.version_folders(folder):
         hint = ""
         if (folder / "saved_model.pb").is_file():
             hint = f". It is a version itself: serve {folder.parent}"
@@ -213,7 +216,7 @@ def settings_source(
 def _serve(options: argparse.Namespace) -> None:
     from lgn_tf.serving import model_settings
     from lgn_tf.serving.limits import Limits
-    from lgn_tf.serving.server import EmbeddedServer
+    from lgn_tf.serving.server import EmbeddedServer, address
 
     batching = options.batching_parameters_file
     body_bytes = int(options.max_body_mb * 2**20)
@@ -232,14 +235,33 @@ def _serve(options: argparse.Namespace) -> None:
         ),
         unavailable_labels=options.allow_version_labels_for_unavailable_models,
     )
+    # In a thread: while TensorFlow loads, this one hears of no signal.
+    with _on_signal(lambda *_: os._exit(0)), ThreadPoolExecutor(1) as starter:
+        starter.submit(server.start).result()
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
-    with server:
-        print(
-            f"REST on http://{options.host}:{server.rest_port}/v1/models, "
-            f"gRPC on {options.host}:{server.grpc_port}",
-            flush=True,
-        )
-        ended.wait()
-        print("draining", flush=True)
+    with _on_signal(lambda *_: ended.set()):
+        try:
+            print(
+                f"REST on http://{address(options.host, server.rest_port)}"
+                "/v1/models, "
+                f"gRPC on {address(options.host, server.grpc_port)}",
+                flush=True,
+            )
+            ended.wait()
+            print("draining", flush=True)
+        finally:
+            all_done = server.stop()
+    if not all_done:
+        # Python would wait for the threads of what still runs.
+        os._exit(0)
+
+
+@contextmanager
+def _on_signal(handler: Callable[..., None]) -> Iterator[None]:
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, old in zip(numbers, before, strict=True):
+            signal.signal(number, old)

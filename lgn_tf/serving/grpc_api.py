@@ -1,7 +1,8 @@
 """TensorFlow Serving's gRPC services: prediction, metadata and status."""
 
 import logging
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import grpc
 import numpy as np
 
+from lgn_tf import signatures
 from lgn_tf.serving import metadata
 from lgn_tf.serving.failure import Failure, invalid
 from lgn_tf.serving.json_values import Array
@@ -16,6 +18,9 @@ from lgn_tf.serving.limits import Limits
 from lgn_tf.serving.prediction import Predictor
 
 _log = logging.getLogger(__name__)
+
+_STRING = 24
+"""Bytes that TensorFlow takes for a string, without its contents."""
 
 _FIELDS = {
     "float32": "float_val",
@@ -55,7 +60,7 @@ def make_server(
             ("grpc.so_reuseport", 0),
         ),
     )
-    services = GrpcApi(predictor)
+    services = GrpcApi(predictor, limits)
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         services, server
     )
@@ -74,28 +79,22 @@ class GrpcApi:
 
     Args:
         predictor: answers the requests.
+        limits: bounds what their tensors take.
     """
 
-    def __init__(self, predictor: Predictor) -> None:
-        """Stores the predictor."""
+    def __init__(self, predictor: Predictor, limits: Limits) -> None:
+        """Stores both."""
         self._predictor = predictor
+        self._limits = limits
 
     def Predict(self, request: Any, context: Any) -> Any:
         """Runs a signature."""
-        import tensorflow as tf
         from tensorflow_serving.apis import predict_pb2
 
         spec = request.model_spec
         with self._call(spec.name, "predict", context):
             with self._borrow(spec) as (version, servable):
-                inputs = {}
-                for name, tensor in request.inputs.items():
-                    try:
-                        inputs[name] = tf.make_ndarray(tensor)
-                    except (TypeError, ValueError) as error:
-                        raise invalid(
-                            f"tensor parsing error: {name}: {error}"
-                        ) from error
+                inputs = _read(request.inputs, self._limits.body_bytes)
                 outputs = self._predictor.run(
                     spec.name,
                     servable,
@@ -107,7 +106,7 @@ class GrpcApi:
             response.model_spec.name = spec.name
             response.model_spec.version.value = version
             response.model_spec.signature_name = (
-                spec.signature_name or "serving_default"
+                spec.signature_name or signatures.DEFAULT
             )
             for name, array in outputs.items():
                 _write(response.outputs[name], array)
@@ -182,6 +181,48 @@ def _which(spec: Any) -> tuple[int | None, str | None]:
         spec.version.value if choice == "version" else None,
         spec.version_label if choice == "version_label" else None,
     )
+
+
+def _read(tensors: Mapping[str, Any], most: int) -> dict[str, Array]:
+    """Returns the arrays of a request, which may have `most` bytes together.
+
+    A tensor that lists fewer values than its shape has repeats the last: a
+    few bytes on the wire can stand for any number in memory.
+    """
+    import tensorflow as tf
+
+    arrays = {}
+    for name, tensor in tensors.items():
+        try:
+            most -= _size(tensor)
+            if most < 0:
+                raise Failure(
+                    "RESOURCE_EXHAUSTED",
+                    f"The tensors of a request take too many bytes: {name}",
+                )
+            arrays[name] = tf.make_ndarray(tensor)
+        except Failure:
+            raise
+        except (TypeError, ValueError, OverflowError, MemoryError) as error:
+            raise invalid(f"tensor parsing error: {name}: {error}") from error
+    return arrays
+
+
+def _size(tensor: Any) -> int:
+    """Returns how many bytes a tensor takes in memory."""
+    import tensorflow as tf
+
+    sizes = [dim.size for dim in tensor.tensor_shape.dim]
+    if min(sizes, default=0) < 0:
+        raise ValueError(f"no dimension may be negative. Received: {sizes}")
+    count = math.prod(sizes)
+    kind = tf.dtypes.as_dtype(tensor.dtype)
+    if kind != tf.string:
+        return count * int(kind.size)
+    listed = tensor.string_val
+    missing = max(0, count - len(listed))
+    repeated = missing * len(listed[-1]) if listed else 0
+    return sum(map(len, listed)) + repeated + _STRING * (len(listed) + missing)
 
 
 def _write(tensor: Any, array: Array) -> None:

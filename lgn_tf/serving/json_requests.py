@@ -117,7 +117,11 @@ def _read_rows(
                 "input list"
             )
         _read_row(row if named else None, row, place, dtypes, columns)
-    return {name: np.stack(values) for name, values in columns.items()}
+    try:
+        return {name: np.stack(values) for name, values in columns.items()}
+    except (ValueError, IndexError) as error:
+        # The rows have as many dimensions as NumPy knows.
+        raise invalid(f"Failed to stack 'instances': {error}") from None
 
 
 def _is_named(row: Any) -> bool:

@@ -22,6 +22,8 @@ Array = NDArray[Any]
 MAX_RANK = 254
 """Most dimensions that a TensorFlow tensor has."""
 
+_QUOTED = 4096
+_ENCODER = json.JSONEncoder(indent=4, ensure_ascii=False)
 _NAMES = {"float32": "float", "float64": "double"}
 _INTEGERS = (
     *("int8", "int16", "int32", "int64"),
@@ -55,7 +57,12 @@ def to_array(value: Any, dtype: str) -> Array:
         )
     flat: list[Any] = []
     _fill(value, 0, shape, dtype, flat)
-    return np.array(flat, object if dtype == "string" else dtype).reshape(shape)
+    try:
+        kind = object if dtype == "string" else dtype
+        return np.array(flat, kind).reshape(shape)
+    except ValueError as error:
+        # NumPy's arrays have fewer dimensions than TensorFlow's tensors.
+        raise invalid(f"Shape of rank {len(shape)}: {error}") from None
 
 
 def _fill(
@@ -171,5 +178,10 @@ def _from_base64(value: dict[str, Any]) -> bytes:
 
 def text_of(value: Any) -> str:
     """Returns a value as errors quote it; a long one is cut."""
-    text = json.dumps(value, indent=4, ensure_ascii=False)
-    return text if len(text) <= 4096 else f"{text[:4096]}..."
+    text = ""
+    # Not the whole of a document of megabytes, of which a page is quoted.
+    for part in _ENCODER.iterencode(value):
+        text += part
+        if len(text) > _QUOTED:
+            return f"{text[:_QUOTED]}..."
+    return text

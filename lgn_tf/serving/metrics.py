@@ -16,7 +16,7 @@ class Metrics:
         latency: of requests in microseconds, by `model_name`, `API` and
             `entrypoint`.
         runtime: of running the graph, by `model_name`, `API` and `runtime`.
-        in_flight: requests that are being answered.
+        in_flight: requests of both protocols that are being answered.
     """
 
     def __init__(self) -> None:
@@ -47,6 +47,11 @@ class Metrics:
             "Requests that the embedded server is answering.",
             registry=self._registry,
         )
+
+    def running(self) -> int:
+        """Returns how many requests are being answered."""
+        name = "lgn_serve_requests_in_flight"
+        return int(self._registry.get_sample_value(name) or 0)
 
     def text(self) -> bytes:
         """Returns the page that Prometheus reads."""

@@ -5,6 +5,7 @@ protocol buffers as text, and its own definitions read them. What the embedded
 server does not do is refused, never ignored.
 """
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,6 +37,33 @@ class ModelSettings:
         if self.versions:
             return [each for each in present if each in self.versions]
         return sorted(present)[-self.newest :] if self.newest else present
+
+    def on_disk(self) -> list[tuple[int, Path, int]]:
+        """Returns what is to be served and is there.
+
+        Returns:
+            Of each version its number, its folder, and when that was written
+            in nanoseconds; the smallest number first.
+        """
+        folders = version_folders(self.base_path)
+        found = []
+        for number in self.chosen(sorted(folders)):
+            # It may be gone by now.
+            with contextlib.suppress(FileNotFoundError):
+                stamp = folders[number].stat().st_mtime_ns
+                found.append((number, folders[number], stamp))
+        return found
+
+
+def version_folders(base_path: Path) -> dict[int, Path]:
+    """Returns the version folders of a model, by number."""
+    if not base_path.is_dir():
+        return {}
+    return {
+        int(path.name): path
+        for path in base_path.iterdir()
+        if path.name.isascii() and path.name.isdigit() and path.is_dir()
+    }
 
 
 @dataclasses.dataclass(frozen=True)

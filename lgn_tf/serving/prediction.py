@@ -65,7 +65,8 @@ class Predictor:
         known = [name]
         status = "INTERNAL"
         try:
-            yield lambda later: known.__setitem__(0, later)
+            with self.metrics.in_flight.track_inprogress():
+                yield lambda later: known.__setitem__(0, later)
             status = "OK"
         except Failure as failure:
             status = failure.code

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 from starlette.requests import Request
@@ -21,11 +22,11 @@ _log = logging.getLogger(__name__)
 METRICS_PATH = "/monitoring/prometheus/metrics"
 _WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
 _PREDICT = re.compile(
-    rf"(?i)/v1/models/(?P<name>[^/:]+){_WHICH}"
+    rf"(?ai)/v1/models/(?P<name>[^/:]+){_WHICH}"
     r":(?P<method>classify|regress|predict)"
 )
 _STATUS = re.compile(
-    rf"(?i)/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?"
+    rf"(?ai)/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?"
 )
 _NOT_FOUND = """<HTML><HEAD>
 <TITLE>404 Not Found</TITLE>
@@ -72,22 +73,36 @@ class RestApi:
         if not path.lower().startswith("/v1/"):
             return Response(_NOT_FOUND, 404, media_type="text/html")
         try:
-            size = limits.announced(request, self._gate.limits.body_bytes)
-            with self._gate.body(size):
-                body = await limits.read_body(request, self._gate.limits)
-                with (
-                    self._gate.request(),
-                    self._predictor.metrics.in_flight.track_inprogress(),
-                ):
-                    text = await asyncio.get_running_loop().run_in_executor(
-                        self._threads, self._answer, request.method, path, body
-                    )
+            with ExitStack() as held:
+                body = await self._admit(request, held)
+                text = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._answer, request.method, path, body
+                )
             return _json(text, 200)
         except Failure as failure:
             return _error(failure)
+        except asyncio.CancelledError:
+            # The server ends, and the time that requests get is up.
+            return _error(Failure("UNAVAILABLE", "The server is ending"))
         except Exception:
             _log.exception("%s %s", request.method, path)
             return _error(Failure("INTERNAL", "The server failed"))
+
+    async def _admit(self, request: Request, held: ExitStack) -> bytes:
+        """Reads a request's body; counts the request if it is refused.
+
+        What it takes of the limits is given back when `held` ends.
+        """
+        most = self._gate.limits.body_bytes
+        try:
+            held.enter_context(self._gate.body(limits.announced(request, most)))
+            body = await limits.read_body(request, self._gate.limits)
+            held.enter_context(self._gate.request())
+        except Failure as failure:
+            # Its path was not read.
+            self._predictor.metrics.requests.labels("", failure.code).inc()
+            raise
+        return body
 
     def _answer(self, method: str, path: str, body: bytes) -> str:
         found = _PREDICT.fullmatch(path) if method == "POST" else None
@@ -151,14 +166,15 @@ class RestApi:
         raise invalid(f"No {kind} inputs found in SignatureDef: {text}")
 
     def close(self) -> None:
-        """Ends the threads, once they are done."""
-        self._threads.shutdown()
+        """Ends the threads, each once it is done; does not wait for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _number(version: str | None) -> int | None:
     if version is None:
         return None
-    if int(version) >= 2**63:
+    # Python refuses to read thousands of digits.
+    if len(version) > 19 or int(version) >= 2**63:
         raise invalid(f"Failed to convert version: {version} to numeric.")
     return int(version)
 

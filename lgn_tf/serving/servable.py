@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from lgn_tf import signatures
 from lgn_tf.serving.failure import Failure, invalid
 from lgn_tf.serving.json_values import Array
 
-DEFAULT_SIGNATURE = "serving_default"
 _WARM_UP = Path("assets.extra/tf_serving_warmup_requests")
 # What the Python binding adds to the message of the runtime.
 _ADDED = re.compile(r"\n+(Original stack trace|Detected at node|Errors may)")
@@ -50,7 +50,8 @@ class Servable:
                 loaded = _quiet_load(tf, self._session, path)
             self.signatures: Mapping[str, Any] = dict(loaded.signature_def)
             self._warm_up(path)
-        except (OSError, RuntimeError, ValueError, tf.errors.OpError) as error:
+        # Whatever a broken file makes TensorFlow or protocol buffers raise.
+        except Exception as error:
             self.close()
             if isinstance(error, Failure):
                 raise
@@ -62,7 +63,7 @@ class Servable:
         Raises:
             Failure: where there is none of that name.
         """
-        name = name or DEFAULT_SIGNATURE
+        name = name or signatures.DEFAULT
         if name not in self.signatures:
             raise invalid(
                 f'Serving signature name: "{name}" not found in signature def'
@@ -106,7 +107,7 @@ class Servable:
                     f"Outputs expected to be in the set {{{known}}}."
                 )
         order = sorted(signature.inputs)
-        call = self._callable(name or DEFAULT_SIGNATURE, order, wanted)
+        call = self._callable(name or signatures.DEFAULT, order, wanted)
         try:
             values = call(*(inputs[key] for key in order))
         except self._tf.errors.OpError as error:

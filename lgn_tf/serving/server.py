@@ -20,7 +20,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from lgn_tf.serving import grpc_api
 from lgn_tf.serving.batching import BatchedServable
 from lgn_tf.serving.catalogue import Catalogue
-from lgn_tf.serving.failure import Failure
 from lgn_tf.serving.limits import Gate, Limits
 from lgn_tf.serving.metrics import Metrics
 from lgn_tf.serving.model_settings import BatchSettings, ModelSettings
@@ -70,16 +69,18 @@ class EmbeddedServer:
         """
         self.limits = limits or Limits()
         self._models = models
+        self._settings: tuple[ModelSettings, ...] = ()
         self._poll_seconds = poll_seconds
         self._batching = batching
         self.catalogue = Catalogue(self._load, unavailable_labels)
-        predictor = Predictor(self.catalogue, Metrics())
+        self._metrics = Metrics()
+        predictor = Predictor(self.catalogue, self._metrics)
         self._rest = RestApi(predictor, Gate(self.limits))
         self._socket = _bind(host, rest_port)
         self.rest_port = self._socket.getsockname()[1]
         try:
             self._grpc, self.grpc_port = grpc_api.make_server(
-                predictor, self.limits, f"{host}:{grpc_port}"
+                predictor, self.limits, address(host, grpc_port)
             )
         except OSError:
             self._socket.close()
@@ -115,10 +116,12 @@ class EmbeddedServer:
             OSError: where the settings cannot be read.
         """
         try:
-            self.catalogue.update(self._models())
+            self._settings = tuple(self._models())
+            self.catalogue.update(self._settings)
         except BaseException:
             self._socket.close()
             self._grpc.stop(0)
+            self._rest.close()
             raise
         self._grpc.start()
         for target in (self._serve_http, self._watch):
@@ -134,29 +137,52 @@ class EmbeddedServer:
         asyncio.run(self._http.serve([self._socket]))
 
     def _watch(self) -> None:
-        before = None
         while not self._ended.wait(self._poll_seconds):
-            try:
-                models = self._models()
-                if models == before:
-                    self.catalogue.poll()
-                else:
-                    self.catalogue.update(models)
-                before = models
-            except (Failure, ValueError, OSError) as error:
-                # What is served stays; the next look may find it mended.
-                _log.error("%s", error)
+            # What is served stays, whatever goes wrong; the next look may
+            # find it mended. New versions come also where the settings are
+            # wrong.
+            for look in (self._read_settings, self.catalogue.poll):
+                try:
+                    look()
+                except (ValueError, OSError) as error:
+                    _log.error("%s", error)
+                except Exception:
+                    _log.exception("looking for new versions")
 
-    def stop(self) -> None:
-        """Lets running requests end, refuses new ones, frees the models."""
+    def _read_settings(self) -> None:
+        models = tuple(self._models())
+        if models != self._settings:
+            self.catalogue.update(models)
+            self._settings = models
+
+    def stop(self) -> bool:
+        """Lets running requests end, refuses new ones, frees the models.
+
+        It takes `drain_seconds` at most; what still runs then is left behind.
+
+        Returns:
+            Whether nothing is left behind.
+        """
+        end = time.monotonic() + self.limits.drain_seconds
         self._ended.set()
         self._http.should_exit = True
-        self._grpc.stop(self.limits.drain_seconds).wait()
+        grpc_ended = self._grpc.stop(self.limits.drain_seconds)
         for thread in self._threads:
-            thread.join()
+            thread.join(max(0.0, end - time.monotonic()))
+        grpc_ended.wait(max(0.0, end - time.monotonic()))
         self._rest.close()
         self.catalogue.close()
         self._socket.close()
+        running = self._metrics.running()
+        if running:
+            _log.warning(
+                "%d requests were cut off after %g s",
+                running,
+                self.limits.drain_seconds,
+            )
+        return not running and not any(
+            thread.is_alive() for thread in self._threads
+        )
 
     def __enter__(self) -> "EmbeddedServer":
         """Starts."""
@@ -173,6 +199,11 @@ class EmbeddedServer:
         self.stop()
 
 
+def address(host: str, port: int) -> str:
+    """Returns "host:port", with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio sends small answers without delay only where TCP is named; each
@@ -183,24 +214,45 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OSError(f"{host}:{port}: cannot be bound: {error}") from error
+        raise OSError(
+            f"{address(host, port)}: cannot be bound: {error}"
+        ) from error
     return listener
 
 
 def _with_header_deadline(seconds: float) -> type[H11Protocol]:
-    """Returns a protocol that hangs up on who does not finish a request line.
+    """Returns a protocol that hangs up on who does not finish the headers.
 
     Uvicorn ends connections that idle between requests, and not those that
-    never get to their first.
+    never get to their first, nor those that begin another and stop.
     """
 
     class Protocol(H11Protocol):
+        _deadline: asyncio.TimerHandle | None = None
+
         def connection_made(self, transport: Any) -> None:
             super().connection_made(transport)
             self._deadline = self.loop.call_later(seconds, self._hang_up)
 
+        def data_received(self, data: bytes) -> None:
+            # The first byte counts: one more a second would never end.
+            if self._deadline is None and self._between_requests():
+                self._deadline = self.loop.call_later(seconds, self._hang_up)
+            super().data_received(data)
+            if not self._between_requests():
+                self._forget_deadline()
+
+        def _between_requests(self) -> bool:
+            return self.cycle is None or self.cycle.response_complete
+
+        def _forget_deadline(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
         def _hang_up(self) -> None:
-            if self.cycle is None and not self.transport.is_closing():
+            self._deadline = None
+            if self._between_requests() and not self.transport.is_closing():
                 self.transport.write(
                     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n"
                     b"content-length: 0\r\n\r\n"
@@ -208,7 +260,7 @@ def _with_header_deadline(seconds: float) -> type[H11Protocol]:
                 self.transport.close()
 
         def connection_lost(self, exc: Exception | None) -> None:
-            self._deadline.cancel()
+            self._forget_deadline()
             super().connection_lost(exc)
 
     return Protocol

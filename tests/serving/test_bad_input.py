@@ -1,12 +1,12 @@
 """Whatever a client sends, it gets a 4xx, and the server goes on."""
 
-import json
 import random
+import re
+import select
 import socket
 import time
 
 import httpx
-import numpy as np
 import pytest
 
 from lgn_tf.serving.limits import Limits
@@ -172,6 +172,74 @@ def test_a_slow_client(serve, toy_dir, sent):
         alive(client)
 
 
+@pytest.mark.parametrize("rank", [31, 32, 33, 34, 65, 253, 254, 255])
+@pytest.mark.parametrize("form", ["instances", "inputs"])
+def test_more_dimensions_than_there_are(toy, rank, form):
+    body = f'{{"{form}": {"[" * rank}1{"]" * rank}}}'
+    response = toy.post(PREDICT, content=body)
+    assert response.status_code == 400
+    alive(toy)
+
+
+def read_answer(line):
+    """Reads one answer whose length is announced; returns its head."""
+    file = line.makefile("rb")
+    head = b"".join(iter(file.readline, b"\r\n"))
+    file.read(int(re.search(rb"content-length: (\d+)", head)[1]))
+    return head
+
+
+def test_a_client_that_is_slow_from_its_second_request_on(serve, toy_dir):
+    limits = Limits(header_seconds=0.5)
+    server = serve([ModelSettings("toy", toy_dir)], limits=limits)
+    with socket.create_connection(("127.0.0.1", server.rest_port)) as line:
+        line.settimeout(5)
+        for _ in range(2):
+            line.sendall(b"GET /v1/models/toy HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert read_answer(line).startswith(b"HTTP/1.1 200 ")
+            # Idling between requests is another matter.
+            time.sleep(0.7)
+        start = time.monotonic()
+        for byte in b"GET /v1/models/toy HTTP/1.1\r\n":
+            line.sendall(bytes([byte]))
+            if select.select([line], [], [], 0.1)[0]:
+                break
+        assert line.recv(4096).startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - start < 2
+    with client_of(server) as client:
+        alive(client)
+
+
+def refused(client):
+    """Returns how many requests the limits refused, by status."""
+    page = client.get("/monitoring/prometheus/metrics").text
+    pattern = r'request_count\{model_name="",status="(\w+)"\} (\d+)'
+    return {name: int(count) for name, count in re.findall(pattern, page)}
+
+
+def test_refused_requests_are_counted(serve, toy_dir):
+    limits = Limits(body_bytes=1000, body_seconds=0.2, in_flight=1)
+    server = serve([ModelSettings("toy", toy_dir)], limits=limits)
+    with client_of(server) as client:
+        assert client.post(PREDICT, content=b" " * 2000).status_code == 413
+        assert refused(client) == {"RESOURCE_EXHAUSTED": 1}
+        with server._rest._gate.request():
+            assert client.post(PREDICT, json=GOOD).status_code == 429
+        assert refused(client) == {"RESOURCE_EXHAUSTED": 2}
+        with socket.create_connection(("127.0.0.1", server.rest_port)) as line:
+            line.sendall(
+                b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: x\r\n"
+                b"content-length: 100\r\n\r\n{"
+            )
+            line.settimeout(5)
+            assert line.recv(4096).startswith(b"HTTP/1.1 408 ")
+        counted = {"RESOURCE_EXHAUSTED": 2, "DEADLINE_EXCEEDED": 1}
+        assert refused(client) == counted
+        # Those that are answered are counted by their model.
+        alive(client)
+        assert refused(client) == counted
+
+
 def test_too_many_requests_at_once(serve, toy_dir):
     limits = Limits(in_flight=1)
     server = serve([ModelSettings("toy", toy_dir)], limits=limits)
@@ -209,6 +277,7 @@ def test_a_client_that_goes_away(toy):
     "path",
     [
         "/v1/models/toy/versions/99999999999999999999:predict",
+        f"/v1/models/toy/versions/{'9' * 5000}:predict",
         "/v1/models/toy/labels/none:predict",
         "/v1/models/../toy:predict",
         "/v1/models/%00:predict",
@@ -225,56 +294,3 @@ def test_a_path_that_leads_nowhere(toy, path):
 def test_limits_that_let_nothing_through(name):
     with pytest.raises(ValueError, match=f"`{name}` must be positive.*=0"):
         Limits(**{name: 0})
-
-
-class TestExportedModel:
-    """The model's own endpoints, over REST."""
-
-    @pytest.fixture
-    def model(self, model_server):
-        with client_of(model_server) as client:
-            yield client
-
-    @pytest.mark.parametrize(
-        ("shape", "text"),
-        [
-            ((1, 4, 6, 6, 3), "a row must have 5 frames"),
-            ((1, 6, 6, 6, 3), "a row must have 5 frames"),
-            ((1, 5, 6, 6, 1), "frames must have 3 channels"),
-            ((1, 5, 6, 6), "slice index"),
-        ],
-    )
-    def test_frames_of_another_shape(self, model, shape, text):
-        body = {"instances": np.zeros(shape, int).tolist()}
-        response = model.post("/v1/models/lgn_net:predict", json=body)
-        assert response.status_code == 400
-        assert text in response.json()["error"]
-
-    def test_frames_of_mixed_sizes(self, model):
-        mixed = [np.zeros((4 + n % 2, 4, 3), int).tolist() for n in range(5)]
-        response = model.post(
-            "/v1/models/lgn_net:predict", json={"instances": [mixed]}
-        )
-        assert response.status_code == 400
-
-    @pytest.mark.parametrize("value", ["1.5", "256", "-1", '"1"', "NaN"])
-    def test_pixels_of_another_type(self, model, value):
-        body = np.zeros((1, 5, 2, 2, 3), int).tolist()
-        text = json.dumps({"instances": body}).replace("0", value, 1)
-        response = model.post("/v1/models/lgn_net:predict", content=text)
-        assert response.status_code == 400
-        assert "is not of expected type: uint8" in response.json()["error"]
-
-    @pytest.mark.parametrize(
-        "picture", ["text", {"b64": "!"}, {"b64": "AA==", "c": 1}, 1, None]
-    )
-    def test_no_picture(self, model, picture):
-        body = {
-            "signature_name": "score_encoded",
-            "instances": [[picture] * 5],
-        }
-        response = model.post("/v1/models/lgn_net:predict", json=body)
-        if picture == "text":
-            assert response.json()["predictions"][0]["valid"] is False
-        else:
-            assert response.status_code == 400

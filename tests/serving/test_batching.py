@@ -164,3 +164,19 @@ def test_inputs_without_a_common_batch_run_by_themselves():
         "double", {"x": np.ones((2, 1)), "r": np.ones(3)}
     )
     assert len(found["y"]) == 2
+
+
+def test_the_default_signature_by_either_name_is_merged():
+    inner = Doubler()
+    servable = batched(inner, max_batch_size=2, timeout=5.0)
+    threads = [
+        threading.Thread(
+            target=servable.run, args=(name, {"x": np.ones((1, 2))})
+        )
+        for name in ("", "serving_default")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert inner.sizes == [2]

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from lgn_tf.serving.catalogue import Catalogue, version_folders
+from lgn_tf.serving.catalogue import Catalogue
 from lgn_tf.serving.failure import Failure
-from lgn_tf.serving.model_settings import ModelSettings
+from lgn_tf.serving.model_settings import ModelSettings, version_folders
 
 
 class Fake:
@@ -185,3 +185,118 @@ def test_every_borrower_finds_a_version_while_they_change(tmp_path):
         thread.join()
     assert not errors
     assert max(seen) >= 10
+
+
+def test_whatever_loading_raises_ends_that_version_alone(tmp_path):
+    add(tmp_path, 1, 2)
+
+    def load(path):
+        if path.name == "2":
+            raise KeyError("no node of that name")
+        return Fake(path)
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path, newest=0)])
+    broken, _ = catalogue.status("m")
+    assert (broken.state, broken.code) == ("END", "UNKNOWN")
+    assert "no node of that name" in broken.message
+    assert states(catalogue) == {2: "END", 1: "AVAILABLE"}
+    add(tmp_path, 3)
+    catalogue.poll()
+    assert states(catalogue)[3] == "AVAILABLE"
+
+
+def noted(broken=()):
+    """Returns a function that loads, and the list of what it was given."""
+    tries = []
+
+    def load(path):
+        tries.append(int(path.name))
+        if int(path.name) in broken:
+            raise Failure("UNKNOWN", "broken")
+        return Fake(path)
+
+    return load, tries
+
+
+def test_settings_with_a_wrong_label_load_nothing(tmp_path):
+    add(tmp_path, 1, 2)
+    load, tries = noted()
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    wrong = ModelSettings("m", tmp_path, newest=0, labels={"stable": 7})
+    for _ in range(2):
+        with pytest.raises(Failure, match="version 7"):
+            catalogue.update([wrong])
+    assert tries == [2]
+    assert states(catalogue) == {2: "AVAILABLE"}
+
+
+def test_what_refused_settings_loaded_goes_again(tmp_path):
+    for name in "ab":
+        add(tmp_path / name, 1, 2)
+    load, tries = noted(broken=(2,))
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("a", tmp_path / "a", versions=(1,))])
+    wrong = [
+        ModelSettings("a", tmp_path / "a", versions=(1,)),
+        ModelSettings(
+            "b", tmp_path / "b", newest=0, labels={"stable": 1, "canary": 2}
+        ),
+    ]
+    for _ in range(2):
+        with pytest.raises(Failure, match=r"version 2 of model b.*canary"):
+            catalogue.update(wrong)
+        assert states(catalogue, "a") == {1: "AVAILABLE"}
+        assert states(catalogue, "b") == {2: "END", 1: "END"}
+    # Version 2 is known to be broken, so the second time tries nothing.
+    assert tries == [1, 1, 2]
+
+
+def test_requests_go_on_while_a_version_is_closed(tmp_path):
+    add(tmp_path, 1)
+    answered = []
+
+    class Slow(Fake):
+        def close(self):
+            def ask():
+                with catalogue.borrow("m") as (number, _):
+                    answered.append(number)
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join(5)
+            super().close()
+
+    catalogue = Catalogue(Slow)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2)
+    catalogue.poll()
+    assert answered == [2]
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_what_is_being_loaded_is_closed_once_it_is_there(tmp_path):
+    add(tmp_path, 1)
+    begun, go_on = threading.Event(), threading.Event()
+    loaded = []
+
+    def load(path):
+        begun.set()
+        assert go_on.wait(10)
+        loaded.append(Fake(path))
+        return loaded[0]
+
+    catalogue = Catalogue(load)
+    thread = threading.Thread(
+        target=catalogue.update, args=([ModelSettings("m", tmp_path)],)
+    )
+    thread.start()
+    assert begun.wait(10)
+    # It does not wait for what is being loaded.
+    catalogue.close()
+    assert not loaded
+    go_on.set()
+    thread.join()
+    assert loaded[0].closed
+    assert states(catalogue) == {1: "END"}

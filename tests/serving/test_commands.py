@@ -1,5 +1,6 @@
 """`lgn serve` as a process: starts, answers, drains."""
 
+import contextlib
 import os
 import re
 import signal
@@ -16,24 +17,78 @@ from lgn_tf import cli
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.slow
-def test_a_running_request_ends_before_the_server_does(toy_dir, tmp_path):
-    batching = tmp_path / "batching.config"
-    # A lone request waits so long for others.
-    batching.write_text("batch_timeout_micros { value: 1500000 }")
-    command = [
-        *(sys.executable, "-m", "lgn_tf.cli", "serve", str(toy_dir)),
-        *("--rest-port", "0", "--grpc-port", "0"),
-        *("--batching-parameters-file", str(batching)),
-    ]
+LOADING = """
+import sys, time
+from lgn_tf import cli
+from lgn_tf.serving.catalogue import Catalogue
+
+def update(*_):
+    print("loading", flush=True)
+    time.sleep(60)
+
+Catalogue.update = update
+sys.exit(cli.main(["serve", *sys.argv[1:]]))
+"""
+
+
+@contextlib.contextmanager
+def process(*command):
+    """Yields a server as a process, on free ports; it ends with the test."""
     server = subprocess.Popen(
-        command,
+        [sys.executable, *command, "--rest-port", "0", "--grpc-port", "0"],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     )
     try:
+        yield server
+    finally:
+        server.kill()
+        server.wait()
+        server.stdout.close()
+
+
+@pytest.mark.slow
+def test_a_signal_while_models_are_loaded(toy_dir):
+    with process("-c", LOADING, str(toy_dir)) as server:
+        assert server.stdout.readline() == "loading\n"
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=5) == 0
+
+
+@pytest.mark.slow
+def test_a_request_that_takes_longer_than_it_gets(toy_dir, tmp_path):
+    batching = tmp_path / "batching.config"
+    batching.write_text("batch_timeout_micros { value: 60000000 }")
+    command = [
+        *("-m", "lgn_tf.cli", "serve", str(toy_dir), "--drain-seconds", "1"),
+        *("--batching-parameters-file", str(batching)),
+    ]
+    with process(*command) as server, httpx.Client(trust_env=False) as client:
+        line = server.stdout.readline()
+        port = re.search(r"127\.0\.0\.1:(\d+)/v1/models, gRPC on", line)[1]
+        with pytest.raises(httpx.ReadTimeout):
+            client.post(
+                f"http://127.0.0.1:{port}/v1/models/toy:predict",
+                json={"instances": [[1, 1, 1, 1]]},
+                timeout=0.5,
+            )
+        server.send_signal(signal.SIGTERM)
+        assert server.stdout.readline() == "draining\n"
+        assert server.wait(timeout=10) == 0
+
+
+@pytest.mark.slow
+def test_a_running_request_ends_before_the_server_does(toy_dir, tmp_path):
+    batching = tmp_path / "batching.config"
+    # A lone request waits so long for others.
+    batching.write_text("batch_timeout_micros { value: 1500000 }")
+    command = [
+        *("-m", "lgn_tf.cli", "serve", str(toy_dir)),
+        *("--batching-parameters-file", str(batching)),
+    ]
+    with process(*command) as server:
         line = server.stdout.readline()
         port = re.search(r"127\.0\.0\.1:(\d+)/v1/models, gRPC on", line)[1]
         base = f"http://127.0.0.1:{port}/v1/models/toy"
@@ -61,10 +116,6 @@ def test_a_running_request_ends_before_the_server_does(toy_dir, tmp_path):
         assert server.wait(timeout=20) == 0
         with pytest.raises(httpx.ConnectError):
             httpx.get(base)
-    finally:
-        server.kill()
-        server.wait()
-        server.stdout.close()
 
 
 @pytest.mark.parametrize(
@@ -110,3 +161,13 @@ def test_a_model_that_does_not_load(toy_dir, caplog, serve):
     assert "toy 1" in caplog.text
     found = httpx.post(f"{base}:predict", json={"instances": [[1]]})
     assert found.status_code == 404
+
+
+def test_signals_are_as_before_after_a_mistake(toy_dir, capsys):
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.getsignal(number) for number in numbers]
+    given = ["--rest-port", "0", "--grpc-port", "0"]
+    command = ["serve", "--model-config-file", f"{toy_dir}/no", *given]
+    assert cli.main(command) == 2
+    assert "No such file" in capsys.readouterr().err
+    assert [signal.getsignal(number) for number in numbers] == before

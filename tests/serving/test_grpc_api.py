@@ -1,5 +1,8 @@
 """PredictionService and ModelService, asked through the real stubs."""
 
+import contextlib
+import time
+
 import grpc
 import numpy as np
 import pytest
@@ -12,6 +15,8 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from lgn_tf.serving.limits import Limits
+from lgn_tf.serving.model_settings import BatchSettings, ModelSettings
 from tests.serving.conftest import ANSWER
 
 CODES = grpc.StatusCode
@@ -170,3 +175,115 @@ def test_what_is_not_there(stub):
     with pytest.raises(grpc.RpcError) as caught:
         stub.Classify(classification_pb2.ClassificationRequest())
     assert caught.value.code() == CODES.UNIMPLEMENTED
+
+
+@pytest.fixture
+def limited(serve, toy_dir):
+    """Returns a function that asks a server of some limits."""
+    with contextlib.ExitStack() as channels:
+
+        def connect(batching=None, **limits):
+            server = serve(
+                [ModelSettings("toy", toy_dir)],
+                limits=Limits(**limits),
+                batching=batching,
+            )
+            channel = channels.enter_context(
+                grpc.insecure_channel(f"127.0.0.1:{server.grpc_port}")
+            )
+            stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+            return server, stub
+
+        yield connect
+
+
+def tensor(kind, sizes, **values):
+    made = tf.make_tensor_proto(np.zeros(0, np.float32))
+    made.dtype = kind
+    del made.tensor_shape.dim[:]
+    for size in sizes:
+        made.tensor_shape.dim.add(size=size)
+    for field, listed in values.items():
+        getattr(made, field).extend(listed)
+    return made
+
+
+FLOAT, STRING = tf.float32.as_datatype_enum, tf.string.as_datatype_enum
+# 80,000 bytes from one number.
+HALF = tensor(FLOAT, (5_000, 4), float_val=[1.0])
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"x": tensor(FLOAT, (10_000, 4), float_val=[1.0])},
+        {"x": tensor(FLOAT, (2**62, 2**62, 4), float_val=[1.0])},
+        {"x": tensor(STRING, (1_000,), string_val=[b"a" * 1_000])},
+        {"x": tensor(STRING, (100_000,))},
+        {"x": HALF, "y": HALF},
+    ],
+)
+def test_a_small_message_of_large_tensors(limited, tensors):
+    _, stub = limited(body_bytes=100_000)
+    made = request()
+    for name, each in tensors.items():
+        made.inputs[name].CopyFrom(each)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(made)
+    assert caught.value.code() == CODES.RESOURCE_EXHAUSTED
+    assert "take too many bytes" in caught.value.details()
+    stub.Predict(request(x=ROWS))
+
+
+def test_repeated_values_within_the_limit(limited):
+    _, stub = limited(body_bytes=100_000)
+    made = request()
+    made.inputs["x"].CopyFrom(HALF)
+    found = tf.make_ndarray(stub.Predict(made).outputs["y"])
+    np.testing.assert_allclose(found, np.tile(ANSWER, (5_000, 1)), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("made", "text"),
+    [
+        (tensor(FLOAT, (-1, 4), float_val=[1.0]), "dimension may be negative"),
+        (tensor(0, (1, 4), float_val=[1.0]), "to a TensorFlow DType"),
+        (tensor(999, (1, 4), float_val=[1.0]), "to a TensorFlow DType"),
+        (tensor(FLOAT, (1,) * 100, float_val=[1.0]), "maximum supported dim"),
+        (tensor(FLOAT, (1, 4), float_val=[1.0] * 5), "negative"),
+    ],
+)
+def test_a_tensor_that_makes_no_array(stub, made, text):
+    asked = request()
+    asked.inputs["x"].CopyFrom(made)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(asked)
+    assert caught.value.code() == CODES.INVALID_ARGUMENT
+    assert caught.value.details().startswith("tensor parsing error: x: ")
+    assert text in caught.value.details()
+
+
+def test_a_message_above_the_limit(limited):
+    _, stub = limited(body_bytes=10_000)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(request(x=np.zeros((1_000, 4), np.float32)))
+    assert caught.value.code() == CODES.RESOURCE_EXHAUSTED
+    assert "larger than max" in caught.value.details()
+    stub.Predict(request(x=ROWS))
+
+
+def test_more_requests_than_the_limit(limited):
+    # A lone request waits so long for others.
+    waits = BatchSettings(max_batch_size=8, timeout=1.0)
+    server, stub = limited(batching=waits, in_flight=1)
+    first = stub.Predict.future(request(x=ROWS))
+    end = time.monotonic() + 20
+    while not server._metrics.running():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    with pytest.raises(grpc.RpcError) as caught:
+        stub.Predict(request(x=ROWS))
+    assert caught.value.code() == CODES.RESOURCE_EXHAUSTED
+    assert set(first.result().outputs) == {"n", "y"}
+    assert b"lgn_serve_requests_in_flight 0.0" in server._metrics.text()
+    stub.Predict(request(x=ROWS))
