@@ -233,11 +233,13 @@ def test_the_newest_version_without_labels(toy_dir, louder, serve):
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
+    deadline = time.monotonic() + 20
+    while not answers and time.monotonic() < deadline:
+        time.sleep(0.01)
     shutil.copytree(louder, toy_dir / ".partial")
     (toy_dir / ".partial").rename(toy_dir / "2")
-    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        if answers and answers[-1] == pytest.approx(2 * ANSWER[0], rel=1e-5):
+        if answers[-1] == pytest.approx(2 * ANSWER[0], rel=1e-5):
             break
         time.sleep(0.01)
     ended.set()
@@ -245,4 +247,5 @@ def test_the_newest_version_without_labels(toy_dir, louder, serve):
         thread.join()
     assert not failures
     assert answers[0] == pytest.approx(ANSWER[0], rel=1e-5)
-    assert answers[-1] == pytest.approx(2 * ANSWER[0], rel=1e-5)
+    # One of the old version may have come last.
+    assert pytest.approx(2 * ANSWER[0], rel=1e-5) in answers
