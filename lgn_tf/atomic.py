@@ -5,6 +5,7 @@ renamed: a full disk or a kill leaves what was there before.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 from collections.abc import Iterator
@@ -46,6 +47,28 @@ def write_bytes(path: Path, contents: bytes) -> None:
     """
     with replaced(path) as partial:
         partial.write_bytes(contents)
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Refuses to begin what would not fit.
+
+    For writers that make a bad end of a full disk.
+
+    Args:
+        folder: that will be written to.
+        needed: bytes.
+
+    Raises:
+        OSError: naming the folder, where fewer are free.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(
+            errno.ENOSPC,
+            f"{os.strerror(errno.ENOSPC)}: {needed:,} bytes are needed, and "
+            f"{free:,} free",
+            str(folder),
+        )
 
 
 @contextlib.contextmanager

@@ -17,9 +17,7 @@ Each file appears whole or not at all.
 """
 
 import contextlib
-import errno
 import math
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -83,15 +81,7 @@ def _require_space(folder: Path, model: keras.Model) -> None:
     """Refuses to begin what would not fit: HDF5 crashes on a full disk."""
     weights = sum(4 * math.prod(weight.shape) for weight in model.weights)
     # Keras adds some headers; each variable has one.
-    needed = weights + 4096 * len(model.weights) + 2**20
-    free = shutil.disk_usage(folder).free
-    if free < needed:
-        raise OSError(
-            errno.ENOSPC,
-            f"{os.strerror(errno.ENOSPC)}: {needed:,} bytes are needed, and "
-            f"{free:,} free",
-            str(folder),
-        )
+    atomic.require_space(folder, weights + 4096 * len(model.weights) + 2**20)
 
 
 @contextlib.contextmanager

@@ -48,6 +48,9 @@ def save(run_dir: Path, model: keras.Model, progress: Progress) -> None:
         for name, variable in _variables(model).items()
     }
     arrays[_PROGRESS] = np.array(json.dumps(dataclasses.asdict(progress)))
+    size = sum(array.nbytes + 1024 for array in arrays.values())
+    # An archive that is broken off reports it once more when it is forgotten.
+    atomic.require_space(run_dir, size + 2**16)
     with atomic.replaced(run_dir / SNAPSHOT) as partial:
         np.savez(partial, **arrays)
 

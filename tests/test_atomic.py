@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -62,3 +63,12 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
         (partial / "whole").touch()
     assert [file.name for file in path.iterdir()] == ["whole"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_would_not_fit_is_refused(tmp_path):
+    free = shutil.disk_usage(tmp_path).free
+    atomic.require_space(tmp_path, free // 2)
+    with pytest.raises(OSError, match=r"No space left on device: .* free") as e:
+        atomic.require_space(tmp_path, 2 * free)
+    assert e.value.errno == errno.ENOSPC
+    assert e.value.filename == str(tmp_path)
