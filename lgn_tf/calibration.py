@@ -23,12 +23,15 @@ from lgn_tf.measures import VideoScores
 
 Array = NDArray[np.float64]
 
-FORMAT = 1
+FORMAT = 2
 LEVELS = 101
 """How many quantiles of each measure are kept."""
 
 MEASURES = ("psnr", "distance", "regular_score", "evidence")
 """What quantiles are kept of; the evidence is the online score's sum."""
+
+_HIGH = 0.95
+# Of normal evidence: from its median up to here, it counts as one.
 
 _LEAST_SHARE = 1e-2
 # Of the map's mean: what counts as one deviation where nothing ever changed.
@@ -40,7 +43,8 @@ class PlaceStatistics(NamedTuple):
     Attributes:
         mean: (rows, columns) of the box-filtered map.
         scale: (rows, columns), its deviation plus the mean deviation over all
-            places, so that still places do not explode.
+            places, so that still places do not explode; times the spread of
+            the map's evidence on normal video, so that maps can be added.
     """
 
     mean: Any
@@ -257,7 +261,9 @@ def _measured(
     """Returns what is usual at each place, and the evidence of `maps`.
 
     Each clip is compared with the others alone: a clip that says itself what
-    is usual would foretell too few false alarms.
+    is usual would foretell too few false alarms. Both are in units of the
+    evidence's spread on these clips: without that the map that varies most on
+    normal video would drown the other one.
     """
     boxed = [grids.filtered(one, share) for one in maps + others]
     evidence = []
@@ -267,7 +273,12 @@ def _measured(
         places = _places(rest or boxed)
         z = (boxed[place].astype(np.float64) - places.mean) / places.scale
         evidence.append(z.max(axis=(1, 2)))
-    return _places(boxed), np.concatenate(evidence)
+    found = np.concatenate(evidence)
+    spread = float(np.quantile(found, _HIGH) - np.median(found))
+    if spread <= 1e-6:
+        spread = 1.0
+    mean, scale = _places(boxed)
+    return PlaceStatistics(mean, scale * np.float32(spread)), found / spread
 
 
 def _places(maps: list[grids.Maps]) -> PlaceStatistics:

@@ -17,8 +17,9 @@ CELL = 8
 LONGEST = 64
 """What the longer side of a stored error map should not exceed."""
 
-ERROR_SHARE = 3 / 16
-"""Side of the box that filters the error map, as a share of the grid's."""
+ERROR_SHARE = 9 / 16
+"""Side of the box that filters the error map, as a share of the grid's: large,
+since the largest error of a small one is that of a single edge."""
 
 DISTANCE_SHARE = 5 / 16
 """Side of the box that filters the distance map, as a share of the grid's."""

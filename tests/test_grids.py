@@ -24,9 +24,9 @@ def test_factor_is_the_smallest_that_fits(size, factor):
 @pytest.mark.parametrize(
     ("side", "share", "box"),
     [
-        (32, grids.ERROR_SHARE, 7),
-        (16, grids.ERROR_SHARE, 3),
-        (8, grids.ERROR_SHARE, 1),
+        (32, grids.ERROR_SHARE, 19),
+        (16, grids.ERROR_SHARE, 9),
+        (8, grids.ERROR_SHARE, 5),
         # Ten lies between nine and eleven.
         (32, grids.DISTANCE_SHARE, 11),
         (16, grids.DISTANCE_SHARE, 5),
