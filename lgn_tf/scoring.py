@@ -113,12 +113,11 @@ def stored_error_map(target, prediction):
     return pooled(errors, grids.factor(target.shape[1:3]))
 
 
-def standardised(maps, places, share):
-    """Deviations from what is usual at each place, after a box filter.
+def boxed(maps, share):
+    """Averages a box around each place, over what lies within the map.
 
     Args:
         maps: tensor (batch, rows, columns) on the grid.
-        places: `calibration.PlaceStatistics`.
         share: of the grid's side, the side of the box.
 
     Returns:
@@ -127,15 +126,28 @@ def standardised(maps, places, share):
     sides = grids.box(maps.shape[1:], share)
     maps = ops.cast(maps, "float32")[..., None]
     # Outside of the map there is nothing to average.
-    boxed = ops.average_pool(maps, sides, strides=1, padding="same")[..., 0]
-    return (boxed - places.mean) / places.scale
+    return ops.average_pool(maps, sides, strides=1, padding="same")[..., 0]
+
+
+def standardised(maps, places):
+    """Deviations from what is usual at each place.
+
+    Args:
+        maps: tensor (batch, rows, columns) on the grid.
+        places: `calibration.PlaceStatistics`.
+
+    Returns:
+        A float32 tensor (batch, rows, columns).
+    """
+    return (ops.cast(maps, "float32") - places.mean) / places.scale
 
 
 def online_evidence(errors, distances, statistics, size):
     """How unusual a frame is, and where.
 
-    The largest standardised error of all places, plus the largest
-    standardised distance.
+    The largest standardised error of all places, averaged over a box, plus the
+    largest standardised distance. The map is not averaged: a large box tells
+    better whether something is unusual, and worse where.
 
     Args:
         errors: tensor (batch, ...), from `stored_error_map`.
@@ -145,17 +157,19 @@ def online_evidence(errors, distances, statistics, size):
         size: (height, width) of the frames.
 
     Returns:
-        (evidence, map): float32 tensors (batch,) in deviations, and (batch,
-        rows, columns), the two standardised maps added.
+        (evidence, map): float32 tensors (batch,) in spreads of normal
+        evidence, and (batch, rows, columns), the two standardised maps added.
     """
     grid = pooled(errors, grids.CELL // grids.factor(size))
-    places = standardised(grid, statistics.error, grids.ERROR_SHARE)
-    evidence = ops.max(places, axis=(1, 2))
+    found = [(grid, statistics.error, grids.ERROR_SHARE)]
     if distances is not None:
-        far = standardised(distances, statistics.distance, grids.DISTANCE_SHARE)
-        evidence = evidence + ops.max(far, axis=(1, 2))
-        places = places + far
-    return evidence, places
+        found.append((distances, statistics.distance, grids.DISTANCE_SHARE))
+    evidence = sum(
+        ops.max(standardised(boxed(maps, share), places), axis=(1, 2))
+        for maps, places, share in found
+    )
+    where = sum(standardised(maps, places) for maps, places, _ in found)
+    return evidence, where
 
 
 def online_score(evidence, statistics):

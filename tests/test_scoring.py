@@ -218,14 +218,17 @@ def test_online_evidence(with_distances):
     errors = by_hand.draw(3, 36, 20, seed=7)
     distances = by_hand.draw(3, 9, 5, seed=8) if with_distances else None
     grid = errors.reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
-    expected = evidence_by_hand(grid, STATISTICS.error, grids.ERROR_SHARE)
-    largest = expected.max(axis=(1, 2))
+    largest = evidence_by_hand(grid, STATISTICS.error, grids.ERROR_SHARE)
+    largest = largest.max(axis=(1, 2))
+    # Where it is, is not blurred.
+    expected = (grid - STATISTICS.error.mean) / STATISTICS.error.scale
     if with_distances:
         far = evidence_by_hand(
             distances, STATISTICS.distance, grids.DISTANCE_SHARE
         )
         largest = largest + far.max(axis=(1, 2))
-        expected = expected + far
+        usual = STATISTICS.distance
+        expected = expected + (distances - usual.mean) / usual.scale
     # On a grid of eighths four stored cells of two pixels make one.
     evidence, places = scoring.online_evidence(
         errors, distances, STATISTICS, SIZE
