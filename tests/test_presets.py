@@ -60,5 +60,5 @@ def test_lite_is_small_and_holds_out_two_videos(name, channels):
     assert small.scoring.update_threshold == 0
     assert small.data.holdout == 2
     assert small.training == dataclasses.replace(
-        PRESETS[name].training, learning_rate=1e-3
+        PRESETS[name].training, learning_rate=2e-3
     )
