@@ -5,6 +5,7 @@ with transport.connect("http://127.0.0.1:8501", target) as server:
     outputs = server.predict("score_encoded", {"encoded_frames": files})
 """
 
+import abc
 import asyncio
 import base64
 import dataclasses
@@ -107,7 +108,7 @@ def _check_place(address: str) -> None:
         ) from None
 
 
-class _Server:
+class _Server(abc.ABC):
     """Retries, and the parts that both protocols share."""
 
     def __init__(self, target: Target) -> None:
@@ -118,8 +119,9 @@ class _Server:
             send, timeout=self._target.timeout, tries=self._target.tries
         )
 
+    @abc.abstractmethod
     def close(self) -> None:
-        raise NotImplementedError
+        """Lets go of the connection."""
 
     def __enter__(self) -> Self:
         return self
