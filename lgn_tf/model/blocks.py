@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from lgn_tf import replicas
+from lgn_tf.model import winograd
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9
@@ -32,6 +33,9 @@ def kernel_initializer():
 
 def convolve(inputs, kernel, strides=1):
     """Convolution of an odd kernel, padded by half of it on both sides."""
+    if winograd.chosen(inputs, kernel, strides):
+        # A copy: functions with gradients of their own take no variables.
+        return winograd.convolve(inputs, ops.copy(kernel))
     kernel = ops.cast(kernel, inputs.dtype)
     if strides == 1:
         return ops.conv(inputs, kernel, padding="same")
