@@ -21,13 +21,14 @@ pytestmark = pytest.mark.slow
 ABSOLUTE = 1e-5
 RELATIVE = 1e-5
 GRADIENT = 1e-3
-# Two batch norms of the frame encoder have gradients of norm 1e-3 that are sums
-# of large numbers which cancel. Computed in float64, the stored float32 norms
-# of the first are off by 1.6e-3 and 1.4e-3 themselves, those of the second by
-# up to 0.8e-3: what is left is rounding, which differs between processors.
+# Three batch norms of the frame encoder have gradients of norm 1e-3 that are
+# sums of large numbers which cancel. Computed in float64, the stored float32
+# norms of the first are off by 1.6e-3 and 1.4e-3 themselves, those of the last
+# by up to 0.8e-3: what is left is rounding, which differs between processors
+# and between ways to compute a convolution.
 NOISY = {
     f"pred.encoder.{place}.{name}": 3e-3
-    for place in (1, 7)
+    for place in (1, 4, 7)
     for name in ("weight", "bias")
 }
 # Biases straight before a batch norm have no gradient but rounding.
