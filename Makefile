@@ -55,7 +55,8 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(VENV)/bin/python -m benchmarks.forward
+	$(VENV)/bin/python -m benchmarks.speed
+	$(VENV)/bin/python -m benchmarks.growth
 	$(VENV)/bin/python benchmarks/input_pipeline.py
 
 lock:

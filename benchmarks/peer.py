@@ -5,8 +5,14 @@ Written for the benchmarks, from the same names and shapes as
 passes the frame encoder, every gate is computed.
 """
 
+import contextlib
+import importlib
+import sys
+
 import torch
 from torch.nn import functional
+
+from lgn_tf import correspondence
 
 
 class Peer(torch.nn.Module):
@@ -99,6 +105,43 @@ class Peer(torch.nn.Module):
 
     def forward(self, clips):
         """Predicts (N, C, H, W) from clips (N, T, C, H, W)."""
+        return self.predict(clips)[0]
+
+    def predict(self, clips):
+        """Predicts the next frames.
+
+        Args:
+            clips: float32 (N, T, C, H, W).
+
+        Returns:
+            (prediction, queries): float32 (N, C, H, W), and unit vectors
+            (N, H / 8, W / 8, dim).
+        """
+        queries = self._queries(clips)
+        features = self._raised(self._read(queries))
+        x = torch.cat([features, self._local(clips)], dim=1)
+        x = self._pair(x, "decoder.moduleDeconv1")
+        return torch.tanh(self._conv(x, "decoder.moduleDeconv1.6")), queries
+
+    def distance(self, queries):
+        """Returns D of Eq. 14: the mean distance to the nearest item."""
+        queries = queries.flatten(0, 2)
+        nearest = self.items[(queries @ self.items.T).argmax(dim=1)]
+        return functional.mse_loss(queries, nearest)
+
+    def update(self, queries):
+        """Adds to each item the queries that are nearest to it (Eq. 4 to 6)."""
+        queries = queries.flatten(0, 2)
+        similarity = queries @ self.items.T  # (queries, items)
+        assigned = functional.one_hot(
+            similarity.argmax(dim=1), len(self.items)
+        ).float()
+        weight = assigned * torch.exp(similarity - similarity.amax(dim=0))
+        moved = functional.normalize(self.items + weight.T @ queries, dim=1)
+        used = assigned.any(dim=0)[:, None]
+        self.items = torch.where(used, moved, self.items)
+
+    def _queries(self, clips):
         x = clips.flatten(1, 2)
         for stage in (1, 2, 3):
             x = functional.max_pool2d(
@@ -106,10 +149,14 @@ class Peer(torch.nn.Module):
             )
         name = "encoder.moduleConv4"
         x = self._block(x, f"{name}.0", f"{name}.1")
-        x = functional.normalize(self._conv(x, f"{name}.3"), dim=1)
-        queries = x.permute(0, 2, 3, 1)
-        weight = torch.softmax(queries @ self.items.T, dim=-1)
-        x = (weight @ self.items).permute(0, 3, 1, 2).contiguous()
+        x = self._conv(x, f"{name}.3").permute(0, 2, 3, 1)
+        return functional.normalize(x.float(), dim=-1)
+
+    def _read(self, queries):
+        weights = torch.softmax(queries @ self.items.T, dim=-1)
+        return (weights @ self.items).permute(0, 3, 1, 2).contiguous()
+
+    def _raised(self, x):
         for pair, raising in (
             ("moduleConv", "moduleUpsample4"),
             ("moduleDeconv3", "moduleUpsample3"),
@@ -118,6 +165,93 @@ class Peer(torch.nn.Module):
             x = self._pair(x, f"decoder.{pair}")
             name = f"decoder.{raising}"
             x = self._block(x, f"{name}.0", f"{name}.1", transposed=True)
-        x = torch.cat([x, self._local(clips)], dim=1)
-        x = self._pair(x, "decoder.moduleDeconv1")
-        return torch.tanh(self._conv(x, "decoder.moduleDeconv1.6"))
+        return x
+
+
+class Checkout(torch.nn.Module):
+    """The authors' public code, imported from a checkout of it.
+
+    Called like `Peer`. Nothing of it is kept here: the folder is put in front
+    of the import path, and its `model.lgn_net` is imported.
+
+    Args:
+        path: folder that holds `model/lgn_net.py`, or has `LGN-Net/` that does.
+        weights: mapping of the authors' tensor names to arrays.
+        items: (items, dim), unit rows.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: where tensors of the network are not among the weights.
+    """
+
+    def __init__(self, path, weights, items):
+        """Imports the code and loads the weights."""
+        super().__init__()
+        folder = next(
+            (
+                one
+                for one in (path, path / "LGN-Net")
+                if (one / "model" / "lgn_net.py").is_file()
+            ),
+            None,
+        )
+        if folder is None:
+            raise FileNotFoundError(
+                f"{path}: no checkout of the authors' code: "
+                "model/lgn_net.py is not there"
+            )
+        sys.path.insert(0, str(folder.resolve()))
+        module = importlib.import_module("model.lgn_net")
+        count, dim = items.shape
+        self.network = module.lgn(3, 5, count, dim, dim, 0.1, 0.1)
+        missing, _ = self.network.load_state_dict(
+            {name: torch.from_numpy(one) for name, one in weights.items()},
+            strict=False,
+        )
+        # Layers that the network makes and never calls have no weights here.
+        missing = [
+            name
+            for name in missing
+            if not name.endswith("num_batches_tracked")
+            and name not in correspondence.UNUSED
+        ]
+        if missing:
+            raise ValueError(
+                f"{path}: its network must have the tensors of the published "
+                f"one. Found there besides: {', '.join(missing)}"
+            )
+        self.network.eval()
+        self.items = torch.from_numpy(items.copy())
+
+    def forward(self, clips):
+        """Predicts (N, C, H, W) from clips (N, T, C, H, W)."""
+        return self.predict(clips)[0]
+
+    def predict(self, clips):
+        """Does what `Peer.predict` does."""
+        outputs = self.network(clips.flatten(1, 2), self.items, False)
+        queries = functional.normalize(outputs[1], dim=1).permute(0, 2, 3, 1)
+        return outputs[0], queries
+
+    def distance(self, queries):
+        """Does what `Peer.distance` does."""
+        return self.network.memory.gather_loss(queries, self.items, False)[0]
+
+    def update(self, queries):
+        """Does what `Peer.update` does."""
+        with _no_gpu():
+            self.items = self.network.memory.update(queries, self.items, False)
+
+
+@contextlib.contextmanager
+def _no_gpu():
+    """Has `.cuda()` do nothing where there is none: the update calls it."""
+    if torch.cuda.is_available():
+        yield
+        return
+    original = torch.Tensor.cuda
+    torch.Tensor.cuda = lambda tensor, *_: tensor
+    try:
+        yield
+    finally:
+        torch.Tensor.cuda = original

@@ -18,7 +18,7 @@ from lgn_tf import grids
 from lgn_tf.calibration import Calibration
 from lgn_tf.chunks import ChunkScorer
 from lgn_tf.data import frames as frames_module
-from lgn_tf.data.footage import Footage
+from lgn_tf.data.footage import Footage, ahead
 from lgn_tf.measures import VideoScores
 
 CHUNK = 16
@@ -149,7 +149,7 @@ class VideoScorer:
         found: list[dict[str, NDArray[Any]]] = []
         projections = None
         done = self.model.frames
-        for chunk in self._chunks(name, pieces):
+        for chunk in self._chunks(name, ahead(pieces)):
             if self.model.has_local and projections is None:
                 first = chunk[: self.model.frames - 1]
                 projections = self.model.encode_frames(first)

@@ -4,7 +4,8 @@ A `Footage` hands out uint8 frames of one size. `store.Stored` is another one.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent import futures
 from pathlib import Path
 from typing import Protocol
 
@@ -99,6 +100,19 @@ def pieces(footage: Footage, video: int, length: int) -> Iterator[Frames]:
     for start in range(0, footage.frame_counts[video], length):
         stop = min(start + length, footage.frame_counts[video])
         yield footage.read(video, start, stop)
+
+
+def ahead(read: Iterable[Frames]) -> Iterator[Frames]:
+    """Reads the next piece while the last one is worked on.
+
+    What `read` raises comes out here, in the place of the piece.
+    """
+    iterator = iter(read)
+    with futures.ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(next, iterator, None)
+        while (piece := waiting.result()) is not None:
+            waiting = pool.submit(next, iterator, None)
+            yield piece
 
 
 class Encoded:

@@ -1,0 +1,45 @@
+"""Growth: exponents, and a short run of one axis."""
+
+import pytest
+
+from benchmarks import growth
+
+
+def points(power, key="seconds"):
+    return [{"value": value, key: 3 * value**power} for value in (1, 2, 4, 16)]
+
+
+@pytest.mark.parametrize("power", [0, 1, 2.5])
+def test_the_exponent_of_a_power_law(power):
+    assert growth.exponent(points(power), "seconds") == pytest.approx(power)
+
+
+def test_memory_is_measured_above_what_was_there():
+    """A process's peak rises by what it allocates, and begins anew."""
+    growth.forget_peak()
+    before = growth.peak()
+    block = bytearray(b"x") * (64 << 20)
+    risen = growth.peak() - before
+    assert 60 < risen < 80
+    del block
+    growth.forget_peak()
+    assert growth.peak() < before + 30
+
+
+def test_an_axis_is_measured_in_order(monkeypatch):
+    base = growth.Setting(side=16, width=0.0625)
+    monkeypatch.setitem(growth.AXES, "batch", (base, (1, 3)))
+    found = growth._measure("batch", 1)
+    assert [point["value"] for point in found] == [1, 3]
+    assert all(point["seconds"] > 0 for point in found)
+
+
+def test_a_chart_has_a_panel_for_each_axis(tmp_path):
+    both = [
+        point | {"mebibytes": 100.0 * place}
+        for place, point in enumerate(points(1), 1)
+    ]
+    path = tmp_path / "growth.svg"
+    growth.draw({"frames": both, "items": both}, path)
+    text = path.read_text()
+    assert text.count('id="axes_') == 4
