@@ -31,9 +31,12 @@ def kernel_initializer():
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
-def convolve(inputs, kernel, strides=1):
-    """Convolution of an odd kernel, padded by half of it on both sides."""
-    if winograd.chosen(inputs, kernel, strides):
+def convolve(inputs, kernel, strides=1, bounded=False):
+    """Convolution of an odd kernel, padded by half of it on both sides.
+
+    `bounded` says that sigmoids and tanh follow, see `winograd.chosen`.
+    """
+    if winograd.chosen(inputs, kernel, strides, bounded):
         # A copy: functions with gradients of their own take no variables.
         return winograd.convolve(inputs, ops.copy(kernel))
     kernel = ops.cast(kernel, inputs.dtype)

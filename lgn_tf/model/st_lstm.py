@@ -60,6 +60,11 @@ class ConvLSTMState(NamedTuple):
     cell: Any = None
 
 
+def _gates(inputs, kernel):
+    """Convolves; every convolution of a cell ends in a sigmoid or a tanh."""
+    return convolve(inputs, kernel, bounded=True)
+
+
 class _RecurrentCell(keras.layers.Layer):
     """What both cells share: arguments, weights, gates from x and a state.
 
@@ -91,7 +96,7 @@ class _RecurrentCell(keras.layers.Layer):
         They depend on x alone, so a frame that takes part in several windows
         needs them once. `call` takes them where `projected`.
         """
-        return convolve(inputs, self.x_kernel)
+        return _gates(inputs, self.x_kernel)
 
     def _sum(self, inputs, state, first, last, joint, projected):
         """Returns the gates first to last - 1 of W_x * x + W_s * state.
@@ -103,13 +108,13 @@ class _RecurrentCell(keras.layers.Layer):
         if projected:
             total = inputs[..., span]
             if state is not None:
-                total = total + convolve(state, joint[:, :, -self.units :])
+                total = total + _gates(state, joint[:, :, -self.units :])
         elif state is None:
-            total = convolve(inputs, self.x_kernel[..., span])
+            total = _gates(inputs, self.x_kernel[..., span])
         else:
             # One convolution of both, rather than two and a sum.
             both = ops.concatenate([inputs, state], axis=-1)
-            total = convolve(both, joint)
+            total = _gates(both, joint)
         return ops.split(total, last - first, axis=-1)
 
     def _check_state(self, hidden, cell):
@@ -198,8 +203,8 @@ class STLSTMCell(_RecurrentCell):
         i, g, *f = self._sum(inputs, memory, 4, last, spatial, projected)
         memory = self._advance_cell([*f, i, g], memory)
         both = ops.concatenate([cell, memory], axis=-1)  # (B, H, W, 2U)
-        o = ops.sigmoid(o + convolve(both, self.o_kernel))
-        hidden = o * ops.tanh(convolve(both, self.last_kernel))
+        o = ops.sigmoid(o + _gates(both, self.o_kernel))
+        hidden = o * ops.tanh(_gates(both, self.last_kernel))
         return STLSTMState(hidden, cell, memory)
 
 

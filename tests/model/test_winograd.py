@@ -157,6 +157,34 @@ def test_auto_takes_many_channels_and_many_tiles(shape, kernel, expected):
         assert winograd.chosen(inputs, kernel)
 
 
+def test_auto_in_half_precision_where_a_bounded_function_follows(monkeypatch):
+    monkeypatch.setattr(winograd, "_is_tensorflow_on_cpu", lambda: True)
+    image = ops.zeros((1, 32, 32, 128), "bfloat16")
+    kernel = ops.zeros((3, 3, 128, 128))
+    with winograd.algorithm("auto"):
+        assert winograd.chosen(image, kernel, bounded=True)
+        assert not winograd.chosen(image, kernel)
+        assert winograd.chosen(ops.cast(image, "float32"), kernel)
+
+
+def test_cells_say_that_bounded_functions_follow(monkeypatch):
+    asked = []
+
+    def chosen(*arguments):
+        asked.append(arguments[-1])
+        return False
+
+    monkeypatch.setattr(winograd, "chosen", chosen)
+    model = LGNNet(image_size=(16, 16), width=0.0625, memory_items=4)
+    model.build()
+    model.stp_net(ops.zeros((1, 4, 4, 4, 8)))
+    assert asked and all(asked)
+    asked.clear()
+    model.upsampler(ops.zeros((1, 4, 4, 16)))
+    model.global_encoder(ops.zeros((1, 4, 16, 16, 3)))
+    assert asked and not any(asked)
+
+
 def test_auto_leaves_gpus_to_their_library(monkeypatch):
     monkeypatch.setattr(winograd, "_is_tensorflow_on_cpu", lambda: False)
     assert not winograd.pays((1, 64, 64, 256), (3, 3, 256, 256))
