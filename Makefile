@@ -2,6 +2,8 @@
 VENV ?= .venv
 PYTHON ?= python3
 LATEST ?= .venv-latest
+# Tests run in as many processes as this; each needs some 4 GB.
+PROCESSES ?= 2
 
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
@@ -44,10 +46,10 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/mypy
 
 test: lint
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest -n $(PROCESSES) --dist worksteal
 
 test-latest: $(LATEST)/.installed
-	$(LATEST)/bin/python -m pytest -m latest
+	$(LATEST)/bin/python -m pytest -m latest -n $(PROCESSES) --dist worksteal
 
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix .

@@ -1,8 +1,10 @@
 """The command `lgn`: one subcommand an activity.
 
     lgn train     fit on normal videos; `train.py` is the same
+    lgn memory    where the memory of a training step goes
     lgn evaluate  score and evaluate the test videos of a run
     lgn score     score any videos
+    lgn bulk-score  score a frame store on many machines
     lgn report    one page with the figures of a run
     lgn convert   the authors' PyTorch checkpoint to a run directory
     lgn verify    check a data set on disk
@@ -44,16 +46,21 @@ def main(
         user stopped it.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments[:1] == ["train"]:
+    flagged = {"train": _run_train, "memory": _run_memory}
+    if arguments and arguments[0] in flagged:
         # Its flags are made from the configuration, by another parser.
         options = argparse.Namespace(
-            command="train",
-            run=_run_train,
+            command=arguments[0],
+            run=flagged[arguments[0]],
             flags=arguments[1:],
             program=program,
         )
     else:
-        options = _parser().parse_args(arguments)
+        parser = _parser()
+        options, options.more = parser.parse_known_args(arguments)
+        # Only options of other programs may be unknown to this one.
+        if options.more and not getattr(options, "takes_more", False):
+            parser.error(f"unrecognized arguments: {' '.join(options.more)}")
     # TensorFlow logs, as errors, that it found no second copy of CUDA's
     # libraries; what really fails is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -78,12 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(
         dest="command", required=True, metavar="COMMAND"
     )
-    _add_train(commands)
+    _add_flagged(commands)
     _add_convert(commands)
-    from lgn_tf import report_commands, scoring_commands
+    from lgn_tf import bulk_commands, report_commands, scoring_commands
     from lgn_tf.data import commands as data_commands
 
     scoring_commands.add(commands)
+    bulk_commands.add(commands)
     report_commands.add(commands)
     data_commands.add(commands)
     from lgn_tf.serving import commands as serving_commands
@@ -92,9 +100,20 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_train(commands: Any) -> None:
+def _add_flagged(commands: Any) -> None:
     # For the list of `lgn --help`; `main` takes care of the rest.
     commands.add_parser("train", help="fit on normal videos", add_help=False)
+    commands.add_parser(
+        "memory",
+        help="where the memory of a training step goes",
+        add_help=False,
+    )
+
+
+def _run_memory(options: argparse.Namespace) -> None:
+    from lgn_tf import accounting_commands
+
+    accounting_commands.run(options.flags)
 
 
 def _run_train(options: argparse.Namespace) -> int:

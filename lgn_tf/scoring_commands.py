@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
         ("--labels-version", "of the frame labels (default: that of the run)"),
     ):
         parser.add_argument(flag, help=text)
-    _add_gamma(parser)
+    add_gamma(parser)
     parser.add_argument(
         "--no-gamma-sweep",
         action="store_true",
@@ -61,12 +61,21 @@ def add(commands: Any) -> None:
         metavar="VIDEO",
         help="a video file, a folder of frames, or a folder of either",
     )
-    _add_gamma(parser)
+    add_gamma(parser)
+    parser.add_argument(
+        "--workers",
+        type=_workers,
+        metavar="N|auto",
+        help="processes that score at once, where videos do not depend on "
+        "each other: --gamma 0 or --reset-memory (default: auto, one for each "
+        "GPU, or for each core where the model is small)",
+    )
     parser.add_argument("--out", type=Path, help=f"default: RUN/{SCORES}")
     parser.set_defaults(run=_score)
 
 
-def _add_gamma(parser: argparse.ArgumentParser) -> None:
+def add_gamma(parser: argparse.ArgumentParser) -> None:
+    """Adds what decides about the update at test time."""
     parser.add_argument(
         "--gamma",
         type=_gamma,
@@ -86,6 +95,15 @@ def _gamma(text: str) -> float | str:
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"must be a number or auto. Received: {text!r}"
+        ) from None
+
+
+def _workers(text: str) -> int | None:
+    try:
+        return None if text == "auto" else int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be a whole number or auto. Received: {text!r}"
         ) from None
 
 
@@ -141,60 +159,60 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _score(options: argparse.Namespace) -> None:
-    from lgn_tf import (
-        calibration,
-        checkpoints,
-        inference,
-        measures,
-        provenance,
-    )
+    from lgn_tf import checkpoints, video_scores, workers
     from lgn_tf.data import footage
-    from lgn_tf.normality import normality
 
     videos = _videos(options.videos)
-    config, model = checkpoints.load(options.run_dir)
-    path = options.run_dir / checkpoints.CALIBRATION
-    fitted = calibration.load(path) if path.is_file() else None
-    gamma = provenance.threshold(config, fitted, options.gamma)
-    weight = provenance.describe(config, fitted, gamma).normality_weight
-    scorer = inference.VideoScorer(
-        model,
-        gammas=(gamma,),
-        reset_memory=options.reset_memory,
-        calibration=fitted,
+    scoring = video_scores.describe(
+        options.run_dir, options.gamma, options.reset_memory
     )
     out = options.out or options.run_dir / SCORES
-    if fitted is None:
+    if scoring.in_sample is None:
+        path = options.run_dir / checkpoints.CALIBRATION
         print(f"{path}: not there, so there is no online score")
-    elif fitted.in_sample:
+    elif scoring.in_sample:
         print(
             "online score: in-sample, calibrated on clips that were fitted on"
         )
-    source = footage.Encoded(videos, model.image_size)
     total = sum(footage.promised_frames(video) for video in videos)
-    skipped, done = [], 0
-    with _bar("scoring") as progress:
-        for index, video in enumerate(videos):
+    if scoring.independent:
+        environments = workers.plan(
+            options.workers, len(videos), total, scoring.small
+        )
+    else:
+        _keep_in_order(options.workers, len(videos), scoring.gamma)
+        environments = [{}]
+    done = 0
+    with workers.stoppable(), _bar("scoring") as progress:
 
-            def pieces(index: int = index) -> Iterator[Any]:
-                nonlocal done
-                for piece in source.stream(index, scorer.chunk):
-                    yield piece
-                    done += len(piece)
-                    progress(done, max(done, total))
+        def report(count: int) -> None:
+            nonlocal done
+            done += count
+            progress(done, max(done, total))
 
-            try:
-                (scores,) = scorer.score(video.name, pieces())
-            except inference.TooShortError as error:
-                skipped.append(str(error))
-                continue
-            paper = normality(scores.psnr, scores.distance, weight)
-            measures.write(scores, out, normality=paper)
+        work = video_scores.Work(options.run_dir, scoring, out)
+        results = workers.run(work, videos, environments, report)
+    skipped = [reason for reason in results if reason is not None]
     for line in skipped:
         print(f"skipped: {line}")
     if len(skipped) == len(videos):
         raise ValueError("no video is long enough for a score")
     print(f"{out}: scores of {len(videos) - len(skipped)} videos")
+
+
+def _keep_in_order(wanted: int | None, videos: int, gamma: float) -> None:
+    """Says why there is one process; refuses where more were asked for."""
+    reason = (
+        f"the memory goes on from video to video (gamma is {gamma:g}), so "
+        "their order matters; --reset-memory or --gamma 0 makes them "
+        "independent"
+    )
+    if wanted not in (None, 1):
+        raise ValueError(
+            f"`workers` must be 1: {reason}. Received: workers={wanted}"
+        )
+    if wanted is None and videos > 1:
+        print(f"one process: {reason}")
 
 
 def _videos(paths: list[Path]) -> list["Video"]:

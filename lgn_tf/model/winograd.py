@@ -32,6 +32,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lgn_tf import replicas
+
 OUTPUTS = 4
 KERNEL = 3
 INPUTS = OUTPUTS + KERNEL - 1
@@ -170,11 +172,10 @@ def pays(shape, kernel_shape):
 
 
 def _is_tensorflow_on_cpu():
-    if keras.backend.backend() != "tensorflow":
-        return False
-    import tensorflow as tf
-
-    return not tf.config.list_physical_devices("GPU")
+    return (
+        keras.backend.backend() == "tensorflow"
+        and replicas.devices() == ["CPU"]
+    )
 
 
 @ops.custom_gradient

@@ -1,0 +1,185 @@
+"""One video scored, and both its files written.
+
+What `lgn score` and `lgn bulk-score` share: whichever scores a video, in
+whichever process, its files hold the same bytes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from lgn_tf import calibration, checkpoints, inference, measures, provenance
+from lgn_tf.calibration import Calibration
+from lgn_tf.config import Config
+from lgn_tf.data import footage
+from lgn_tf.data.dataset import Video
+from lgn_tf.normality import normality
+
+RUN_FILES = (checkpoints.CONFIG, checkpoints.WEIGHTS, checkpoints.CALIBRATION)
+"""What a run directory must hold to be scored with; the last may be absent."""
+
+_SMALL = 64 * 64
+"""Pixels of a frame, times the width squared, of a small model at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """With what a command scores its videos.
+
+    Attributes:
+        gamma: the update threshold.
+        normality_weight: lambda of the paper's normality.
+        reset_memory: whether every video starts with the trained items.
+        image_size: (height, width) that frames must have.
+        frames: of a video that come before its first score.
+        in_sample: whether the calibration's clips were fitted on; None for a
+            run without calibration.
+        small: whether the model leaves cores idle, so that several processes
+            score more than one does.
+    """
+
+    gamma: float
+    normality_weight: float
+    reset_memory: bool
+    image_size: tuple[int, int]
+    frames: int
+    in_sample: bool | None
+    small: bool
+
+    @property
+    def independent(self) -> bool:
+        """Whether the scores of a video stand apart from other videos."""
+        return self.gamma == 0 or self.reset_memory
+
+
+def describe(
+    run_dir: Path, gamma: float | str | None, reset_memory: bool
+) -> Scoring:
+    """Finds out with what a run is scored; loads no model.
+
+    Args:
+        run_dir: of the run.
+        gamma: a number, `auto`, or None for the configuration's.
+        reset_memory: whether every video starts with the trained items.
+
+    Raises:
+        FileNotFoundError: where this is no run directory.
+        ValueError: for a file that cannot be read, or `auto` without a
+            calibration.
+    """
+    config = checkpoints.read_config(run_dir)
+    fitted = _calibration(run_dir)
+    threshold = provenance.threshold(config, fitted, gamma)
+    stand = provenance.describe(config, fitted, threshold)
+    return Scoring(
+        gamma=threshold,
+        normality_weight=stand.normality_weight,
+        reset_memory=reset_memory,
+        image_size=config.model.image_size,
+        frames=config.model.frames,
+        in_sample=stand.in_sample,
+        small=_is_small(config),
+    )
+
+
+def _is_small(config: Config) -> bool:
+    height, width = config.model.image_size
+    return height * width * config.model.width**2 <= _SMALL
+
+
+def _calibration(run_dir: Path) -> Calibration | None:
+    path = run_dir / checkpoints.CALIBRATION
+    return calibration.load(path) if path.is_file() else None
+
+
+class RunScorer:
+    """A run that scores one video after the other.
+
+    Args:
+        run_dir: of the run; not read again later.
+        scoring: from `describe`.
+
+    Attributes:
+        image_size: (height, width) that frames must have.
+        chunk: frames that are best read at once.
+
+    Raises:
+        FileNotFoundError: naming the file that is missing.
+        ValueError: for weights or a calibration that cannot be used.
+    """
+
+    def __init__(self, run_dir: Path, scoring: Scoring) -> None:
+        """Loads the model."""
+        _, model = checkpoints.load(run_dir)
+        self._weight = scoring.normality_weight
+        self._scorer = inference.VideoScorer(
+            model,
+            gammas=(scoring.gamma,),
+            reset_memory=scoring.reset_memory,
+            calibration=_calibration(run_dir),
+        )
+        self.image_size = scoring.image_size
+        self.chunk = self._scorer.chunk
+
+    def write(
+        self, name: str, pieces: Iterable[NDArray[Any]], folder: Path
+    ) -> None:
+        """Scores one video and writes both its files; see `measures.write`.
+
+        Args:
+            name: of the video.
+            pieces: its frames in order; see `VideoScorer.score`.
+            folder: that the files are written to.
+
+        Raises:
+            TooShortError: where no frame has enough frames before it.
+            ValueError: for frames of another size, or scores that are not
+                finite, naming video and frame.
+            OSError: naming the file that could not be written.
+        """
+        (scores,) = self._scorer.score(name, pieces)
+        paper = normality(scores.psnr, scores.distance, self._weight)
+        measures.write(scores, folder, normality=paper)
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Scores videos on disk, in this process or in one of several.
+
+    Attributes:
+        run_dir: of the run.
+        scoring: from `describe`.
+        out: folder that the files are written to.
+    """
+
+    run_dir: Path
+    scoring: Scoring
+    out: Path
+
+    def start(self) -> Callable[[Video, Callable[[int], None]], str | None]:
+        """Loads the run, once in a process.
+
+        Returns:
+            What scores a video: it takes the video and what is to be told the
+            frames that are done, and returns why it was skipped, or None.
+        """
+        scorer = RunScorer(self.run_dir, self.scoring)
+
+        def score(video: Video, report: Callable[[int], None]) -> str | None:
+            source = footage.Encoded([video], scorer.image_size)
+
+            def pieces() -> Iterator[NDArray[Any]]:
+                for piece in source.stream(0, scorer.chunk):
+                    yield piece
+                    report(len(piece))
+
+            try:
+                scorer.write(video.name, pieces(), self.out)
+            except inference.TooShortError as error:
+                return str(error)
+            return None
+
+        return score

@@ -1,0 +1,366 @@
+"""Many videos: by several processes, and by Beam, as by one process."""
+
+import dataclasses
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgn_tf import (
+    atomic,
+    bulk_job,
+    bulk_scoring,
+    checkpoints,
+    cli,
+    run_calibration,
+    storage,
+    video_scores,
+    workers,
+)
+from lgn_tf.config import Config, DataConfig, ModelConfig
+from lgn_tf.data import archives, preparation, store, synthetic
+from lgn_tf.data.footage import InMemory
+from lgn_tf.data.layouts import recognise
+from lgn_tf.model.lgn_net import build_model
+from tests.test_architecture import PACKAGE, ROOT, imports
+
+beam = pytest.importorskip("apache_beam", reason="Beam is not installed")
+
+from apache_beam.io.localfilesystem import LocalFileSystem  # noqa: E402
+
+NAMES = ["Test001", "Test003"]
+
+
+class PretendedBucket(LocalFileSystem):
+    """An object store whose buckets are local folders."""
+
+    @classmethod
+    def scheme(cls):
+        return "pretended"
+
+    def join(self, basepath, *paths):
+        return "/".join([basepath, *paths])
+
+    def exists(self, path):
+        return super().exists(self._local(path))
+
+    def delete(self, paths):
+        super().delete([self._local(path) for path in paths])
+
+    def _path_open(self, path, *args, **kwargs):
+        return super()._path_open(self._local(path), *args, **kwargs)
+
+    def create(self, path, *args, **kwargs):
+        return super().create(self._local(path), *args, **kwargs)
+
+    def _local(self, path):
+        return path.removeprefix("pretended:/")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run, drawn videos of which one is too short, and their store."""
+    folder = tmp_path_factory.mktemp("bulk")
+    # The variant that is compiled fastest.
+    config = Config(
+        ModelConfig("glo_net", (16, 24), channels=1, width=1 / 16),
+        data=DataConfig("synthetic"),
+    )
+    model = build_model(config)
+    checkpoints.save(folder / "run", config, model)
+    clip = np.random.default_rng(0).integers(0, 256, (20, 16, 24, 1), np.uint8)
+    run_calibration.calibrate(model, None, InMemory(["clip"], [clip])).save(
+        folder / "run" / checkpoints.CALIBRATION
+    )
+    drawn = synthetic.draw(3, train=1, test=3, frames=22, size=(32, 40))
+    short = dataclasses.replace(
+        drawn.test[1],
+        frames=drawn.test[1].frames[:4],
+        masks=drawn.test[1].masks[:4],
+    )
+    test = (drawn.test[0], short, drawn.test[2])
+    archives.write(
+        dataclasses.replace(drawn, test=test), folder / "data", "ucsd"
+    )
+    preparation.prepare(recognise(folder / "data"), folder / "store", (16, 24))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def videos(place):
+    return [str(place / "data" / "Test" / f"Test00{n}") for n in (1, 2, 3)]
+
+
+@pytest.fixture(scope="module")
+def by_one(place, videos):
+    """Returns what one process writes."""
+    argv = ["score", str(place / "run"), *videos, "--workers", "1"]
+    assert cli.main([*argv, "--out", str(place / "one")]) == 0
+    return contents(place / "one")
+
+
+def contents(folder):
+    return {
+        f"{kind}/{file.name}": file.read_bytes()
+        for kind in ("frames", "maps")
+        for file in (folder / kind).iterdir()
+    }
+
+
+def bulk(place, out="out", folder="store", **given):
+    return bulk_scoring.score(
+        *(str(place / name) for name in ("run", folder, out)),
+        say=lambda _: None,
+        **given,
+    )
+
+
+@pytest.fixture
+def alone(monkeypatch):
+    """Fails where a run is loaded or a pipeline runs."""
+    monkeypatch.setattr(video_scores, "RunScorer", None)
+    monkeypatch.setattr(beam, "Pipeline", None)
+
+
+@pytest.mark.slow
+def test_processes_write_what_one_writes(place, videos, by_one, capsys):
+    """Byte for byte, whichever process is free first."""
+    argv = ["score", str(place / "run"), *videos, "--workers", "2"]
+    assert cli.main([*argv, "--out", str(place / "two")]) == 0
+    assert contents(place / "two") == by_one
+    assert sorted(by_one) == [
+        f"{kind}/{name}{suffix}"
+        for kind, suffix in (("frames", ".csv"), ("maps", ".npz"))
+        for name in NAMES
+    ]
+    text = capsys.readouterr().out
+    assert "skipped: Test002: a video must have at least 5 frames" in text
+    assert "scores of 2 videos" in text
+
+
+def test_videos_in_order_take_one_process(
+    place, videos, monkeypatch, capsys, tmp_path
+):
+    """Where the memory goes on from video to video."""
+    ran = []
+    monkeypatch.setattr(
+        workers, "run", lambda *given: ran.append(given[2]) or [None] * 3
+    )
+    argv = ["score", str(place / "run"), *videos, "--gamma", "0.1"]
+    argv += ["--out", str(tmp_path)]
+    assert cli.main([*argv, "--workers", "2"]) == 2
+    assert "their order matters" in (line := capsys.readouterr().err)
+    assert "workers=2" in line and line.count("\n") == 1
+    assert not ran
+    assert cli.main(argv) == 0
+    assert "one process: the memory goes on" in capsys.readouterr().out
+    assert cli.main([*argv, "--reset-memory", "--workers", "2"]) == 0
+    assert "one process" not in capsys.readouterr().out
+    assert [len(environments) for environments in ran] == [1, 2]
+
+
+def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
+    """And ends as an unbroken one, and as `lgn score`."""
+
+    def full(path, contents):
+        if path.name == "Test003.npz":
+            raise OSError(28, "No space left on device")
+        whole(path, contents)
+
+    whole = atomic.write_bytes
+    argv = ["bulk-score", *(str(place / one) for one in ("run", "store"))]
+    argv += ["--out", str(place / "out"), "--direct_num_workers", "1"]
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "write_bytes", full)
+        assert cli.main(argv) == 2
+    captured = capsys.readouterr()
+    assert "No space left" in captured.err and captured.err.count("\n") == 1
+    out = place / "out"
+    assert [file.stem for file in (out / "sources").iterdir()] == ["Test001"]
+    assert not (out / "maps" / "Test003.npz").exists()
+    first = out / "maps" / "Test001.npz"
+    before = first.stat().st_mtime_ns
+    assert cli.main(argv) == 0
+    text = capsys.readouterr().out
+    assert "1 videos scored, 1 already there, 1 skipped as too short" in text
+    assert "too short for a score: Test002" in text
+    assert contents(out) == by_one
+    assert first.stat().st_mtime_ns == before
+
+
+def test_buckets_hold_what_folders_hold(place, by_one):
+    """Everything goes through Beam's file systems, and by a copy."""
+    root = f"pretended:/{place}"
+    counts = bulk_scoring.score(
+        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
+    )
+    assert (counts.scored, counts.too_short) == (2, ("Test002",))
+    assert contents(place / "far") == by_one
+    # By another way to the same folder.
+    counts = bulk(place, "far")
+    assert (counts.scored, counts.there) == (0, 2)
+
+
+def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
+    del by_one
+    scoring = video_scores.describe(place / "run", None, False)
+    job = bulk_job.Job("run", "store", str(tmp_path), scoring)
+    (entry,) = [
+        e
+        for e in store.read_manifest(place / "store").entries
+        if e.name == "Test001"
+    ]
+    job.finish(entry)
+    assert not job.is_done(entry)
+    for path in map(Path, job.files("Test001")):
+        path.parent.mkdir()
+        path.touch()
+    assert job.is_done(entry)
+    changed = dataclasses.replace(entry.source, checksum="another")
+    changed = dataclasses.replace(entry, source=changed)
+    assert not job.is_done(changed)
+    job.begin(changed)
+    assert not job.is_done(entry)
+
+
+@pytest.mark.usefixtures("alone")
+def test_other_settings_are_refused(place, tmp_path):
+    (tmp_path / "run").symlink_to(place / "run")
+    (tmp_path / "store").symlink_to(place / "store")
+    with pytest.raises(TypeError):
+        bulk(tmp_path)  # Begun, and ended where the pipeline is made.
+    path = tmp_path / "out" / bulk_job.DESCRIPTION
+    before = path.read_bytes()
+    for given, message in (
+        ({"gamma": 0.5, "reset_memory": True}, r"gamma was 0\.0 and is 0\.5"),
+        ({"split": "train"}, "split was 'test' and is 'train'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bulk(tmp_path, **given)
+    assert path.read_bytes() == before
+    path.write_bytes(
+        json.dumps(json.loads(before) | {"weights": "others"}).encode()
+    )
+    with pytest.raises(ValueError, match="weights was 'others' and is"):
+        bulk(tmp_path)
+    path.write_text("[1]")
+    with pytest.raises(ValueError, match="not a JSON object"):
+        bulk(tmp_path)
+
+
+@pytest.mark.usefixtures("alone")
+def test_what_cannot_be_scored_in_bulk(place, tmp_path):
+    manifest = store.read_manifest(place / "store")
+    for changes, message in (
+        ({"size": (16, 32)}, "must be of the run's size, 16 x 24.*16 x 32"),
+        ({"entries": manifest.entries[:1]}, "no videos of the split 'test'"),
+        ({"complete": False}, "was interrupted"),
+    ):
+        (tmp_path / "store").mkdir(exist_ok=True)
+        store.write_manifest(
+            dataclasses.replace(manifest, **changes), tmp_path / "store"
+        )
+        (tmp_path / "run").unlink(missing_ok=True)
+        (tmp_path / "run").symlink_to(place / "run")
+        with pytest.raises(ValueError, match=message):
+            bulk(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no store\. `lgn prepare`"):
+        bulk(place, folder="data")
+    (place / "none").mkdir(exist_ok=True)
+    for far in ("", "pretended:/"):
+        with pytest.raises(FileNotFoundError, match=f"^{far}.*/none/config"):
+            bulk_scoring.score(f"{far}{place}/none", "store", "out")
+    with pytest.raises(ValueError, match=r"gamma=0\.1, reset_memory=False"):
+        bulk(place, gamma=0.1)
+    double = (manifest.entries[0], manifest.entries[0])
+    double = (double[0], dataclasses.replace(double[1], split="test"))
+    store.write_manifest(
+        dataclasses.replace(manifest, entries=double), tmp_path / "store"
+    )
+    with pytest.raises(ValueError, match="must have different names"):
+        bulk(tmp_path, split="all")
+
+
+def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
+    """In one line: the traceback of a worker is not the user's."""
+    (tmp_path / "run").symlink_to(place / "run")
+    manifest = store.read_manifest(place / "store")
+    for entry in manifest.entries:
+        path = tmp_path / "store" / entry.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bytes(entry.bytes(manifest.size) + 1))
+    store.write_manifest(manifest, tmp_path / "store")
+
+    class Reader:
+        """Reads and scores nothing, which is not asked here."""
+
+        chunk = 16
+
+        def __init__(self, *_):
+            pass
+
+        def write(self, name, pieces, folder):
+            del name, folder
+            list(pieces)
+
+    monkeypatch.setattr(video_scores, "RunScorer", Reader)
+    argv = ["bulk-score", *(str(tmp_path / one) for one in ("run", "store"))]
+    assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 2
+    line = capsys.readouterr().err
+    assert "Test001.frames: must hold" in line and line.count("\n") == 1
+
+
+def test_without_beam(place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "apache_beam.io.filesystems", None)
+    argv = ["bulk-score", str(place / "run"), str(place / "store")]
+    assert cli.main([*argv, "--out", str(tmp_path / "out")]) == 2
+    assert 'pip install "lgn-tf[beam]"' in (line := capsys.readouterr().err)
+    assert line.count("\n") == 1
+    with pytest.raises(storage.MissingBeamError):
+        storage.exists("gs://bucket/file")
+
+
+def test_options_of_beam_are_passed_on(monkeypatch, capsys):
+    given = {}
+
+    def score(*paths, **options):
+        given.update(options, paths=paths)
+        return bulk_scoring.Counts(2, 1, ())
+
+    monkeypatch.setattr(bulk_scoring, "score", score)
+    argv = "bulk-score R S --out O --runner=FlinkRunner --gamma 0"
+    argv += " --parallelism 4"
+    assert cli.main(argv.split()) == 0
+    assert given["beam_options"] == [
+        *("--runner=FlinkRunner", "--parallelism", "4"),
+    ]
+    assert (given["paths"], given["gamma"]) == (("R", "S", "O"), 0)
+    assert "O: 2 videos scored, 1 already there" in capsys.readouterr().out
+    assert cli.main(["bulk-score", "R", "S", "T", "--out", "O"]) == 2
+    assert "begin with --. Received: T" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        cli.main(["score", "RUN", "VIDEO", "--runner=FlinkRunner"])
+    assert "unrecognized arguments" in capsys.readouterr().err
+
+
+def test_beam_is_imported_late():
+    for path in PACKAGE.rglob("*.py"):
+        for module, at_top in imports(path):
+            if module.startswith("apache_beam") and at_top:
+                assert path.name == "bulk_pipeline.py"
+            assert not (module.endswith("bulk_pipeline") and at_top), path
+    code = (
+        "import sys; from lgn_tf import cli\n"
+        "try: cli.main(['bulk-score', '--help'])\n"
+        "except SystemExit: pass\n"
+        "sys.exit('apache_beam' in sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
