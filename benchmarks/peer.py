@@ -32,6 +32,15 @@ class Peer(torch.nn.Module):
         }
         self.items = torch.from_numpy(items.copy())
 
+    def place(self, device, memory_format):
+        """Moves the tensors to a device, kernels in that memory format."""
+        self.items = self.items.to(device)
+        for name, tensor in self.weights.items():
+            tensor = tensor.to(device)
+            if tensor.ndim == 4:
+                tensor = tensor.contiguous(memory_format=memory_format)
+            self.weights[name] = tensor
+
     def _block(self, x, conv, norm, stride=1, transposed=False):
         kernel = self.weights[f"{conv}.weight"]
         bias = self.weights[f"{conv}.bias"]
@@ -41,14 +50,17 @@ class Peer(torch.nn.Module):
             )
         else:
             x = functional.conv2d(x, kernel, bias, stride=stride, padding=1)
-        x = functional.batch_norm(
+        return functional.relu(self._norm(x, norm))
+
+    def _norm(self, x, name, **options):
+        return functional.batch_norm(
             x,
-            self.weights[f"{norm}.running_mean"],
-            self.weights[f"{norm}.running_var"],
-            self.weights[f"{norm}.weight"],
-            self.weights[f"{norm}.bias"],
+            self.weights[f"{name}.running_mean"],
+            self.weights[f"{name}.running_var"],
+            self.weights[f"{name}.weight"],
+            self.weights[f"{name}.bias"],
+            **options,
         )
-        return functional.relu(x)
 
     def _pair(self, x, name):
         x = self._block(x, f"{name}.0", f"{name}.1")

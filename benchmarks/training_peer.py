@@ -47,15 +47,10 @@ class TrainingPeer(Peer):
         """Copies the arrays to tensors, and makes Adam."""
         super().__init__(weights, items)
         self.device, self.half = torch.device(device), half
-        self.items = self.items.to(device)
         self.momentum = 0.0
+        self.place(self.device, memory_format)
         for name, tensor in self.weights.items():
-            tensor = tensor.to(device)
-            if tensor.ndim == 4:
-                tensor = tensor.contiguous(memory_format=memory_format)
-            self.weights[name] = tensor.requires_grad_(
-                not name.endswith(STATISTICS)
-            )
+            tensor.requires_grad_(not name.endswith(STATISTICS))
         self.optimizer = torch.optim.Adam(
             [w for w in self.weights.values() if w.requires_grad],
             LEARNING_RATE,
@@ -111,26 +106,9 @@ class TrainingPeer(Peer):
         with torch.autocast(self.device.type, enabled=False):
             return super()._read(queries.detach())
 
-    def _block(self, x, conv, norm, stride=1, transposed=False):
-        """Does what the peer's does, by the statistics of the batch."""
-        kernel = self.weights[f"{conv}.weight"]
-        bias = self.weights[f"{conv}.bias"]
-        if transposed:
-            x = functional.conv_transpose2d(
-                x, kernel, bias, stride=2, padding=1, output_padding=1
-            )
-        else:
-            x = functional.conv2d(x, kernel, bias, stride=stride, padding=1)
-        x = functional.batch_norm(
-            x,
-            self.weights[f"{norm}.running_mean"],
-            self.weights[f"{norm}.running_var"],
-            self.weights[f"{norm}.weight"],
-            self.weights[f"{norm}.bias"],
-            training=True,
-            momentum=self.momentum,
-        )
-        return functional.relu(x)
+    def _norm(self, x, name):
+        """Normalizes by the statistics of the batch."""
+        return super()._norm(x, name, training=True, momentum=self.momentum)
 
     def _loss(self, prediction, queries, targets):
         queries = queries.flatten(0, 2)  # (N h w, dim)

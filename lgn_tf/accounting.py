@@ -9,8 +9,9 @@ convolution, normalisation and ReLU, keeps only its inputs, and the rest of it
 is computed when the backward pass comes to it.
 
 Where there are two branches, gradients come to the global one from the losses
-of the memory alone. So it goes back while the other still goes forward, and at
-the peak, in the decoder, what it kept is released.
+of the memory alone. So it can go back while the other still goes forward, and
+at the peak, in the decoder, what it kept is released: in the order that was
+measured most often, and not in every one.
 
 Counted is what the operations keep on one device, each by itself as TensorFlow
 runs them. What is left out stands in `UNCOUNTED`.

@@ -167,6 +167,7 @@ class TrainingConfig:
         strategy: auto and mirrored use all GPUs, single the first device;
             data_parallel is for several machines on the JAX backend.
         save_every: minutes between checkpoints inside an epoch.
+        rematerialise: compute parts of the network twice, for less memory.
     """
 
     epochs: int = 60
@@ -177,6 +178,7 @@ class TrainingConfig:
     seed: int = 0
     strategy: Strategy = "auto"
     save_every: float = 10.0
+    rematerialise: bool = False
 
     def __post_init__(self) -> None:
         """Validates every number."""

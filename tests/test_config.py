@@ -39,6 +39,7 @@ OTHER = Config(
         seed=11,
         strategy="single",
         save_every=0.5,
+        rematerialise=True,
     ),
     ScoringConfig(
         normality_weight=1.0, update_threshold=0.25, update_quantile=0.5

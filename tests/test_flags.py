@@ -50,6 +50,7 @@ OTHER = {
     "save_every": "0.5",
     "compactness_weight": "0.5",
     "separateness_weight": "0.5",
+    "rematerialise": "True",
 }
 
 
@@ -57,7 +58,8 @@ OTHER = {
 def test_every_setting_has_a_flag(section, name):
     text = OTHER.get(name, "7")
     flag = "--" + name.replace("_", "-")
-    config, _ = parse("--dataset", "ped2", flag, *text.split())
+    values = [] if text == "True" else text.split()
+    config, _ = parse("--dataset", "ped2", flag, *values)
     value = getattr(getattr(config, section), name)
     if name == "image_size":
         assert value == (128, 64)

@@ -6,6 +6,7 @@ Letters: B batch, H height, W width, C channels, D query dimension.
 import keras
 from keras import ops
 
+from lgn_tf.model import rematerialisation
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -19,6 +20,7 @@ class Decoder(keras.layers.Layer):
     Args:
         channels: of the predicted frame.
         width: multiplier of every channel count.
+        rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -36,10 +38,11 @@ class Decoder(keras.layers.Layer):
         ValueError: where both inputs are None.
     """
 
-    def __init__(self, channels=3, width=1.0, **kwargs):
+    def __init__(self, channels=3, width=1.0, rematerialise=False, **kwargs):
         super().__init__(**kwargs)
         self.channels = channels
         self.width = width
+        self.rematerialise = rematerialise
         # (filters, transposed): two convolutions, then one that doubles.
         stages = ((512, 512, 256), (256, 256, 128), (128, 128, 64))
         self.raising = [
@@ -83,19 +86,26 @@ class Decoder(keras.layers.Layer):
         self.last.build(shape)
 
     def call(self, local_features=None, global_features=None, training=False):
+        call = rematerialisation.caller(self.rematerialise and training)
         parts = []
         if global_features is not None:
             for block in self.raising:
-                global_features = block(global_features, training=training)
+                global_features = call(
+                    block, global_features, training=training
+                )
             parts.append(global_features)  # F'_glo
         if local_features is not None:
             parts.append(local_features)
         features = ops.concatenate(parts, axis=-1)
         for block in self.joining:
-            features = block(features, training=training)
+            features = call(block, features, training=training)
         # The range of the frame needs more digits than half precision has.
         return ops.tanh(ops.cast(self.last(features), "float32"))
 
     def get_config(self):
-        config = {"channels": self.channels, "width": self.width}
+        config = {
+            "channels": self.channels,
+            "width": self.width,
+            "rematerialise": self.rematerialise,
+        }
         return super().get_config() | config

@@ -6,6 +6,7 @@ Letters: B batch, T input frames, H height, W width, C channels.
 import keras
 from keras import ops
 
+from lgn_tf.model import rematerialisation
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -49,6 +50,7 @@ class GlobalEncoder(keras.layers.Layer):
 
     Args:
         width: multiplier of every channel count.
+        rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -59,9 +61,10 @@ class GlobalEncoder(keras.layers.Layer):
         F_lat, a tensor (batch, height / 8, width / 8, 512 width).
     """
 
-    def __init__(self, width=1.0, **kwargs):
+    def __init__(self, width=1.0, rematerialise=False, **kwargs):
         super().__init__(**kwargs)
         self.width = width
+        self.rematerialise = rematerialise
         self.blocks = [
             ConvBNReLU(
                 scaled(filters, width),
@@ -85,9 +88,10 @@ class GlobalEncoder(keras.layers.Layer):
         self.last.build(shape)
 
     def call(self, clips, training=False):
+        call = rematerialisation.caller(self.rematerialise and training)
         features = stack_frames(clips)
         for index, block in enumerate(self.blocks):
-            features = block(features, training=training)
+            features = call(block, features, training=training)
             if self._pools_after(index):
                 features = ops.max_pool(features, (2, 2), (2, 2))
         return self.last(features)
@@ -100,4 +104,5 @@ class GlobalEncoder(keras.layers.Layer):
         return (batch, height // 8, width // 8, self.last.filters)
 
     def get_config(self):
-        return super().get_config() | {"width": self.width}
+        config = {"width": self.width, "rematerialise": self.rematerialise}
+        return super().get_config() | config

@@ -51,6 +51,10 @@ class LGNNet(FramePredictor):
         memory_options: further arguments of `PrototypeMemory`, all of them off
             by default: `temperature`, `momentum`, `revive_after`,
             `max_over_assigned`.
+        rematerialise: whether training keeps only the inputs of each recurrent
+            cell and each block of convolution, normalisation and ReLU, and
+            computes them again in the backward pass: less memory, the same
+            numbers.
         **kwargs: of `keras.Model`; `dtype` takes a policy such as
             "mixed_bfloat16". Memory, similarities, the prediction and scores
             stay float32.
@@ -81,6 +85,7 @@ class LGNNet(FramePredictor):
         compactness_weight=10.0,
         separateness_weight=5.0,
         memory_options=None,
+        rematerialise=False,
         **kwargs,
     ):
         validate_model_arguments(
@@ -96,21 +101,22 @@ class LGNNet(FramePredictor):
         self.compactness_weight = compactness_weight
         self.separateness_weight = separateness_weight
         self.memory_options = dict(memory_options or {})
+        self.rematerialise = rematerialise
         self.has_local = variant != "glo_net"
         self.has_memory = variant != "loc_net"
 
-        dtype = self.dtype_policy
+        common = {"rematerialise": rematerialise, "dtype": self.dtype_policy}
         if self.has_local:
             cell = "st_lstm" if variant == "lgn_net" else "conv_lstm"
             units = scaled(128, width)
             self.frame_encoder = FrameEncoder(
-                width, name="frame_encoder", dtype=dtype
+                width, name="frame_encoder", **common
             )
-            self.stp_net = STPNet(units, cell, name="stp_net", dtype=dtype)
-            self.upsampler = Upsampler(width, name="upsampler", dtype=dtype)
+            self.stp_net = STPNet(units, cell, name="stp_net", **common)
+            self.upsampler = Upsampler(width, name="upsampler", **common)
         if self.has_memory:
             self.global_encoder = GlobalEncoder(
-                width, name="global_encoder", dtype=dtype
+                width, name="global_encoder", **common
             )
             self.memory = PrototypeMemory(
                 memory_items,
@@ -120,7 +126,7 @@ class LGNNet(FramePredictor):
                 name="memory",
                 **self.memory_options,
             )
-        self.decoder = Decoder(channels, width, name="decoder", dtype=dtype)
+        self.decoder = Decoder(channels, width, name="decoder", **common)
         self.create_trackers()
 
     def build(self, input_shape=None):
@@ -228,7 +234,9 @@ class LGNNet(FramePredictor):
     def _encode(self, clips, features, projected=False, training=False):
         local_features = queries = ()
         if self.has_local:
-            states = self.stp_net(features, projected=projected)
+            states = self.stp_net(
+                features, projected=projected, training=training
+            )
             local_features = self.upsampler(states, training=training)
         if self.has_memory:
             latent = self.global_encoder(clips, training=training)
@@ -284,6 +292,7 @@ class LGNNet(FramePredictor):
             "compactness_weight": self.compactness_weight,
             "separateness_weight": self.separateness_weight,
             "memory_options": self.memory_options,
+            "rematerialise": self.rematerialise,
         }
         return super().get_config() | config
 
@@ -307,6 +316,7 @@ def build_model(config):
         memory_items=config.model.memory_items,
         compactness_weight=config.training.compactness_weight,
         separateness_weight=config.training.separateness_weight,
+        rematerialise=config.training.rematerialise,
         dtype=config.model.dtype,
         name=config.model.variant,
     )

@@ -9,6 +9,7 @@ U units.
 import keras
 from keras import ops
 
+from lgn_tf.model import rematerialisation
 from lgn_tf.model.blocks import ConvBNReLU, scaled
 from lgn_tf.model.st_lstm import ConvLSTMCell, STLSTMCell
 
@@ -22,9 +23,10 @@ class _Stack(keras.layers.Layer):
     A subclass says in `layers` which: the arguments of each `ConvBNReLU`.
     """
 
-    def __init__(self, width=1.0, **kwargs):
+    def __init__(self, width=1.0, rematerialise=False, **kwargs):
         super().__init__(**kwargs)
         self.width = width
+        self.rematerialise = rematerialise
         self.blocks = [
             ConvBNReLU(
                 scaled(filters, width),
@@ -41,8 +43,9 @@ class _Stack(keras.layers.Layer):
             input_shape = block.compute_output_shape(input_shape)
 
     def call(self, features, training=False):
+        call = rematerialisation.caller(self.rematerialise and training)
         for block in self.blocks:
-            features = block(features, training=training)
+            features = call(block, features, training=training)
         return features
 
     def compute_output_shape(self, input_shape):
@@ -51,7 +54,8 @@ class _Stack(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return super().get_config() | {"width": self.width}
+        config = {"width": self.width, "rematerialise": self.rematerialise}
+        return super().get_config() | config
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -62,6 +66,7 @@ class FrameEncoder(_Stack):
 
     Args:
         width: multiplier of every channel count.
+        rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -91,12 +96,15 @@ class STPNet(keras.layers.Layer):
         units: channels of the states.
         cell: "st_lstm", or "conv_lstm" for the ablations.
         layers: number of cells.
+        rematerialise: whether training keeps only the inputs of each cell and
+            step.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
         inputs: tensor (batch, time, height, width, channels), E_loc's features
             of each frame; or what `project` made of them, where `projected`.
         projected: whether `inputs` went through `project`.
+        training: whether a backward pass follows.
 
     Returns:
         A tensor (batch, height, width, 2 units): the top layer's hidden state
@@ -107,7 +115,14 @@ class STPNet(keras.layers.Layer):
         ValueError: for a `cell` that is neither, or no layers.
     """
 
-    def __init__(self, units, cell="st_lstm", layers=LAYERS, **kwargs):
+    def __init__(
+        self,
+        units,
+        cell="st_lstm",
+        layers=LAYERS,
+        rematerialise=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if cell not in CELLS:
             raise ValueError(
@@ -121,6 +136,7 @@ class STPNet(keras.layers.Layer):
         self.units = units
         self.cell = cell
         self.layers = layers
+        self.rematerialise = rematerialise
         self.cells = [
             CELLS[cell](units, name=f"cell_{index}", dtype=self.dtype_policy)
             for index in range(layers)
@@ -143,12 +159,13 @@ class STPNet(keras.layers.Layer):
         """
         return self.cells[0].project(features)
 
-    def call(self, inputs, projected=False):
-        state = self.final_state(inputs, projected)
+    def call(self, inputs, projected=False, training=False):
+        state = self.final_state(inputs, projected, training)
         return ops.concatenate([state.hidden, state[-1]], axis=-1)
 
-    def final_state(self, inputs, projected=False):
+    def final_state(self, inputs, projected=False, training=False):
         """Returns the top layer's state after the last frame."""
+        call = rematerialisation.caller(self.rematerialise and training)
         kernels = [cell.joint_kernels() for cell in self.cells]
         states = [cell.initial_state for cell in self.cells]
         for time in range(inputs.shape[1]):
@@ -158,10 +175,11 @@ class STPNet(keras.layers.Layer):
             giver = states[-1]
             for layer, cell in enumerate(self.cells):
                 state = self._hand_memory(giver, states[layer])
-                giver = states[layer] = cell(
+                giver = states[layer] = call(
+                    cell,
                     x,
                     state,
-                    kernels=kernels[layer],
+                    kernels[layer],
                     projected=projected and layer == 0,
                 )
                 x = giver.hidden
@@ -181,6 +199,7 @@ class STPNet(keras.layers.Layer):
             "units": self.units,
             "cell": self.cell,
             "layers": self.layers,
+            "rematerialise": self.rematerialise,
         }
         return super().get_config() | config
 
@@ -191,6 +210,7 @@ class Upsampler(_Stack):
 
     Args:
         width: multiplier of every channel count.
+        rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:

@@ -135,6 +135,19 @@ def test_two_replicas_with_memory_options(mirrored, options):
     np.testing.assert_allclose(np.array(model.memory.items), after, atol=2e-6)
 
 
+def test_parts_computed_again_change_nothing(one_device):
+    model = training_run.make(rematerialise=True)
+    results = training_run.train(model, *training_run.data())
+    assert_same(results | training_run.weights_of(model), one_device)
+
+
+def test_two_replicas_with_parts_computed_again(one_device, mirrored):
+    with mirrored.scope():
+        model = training_run.make(rematerialise=True)
+    results = training_run.train(model, *training_run.data())
+    assert_same(results | training_run.weights_of(model), one_device)
+
+
 def test_xla_compiles_the_whole_on_one_device(one_device):
     model = training_run.make()
     clips, targets = training_run.data()
@@ -153,7 +166,7 @@ def test_jax_without_tensorflow_gives_the_same_numbers(one_device, tmp_path):
 
 
 @pytest.mark.jax
-def test_jax_on_two_devices_equals_one(one_device, tmp_path):
+def test_jax_on_two_devices_computing_parts_again(one_device, tmp_path):
     out = tmp_path / "out.npz"
     finish(run_jax("data_parallel", out))
     assert_same(load(out), one_device)

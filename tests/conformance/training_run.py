@@ -5,8 +5,9 @@ TensorFlow blocked where asked, and writes logs and weights to a file.
 
     python -m tests.conformance.training_run MODE OUT.npz
 
-MODE is `one` (one device), `data_parallel` (two devices of one process) or
-`process_0`, `process_1` (two processes, port in LGN_TEST_PORT).
+MODE is `one` (one device), `data_parallel` (two devices of one process, with
+parts of the network computed again) or `process_0`, `process_1` (two processes,
+port in LGN_TEST_PORT).
 """
 
 import os
@@ -118,7 +119,7 @@ def main(mode, out):
                 devices=distribution.list_devices(), auto_shard_dataset=False
             )
         )
-    model = make()
+    model = make(rematerialise=mode == "data_parallel")
     results = train(model, clips, targets, batch)
     if mode == "one":
         output = model.predict(data()[0], batch_size=BATCH, verbose=0)
