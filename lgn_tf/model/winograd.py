@@ -44,6 +44,9 @@ Points whose product is 1 keep the transforms small: in float32 half the error
 of the usual 0, 1, -1, 2, -2, and in half precision, too.
 """
 
+MEASURED = ("tensorflow", "jax")
+"""Backends on whose CPU kernels it was measured."""
+
 LEAST_CHANNELS = 128
 """Of input and of output, from which on fewer products outweigh more passes."""
 
@@ -157,8 +160,8 @@ def chosen(inputs, kernel, strides=1, bounded=False):
 def pays(shape, kernel_shape):
     """Returns whether Winograd's was measured to be faster than direct.
 
-    On TensorFlow's CPU kernels alone: libraries of GPUs choose for themselves,
-    and XLA fuses neither transform.
+    On CPUs alone, with TensorFlow and with JAX: libraries of GPUs choose for
+    themselves.
 
     Args:
         shape: (batch, height, width, channels).
@@ -167,14 +170,13 @@ def pays(shape, kernel_shape):
     return (
         min(kernel_shape[2:]) >= LEAST_CHANNELS
         and min(shape[1:3]) >= OUTPUTS * LEAST_TILES
-        and _is_tensorflow_on_cpu()
+        and _on_cpu()
     )
 
 
-def _is_tensorflow_on_cpu():
-    return (
-        keras.backend.backend() == "tensorflow"
-        and replicas.devices() == ["CPU"]
+def _on_cpu():
+    return keras.backend.backend() in MEASURED and all(
+        device.lower() == "cpu" for device in replicas.devices()
     )
 
 

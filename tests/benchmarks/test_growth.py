@@ -26,12 +26,13 @@ def test_memory_is_measured_above_what_was_there():
     assert growth.peak() < before + 30
 
 
-def test_an_axis_is_measured_in_order(monkeypatch):
+def test_a_point_is_measured(monkeypatch):
     base = growth.Setting(side=16, width=0.0625)
     monkeypatch.setitem(growth.AXES, "batch", (base, (1, 3)))
-    found = growth._measure("batch", 1)
-    assert [point["value"] for point in found] == [1, 3]
-    assert all(point["seconds"] > 0 for point in found)
+    point = growth.measure("batch", 1, 1)
+    assert point["value"] == 3
+    assert point["seconds"] > 0
+    assert point["mebibytes"] > 0
 
 
 def test_a_chart_has_a_panel_for_each_axis(tmp_path):
