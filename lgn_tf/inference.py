@@ -2,8 +2,9 @@
 
     pieces of a video -> chunks of windows -> `ChunkScorer` -> `VideoScores`
 
-A video is read in pieces, and what a chunk hands to the next is small: memory
-does not grow with the length of a video but for its scores.
+A video is read in pieces, and what a chunk hands to the next is small; scores
+that are large wait in a temporary file: memory does not grow with the length of
+a video.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from lgn_tf.chunks import ChunkScorer
 from lgn_tf.data import frames as frames_module
 from lgn_tf.data.footage import Footage, ahead
 from lgn_tf.measures import VideoScores
+from lgn_tf.spool import Spool
 
 CHUNK = 16
 """Windows that are encoded at once."""
@@ -146,7 +148,7 @@ class VideoScorer:
         """
         if self.reset_memory:
             self.reset()
-        found: list[dict[str, NDArray[Any]]] = []
+        found: dict[str, Spool] = {}
         projections = None
         done = self.model.frames
         for chunk in self._chunks(name, ahead(pieces)):
@@ -157,19 +159,19 @@ class VideoScorer:
             projections = outputs.pop("projections", None)
             _require_finite_scores(name, done, outputs["psnr"])
             done += len(outputs["psnr"])
-            found.append(outputs)
+            if "prediction" in outputs:
+                outputs["prediction"] = frames_module.to_uint8(
+                    outputs["prediction"]
+                )
+            for key, rows in outputs.items():
+                found.setdefault(key, Spool()).append(rows)
         if not found:
             raise TooShortError(
                 f"{name}: a video must have at least {self.model.frames + 1} "
                 f"frames, of which the last is predicted from those before"
             )
-        columns = {
-            key: np.concatenate([outputs[key] for outputs in found])
-            for key in found[0]
-        }
-        kept = columns.pop("prediction", None)
-        if kept is not None:
-            self.predictions = frames_module.to_uint8(kept)
+        columns = {key: rows.array() for key, rows in found.items()}
+        self.predictions = columns.pop("prediction", None)
         return tuple(
             self._scores(name, row, gamma, columns)
             for row, gamma in enumerate(self.gammas)

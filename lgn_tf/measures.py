@@ -5,13 +5,14 @@ An evaluation folder holds, for each video NAME:
   maps/NAME.npz     where in the frame the error and the distance are
 """
 
+import contextlib
 import csv
 import dataclasses
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -27,6 +28,7 @@ MAPS = "maps"
 _SERIES = ("psnr", "distance", "regular_score", "online")
 _MAPS = ("error_map", "distance_map", "online_map")
 _OPTIONAL = ("distance", "online", "distance_map", "online_map")
+_ROWS = 1024
 _REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
 
 
@@ -105,7 +107,12 @@ class VideoScores:
                 f"as `psnr`, and not empty. Received: {array.shape}, "
                 f"`psnr` {np.shape(self.psnr)}"
             )
-        bad = array.size - int(np.count_nonzero(np.isfinite(array)))
+        # A few rows at a time: maps may lie in a file that is larger than
+        # memory.
+        bad = sum(
+            np.count_nonzero(~np.isfinite(array[start : start + _ROWS]))
+            for start in range(0, len(array), _ROWS)
+        )
         if bad:
             raise ValueError(
                 f"{self.name}: `{field}` must be finite. "
@@ -160,14 +167,20 @@ def write(
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}
-    _write_whole(folder / FRAMES / f"{scores.name}.csv", _table(columns))
-    _write_whole(folder / MAPS / f"{scores.name}.npz", _archive(found))
+    with _written(folder / FRAMES / f"{scores.name}.csv") as file:
+        file.write(_table(columns))
+    # Array by array: those of a long video do not fit into memory.
+    with _written(folder / MAPS / f"{scores.name}.npz") as file:
+        np.savez(file, allow_pickle=False, **found)
 
 
-def _write_whole(path: Path, contents: bytes) -> None:
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        atomic.write_bytes(path, contents)
+        with atomic.replaced(path) as partial, partial.open("wb") as file:
+            yield file
     except OSError as error:
         # Without the name of the file nobody knows which disk is full.
         raise OSError(error.errno, error.strerror, str(path)) from error
@@ -179,12 +192,6 @@ def _table(columns: dict[str, list[Any]]) -> bytes:
     writer.writerow(columns)
     writer.writerows(zip(*columns.values(), strict=True))
     return text.getvalue().encode()
-
-
-def _archive(maps: dict[str, Maps]) -> bytes:
-    contents = io.BytesIO()
-    np.savez(contents, allow_pickle=False, **maps)
-    return contents.getvalue()
 
 
 def read(folder: Path, name: str) -> VideoScores:
