@@ -50,7 +50,7 @@ class Setting:
 
 
 AXES = {
-    "frames": (Setting(), (256, 1024, 4096)),
+    "frames": (Setting(), (128, 512, 2048)),
     "side": (Setting(), (64, 128, 256, 384)),
     "width": (Setting(side=128), (0.25, 0.5, 1.0, 2.0)),
     "batch": (Setting(), (1, 4, 16, 32)),
