@@ -17,6 +17,7 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -41,7 +42,8 @@ def main():
     parser.add_argument("--child", action="store_true", help="used by itself")
     options = parser.parse_args()
     if options.child:
-        step = _window(options, "auto")
+        in_jax = keras.backend.backend() == "jax"
+        step = (_jax_window if in_jax else _window)(options)
         times = timing.in_turns({"": step}, options.runs)
         print(json.dumps(times[""]))
         return
@@ -70,12 +72,35 @@ def _model(options, dtype="float32"):
     return model
 
 
-def _window(options, algorithm, dtype="float32", jit_compile=False, batch=1):
-    """Returns inference of one window, traced with an algorithm."""
-    model = _model(options, dtype)
-    shape = (batch, 4, options.size, options.size, 3)
+def _clips(options):
+    shape = (1, 4, options.size, options.size, 3)
     clips = np.random.default_rng(0).uniform(-1, 1, shape)
-    clips = tf.constant(clips, tf.float32)
+    return clips.astype(np.float32)
+
+
+def _jax_window(options):
+    """Returns inference of one window under JAX, as the environment says."""
+    import jax
+
+    model, clips = _model(options), _clips(options)
+    weights = [
+        [variable.value for variable in variables]
+        for variables in (
+            model.trainable_variables,
+            model.non_trainable_variables,
+        )
+    ]
+    step = jax.jit(
+        lambda x: (
+            model.stateless_call(*weights, x, training=False)[0].prediction
+        )
+    )
+    return lambda: step(clips).block_until_ready()
+
+
+def _window(options, algorithm="auto", dtype="float32", jit_compile=False):
+    """Returns inference of one window, traced with an algorithm."""
+    model, clips = _model(options, dtype), tf.constant(_clips(options))
     graph = tf.function(
         lambda x: model(x, training=False).prediction, jit_compile=jit_compile
     )
@@ -204,6 +229,10 @@ TRIES = {
     ),
     "onednn": _environment(
         with_oneDNN={}, without={"TF_ENABLE_ONEDNN_OPTS": "0"}
+    ),
+    "jax": _environment(
+        direct={"KERAS_BACKEND": "jax", "LGN_CONVOLUTION": "direct"},
+        Winograd_where_it_pays={"KERAS_BACKEND": "jax"},
     ),
     **convolution_tries.TRIES,
 }

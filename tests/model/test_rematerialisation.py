@@ -9,6 +9,7 @@ import pytest
 from keras import ops
 
 from lgn_tf.config import Config, ModelConfig, TrainingConfig, from_dict
+from lgn_tf.model import winograd
 from lgn_tf.model.blocks import ConvBNReLU
 from lgn_tf.model.lgn_net import LGNNet, build_model
 from lgn_tf.model.rematerialisation import caller, rematerialised
@@ -62,6 +63,14 @@ def assert_close(ours, theirs, absolute=1e-5):
         )
 
 
+@pytest.fixture(params=["direct", "winograd"])
+def algorithm(request):
+    """Each way to compute a convolution; one has gradients of its own."""
+    with winograd.algorithm(request.param):
+        yield
+
+
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("transposed", [False, True])
 def test_a_block_has_the_same_gradients_and_statistics(transposed):
     inputs = numbers(3, 4, 6, 5)
@@ -77,6 +86,7 @@ def test_a_block_has_the_same_gradients_and_statistics(transposed):
     assert_close(again.weights, plain.weights, 1e-7)
 
 
+@pytest.mark.usefixtures("algorithm")
 @pytest.mark.parametrize("absent", [(), ("hidden", "cell"), ("memory",)])
 def test_a_cell_has_the_same_gradients(absent):
     state = STLSTMState(*(numbers(2, 4, 6, 8, seed=i) for i in range(3)))
