@@ -129,6 +129,10 @@ def _require_known(name, source):
         )
 
 
+# Said at once: inside a layer Keras would wrap a screen of text around it.
+_require_known(os.environ.get(VARIABLE, "auto"), VARIABLE)
+
+
 def chosen(inputs, kernel, strides=1, bounded=False):
     """Returns whether `convolve` is to compute a convolution.
 

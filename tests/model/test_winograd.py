@@ -1,5 +1,9 @@
 """Winograd's convolution: the equations in NumPy, then tensors."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -207,6 +211,19 @@ def test_the_environment_chooses_for_a_process(monkeypatch):
     monkeypatch.setenv(winograd.VARIABLE, "fft")
     with pytest.raises(ValueError, match="LGN_CONVOLUTION='fft'"):
         winograd.chosen(image, kernel)
+
+
+def test_a_command_says_so_in_one_line(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "lgn_tf.cli", "score", "runs/x", "video"],
+        env=os.environ | {winograd.VARIABLE: "fft"},
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if "LGN_" in line]
+    assert len(lines) == 1 and "LGN_CONVOLUTION='fft'" in lines[0]
 
 
 def test_an_unknown_algorithm_is_refused():
