@@ -59,7 +59,7 @@ bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	$(VENV)/bin/python -m benchmarks.speed
 	$(VENV)/bin/python -m benchmarks.growth
-	$(VENV)/bin/python benchmarks/input_pipeline.py
+	$(VENV)/bin/python benchmarks/input_pipeline.py --rounds 2 --seconds 3
 
 lock:
 	$(PYTHON) -m venv .venv-lock

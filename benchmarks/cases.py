@@ -198,12 +198,12 @@ def _training(subjects, rates, options, count=4):
     return timing.rows(case, times, count, limits)
 
 
-def _files(subjects, rates, options):
+def _files(subjects, rates, options, windows=None):
     """Arrays in memory against JPEG files that are decoded on the way."""
     del rates
     case = "from JPEG files to scores"
     model = subjects.models["float32"]
-    windows = max(2, options.windows // 2)
+    windows = windows or max(2, options.windows // 2)
     count = windows + 4
     with tempfile.TemporaryDirectory() as folder:
         _draw_files(Path(folder), count, subjects.channels)
@@ -282,6 +282,7 @@ def _lite(subjects, rates, options):
         dataclasses.replace(row, case=f"lite, {row.case}")
         for row in _video(small, rates, options, windows=64)
         + _training(small, rates, options, count=8)
-        + _files(small, rates, options)
+        # Several pieces, so that decoding has something to overlap with.
+        + _files(small, rates, options, windows=128)
     ]
     return found

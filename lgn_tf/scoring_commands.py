@@ -68,7 +68,7 @@ def add(commands: Any) -> None:
         metavar="N|auto",
         help="processes that score at once, where videos do not depend on "
         "each other: --gamma 0 or --reset-memory (default: auto, one for each "
-        "GPU, or for each core where the model is small)",
+        "GPU, or for each two cores where the model is small)",
     )
     parser.add_argument("--out", type=Path, help=f"default: RUN/{SCORES}")
     parser.set_defaults(run=_score)

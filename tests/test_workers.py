@@ -141,7 +141,7 @@ def test_a_process_for_each_gpu(monkeypatch):
 @pytest.mark.parametrize(
     ("given", "processes", "threads"),
     [
-        ({}, 8, "1"),
+        ({}, 4, "2"),
         ({"small": False}, 1, None),
         ({"items": 3}, 3, "2"),
         ({"frames": 2_999}, 2, "4"),
@@ -150,7 +150,7 @@ def test_a_process_for_each_gpu(monkeypatch):
         ({"wanted": 1}, 1, None),
     ],
 )
-def test_a_process_for_each_core(given, processes, threads, monkeypatch):
+def test_a_process_for_each_two_cores(given, processes, threads, monkeypatch):
     found = plan(monkeypatch, 8, [], **given)
     assert len(found) == processes
     for one in found:
