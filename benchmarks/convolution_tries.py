@@ -46,7 +46,7 @@ def _direct(image, kernel):
 def _strided_tiles(options):
     """36 strided slices of the image instead of reshapes and four slices."""
     del options
-    image, kernel = _drawn(*CELL)
+    image, _ = _drawn(*CELL)
 
     def sliced(image):
         _, height, width, channels = image.shape
@@ -61,7 +61,6 @@ def _strided_tiles(options):
         tiles = tf.matmul(winograd._INPUT, tf.reshape(tiles, (36, -1)))
         return tf.reshape(tiles, (36, -1, channels))
 
-    del kernel
     return _compared(
         {
             "reshapes": _graph(winograd.transformed, image),

@@ -12,11 +12,9 @@ import argparse
 import dataclasses
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -25,6 +23,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks import sections
+from benchmarks.pipeline_memory import Watch, anonymous_bytes
 
 ROOT = Path(__file__).parents[1]
 CHART = Path(__file__).with_suffix(".svg")
@@ -40,6 +39,7 @@ class Setting:
         width: multiplier of every channel count.
         batch: windows at once.
         items: of the memory.
+        updated: whether every frame of a video updates the memory.
     """
 
     frames: int = 0
@@ -47,6 +47,7 @@ class Setting:
     width: float = 0.25
     batch: int = 1
     items: int = 10
+    updated: bool = False
 
 
 AXES = {
@@ -54,7 +55,10 @@ AXES = {
     "side": (Setting(), (64, 128, 256, 384)),
     "width": (Setting(side=128), (0.25, 0.5, 1.0, 2.0)),
     "batch": (Setting(), (1, 4, 16, 32)),
-    "items": (Setting(side=128, frames=20), (10, 100, 500, 2000)),
+    "items": (
+        Setting(side=128, frames=20, updated=True),
+        (10, 100, 500, 2000),
+    ),
 }
 WORDS = {
     "frames": "frames of a video",
@@ -125,17 +129,17 @@ def measure(axis, place, runs):
     del lgn_tf.inference
     base, values = AXES[axis]
     seconds = []
-    with Watch() as watch:
-        step = _step(dataclasses.replace(base, **{axis: values[place]}))
+    before, watch = anonymous_bytes(), Watch()
+    step = _step(dataclasses.replace(base, **{axis: values[place]}))
+    step()
+    for _ in range(runs):
+        start = time.perf_counter()
         step()
-        for _ in range(runs):
-            start = time.perf_counter()
-            step()
-            seconds.append(time.perf_counter() - start)
+        seconds.append(time.perf_counter() - start)
     return {
         "value": values[place],
         "seconds": statistics.median(seconds),
-        "mebibytes": watch.peak - watch.start,
+        "mebibytes": (watch.stop() - before) / 2**20,
     }
 
 
@@ -156,9 +160,9 @@ def _step(setting):
     random = np.random.default_rng(0)
     shape = (setting.side, setting.side, 1)
     if setting.frames:
-        # Every frame lies below this gamma, where items are what is varied.
-        gamma = 1e9 if setting.items > 10 or setting.frames < 64 else 0.0
-        scorer = VideoScorer(model, gammas=(gamma,))
+        # Every frame lies below this gamma.
+        gammas = (1e9,) if setting.updated else (0.0,)
+        scorer = VideoScorer(model, gammas=gammas)
         piece = random.integers(0, 256, (16, *shape), np.uint8)
 
         def pieces():
@@ -172,37 +176,6 @@ def _step(setting):
         lambda x: model(x, training=False).prediction, jit_compile=False
     )
     return lambda: graph(clips).numpy()
-
-
-class Watch:
-    """Looks at the process's anonymous memory every 10 ms.
-
-    Files that are mapped are not in it: the system gives them back by itself.
-    """
-
-    def __enter__(self):
-        """Begins."""
-        self.peak = self.start = anonymous()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-        self._thread.start()
-        return self
-
-    def _watch(self):
-        while not self._stop.wait(0.01):
-            self.peak = max(self.peak, anonymous())
-
-    def __exit__(self, *_):
-        """Ends."""
-        self._stop.set()
-        self._thread.join()
-        self.peak = max(self.peak, anonymous())
-
-
-def anonymous():
-    """Returns the anonymous memory of this process, MiB."""
-    text = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.search(r"RssAnon:\s*(\d+) kB", text).group(1)) / 1024
 
 
 def exponent(points, key):

@@ -145,6 +145,7 @@ class VideoScorer:
             TooShortError: where no frame has enough frames before it.
             ValueError: for frames of another size, or where the scores are
                 not finite, naming video and frame.
+            OSError: where the temporary folder is full, naming it.
         """
         if self.reset_memory:
             self.reset()
