@@ -17,7 +17,7 @@ import lgn_tf
 from lgn_tf import checkpoints, storage, video_scores
 from lgn_tf import config as config_module
 from lgn_tf.bulk_job import DESCRIPTION, Job
-from lgn_tf.data import store
+from lgn_tf.data import dataset, store
 from lgn_tf.data.store import Entry
 from lgn_tf.video_scores import Scoring
 
@@ -131,15 +131,10 @@ def _entries(folder: str, split: str, scoring: Scoring) -> list[Entry]:
     ]
     if not found:
         raise ValueError(f"{folder}: no videos of the split {split!r}")
-    seen: dict[str, Path] = {}
-    for entry in found:
-        other = seen.setdefault(entry.name, entry.path)
-        if other != entry.path:
-            raise ValueError(
-                "Videos must have different names: each names its files; "
-                "--split takes one split alone. "
-                f"Received: {other} and {entry.path}"
-            )
+    dataset.require_distinct(
+        ((entry.name, entry.path) for entry in found),
+        "; --split takes one split alone",
+    )
     return found
 
 

@@ -216,19 +216,12 @@ def _keep_in_order(wanted: int | None, videos: int, gamma: float) -> None:
 
 
 def _videos(paths: list[Path]) -> list["Video"]:
-    from lgn_tf.data import layouts
+    from lgn_tf.data import dataset, layouts
 
     videos = [
         video for path in paths for video in layouts.recognise(path).videos
     ]
-    seen: dict[str, Path] = {}
-    for video in videos:
-        other = seen.setdefault(video.name, video.source)
-        if other != video.source:
-            raise ValueError(
-                "Videos must have different names: each names its files. "
-                f"Received: {other} and {video.source}"
-            )
+    dataset.require_distinct((video.name, video.source) for video in videos)
     return videos
 
 

@@ -1,6 +1,7 @@
 """What was found on disk: videos, frame labels, pixel masks."""
 
 import dataclasses
+from collections.abc import Iterable
 from pathlib import Path
 
 from lgn_tf.data import listings
@@ -94,3 +95,25 @@ class Dataset:
             f"{len(self.split('test'))} test videos, "
             f"labels: {versions or 'none'}, videos with masks: {masks}"
         )
+
+
+def require_distinct(
+    sources: Iterable[tuple[str, Path]], hint: str = ""
+) -> None:
+    """Raises where two videos of one name would write the same files.
+
+    Args:
+        sources: name and place of each video; one may come twice.
+        hint: what helps, for the message.
+
+    Raises:
+        ValueError: naming both.
+    """
+    seen: dict[str, Path] = {}
+    for name, source in sources:
+        other = seen.setdefault(name, source)
+        if other != source:
+            raise ValueError(
+                "Videos must have different names: each names its files"
+                f"{hint}. Received: {other} and {source}"
+            )
