@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from lgn_tf import checkpoints, snapshots
+from lgn_tf.config import Length
 
 _HINT = (
     "A lower `learning_rate`, or `dtype` float32 instead of a mixed one, may "
@@ -57,6 +58,9 @@ class CosineDecay(keras.callbacks.Callback):
 class StopOnNaN(keras.callbacks.Callback):
     """Stops a run whose loss is not finite, before anything is saved.
 
+    A step is looked at when the next one has been handed to the device, so
+    that the device never waits for it; `Snapshots` looks at the weights.
+
     Args:
         offset: steps of the first epoch that an earlier part of the run made.
     """
@@ -65,6 +69,7 @@ class StopOnNaN(keras.callbacks.Callback):
         """Knows no epoch yet."""
         super().__init__()
         self._epoch, self._offset = 0, offset
+        self._unseen: tuple[int, Any] | None = None
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Remembers the epoch, for the message."""
@@ -72,7 +77,21 @@ class StopOnNaN(keras.callbacks.Callback):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Raises Diverged where the loss is not finite."""
+        """Raises Diverged where the loss of the step before is not finite."""
+        self._look()
+        self._unseen = batch, logs
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Raises Diverged where the loss of the last step is not finite."""
+        del epoch, logs
+        self._look()
+        self._offset = 0
+
+    def _look(self) -> None:
+        if self._unseen is None:
+            return
+        batch, logs = self._unseen
+        self._unseen = None
         if math.isfinite(float(logs["loss"])):
             return
         values = ", ".join(f"{k} {float(v):.4g}" for k, v in logs.items())
@@ -81,18 +100,13 @@ class StopOnNaN(keras.callbacks.Callback):
             f"{self._offset + batch + 1}: {values}. {_HINT}"
         )
 
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Counts the steps of later epochs from their start."""
-        del epoch, logs
-        self._offset = 0
-
 
 class Snapshots(keras.callbacks.Callback):
     """Saves the whole state now and then, and when the run is to stop.
 
     Args:
         run_dir: of the run.
-        steps: of an epoch.
+        length: of the run.
         minutes: between two snapshots.
         progress: where the run goes on from.
         resumed: metric states of a broken epoch, from `metric_states`.
@@ -101,7 +115,7 @@ class Snapshots(keras.callbacks.Callback):
     def __init__(
         self,
         run_dir: Path,
-        steps: int,
+        length: Length,
         minutes: float,
         progress: snapshots.Progress,
         resumed: list[Any] | None = None,
@@ -109,7 +123,7 @@ class Snapshots(keras.callbacks.Callback):
         """Starts the clock."""
         super().__init__()
         self.best = progress.best
-        self._run_dir, self._steps = run_dir, steps
+        self._run_dir, self._length = run_dir, length
         self._epoch, self._offset = progress.epoch, progress.step
         self._pause = 60 * minutes
         self._resumed = resumed
@@ -137,7 +151,7 @@ class Snapshots(keras.callbacks.Callback):
         del logs
         step = self._offset + batch + 1
         # The end of an epoch has callbacks of its own to run first.
-        if step < self._steps:
+        if step < self._length.steps_of(self._epoch):
             self._maybe_save(self._epoch, step)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:

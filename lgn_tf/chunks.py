@@ -97,6 +97,8 @@ class ChunkScorer(keras.Model):
         parts["real"] = inputs["real"]
         if self.network.has_local:
             parts["local"] = encoding.local_features
+        if self.network.residual:
+            parts["last"] = encoding.last_frame
 
         def step(state, place):
             window = {
@@ -116,9 +118,10 @@ class ChunkScorer(keras.Model):
         """Returns the state after a window: items, and what was found."""
         network, items, rows = self.network, state[0], len(self.gammas)
         queries = window["queries"][None]
-        local = ()
-        if network.has_local:
-            local = ops.stack([window["local"]] * rows)
+        local, last = (
+            ops.stack([window[name]] * rows) if name in window else ()
+            for name in ("local", "last")
+        )
         readouts = [
             network.read(Encoding(queries=queries), items[row])
             for row in range(rows)
@@ -127,7 +130,9 @@ class ChunkScorer(keras.Model):
         readout = MemoryReadout(
             *(ops.concatenate(part, axis=0) for part in together)
         )
-        encoding = Encoding(local, ops.concatenate([queries] * rows, axis=0))
+        encoding = Encoding(
+            local, ops.concatenate([queries] * rows, axis=0), last
+        )
         predicted = network.decode(encoding, readout)  # (G, H, W, C)
         target = ops.stack([window["target"]] * rows)
         regular = scoring.regular_score(target, predicted)  # (G,)

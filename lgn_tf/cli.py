@@ -142,6 +142,8 @@ def _run_train(options: argparse.Namespace) -> int:
                 ),
             )
         print(source.dataset.describe())
+    if run.minutes is not None:
+        config = _within(config, source, run.minutes)
     print(f"run directory: {run_dir}")
     try:
         training.train(
@@ -155,6 +157,23 @@ def _run_train(options: argparse.Namespace) -> int:
         print(f"{stopped}; go on with: python train.py --resume {run_dir}")
         return INTERRUPTED
     return 0
+
+
+def _within(config: Any, source: Any, minutes: float) -> Any:
+    """Returns the configuration with as many steps as fit, and says so."""
+    from lgn_tf import budget
+
+    if source is None:
+        raise ValueError(
+            "`--minutes` measures on one machine, and several take part. "
+            "Choose --steps. Received: strategy=data_parallel"
+        )
+    found, speed = budget.fill(config, source, 60 * minutes)
+    print(
+        f"a step takes {speed.step:.2f} s here: {found.training.steps} steps "
+        f"in {minutes:g} minutes"
+    )
+    return found
 
 
 def _add_convert(commands: Any) -> None:

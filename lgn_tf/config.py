@@ -25,6 +25,10 @@ DatasetName = Literal["ped2", "avenue", "shanghaitech", "synthetic", "folder"]
 DATASETS = get_args(DatasetName)
 """What can be trained on: three benchmarks, drawn videos, one's own."""
 
+Schedule = Literal["epoch", "step"]
+SCHEDULES = get_args(Schedule)
+"""How often the learning rate decays."""
+
 Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
 STRATEGIES = get_args(Strategy)
 """How devices share the work, see `lgn_tf.replicas`."""
@@ -128,6 +132,8 @@ class ModelConfig:
         frames: number of input frames; the next one is predicted.
         width: multiplier of every channel count; 1.0 is the paper's.
         memory_items: number of prototype items.
+        residual: predict the change to the last input frame instead of the
+            whole frame; the paper predicts the frame.
         dtype: precision of the layers; memory and scores are always float32.
     """
 
@@ -137,6 +143,7 @@ class ModelConfig:
     frames: int = 4
     width: float = 1.0
     memory_items: int = 10
+    residual: bool = False
     dtype: Policy = "float32"
 
     def __post_init__(self) -> None:
@@ -158,8 +165,10 @@ class TrainingConfig:
 
     Attributes:
         epochs: passes over the training clips.
+        steps: of the optimiser, instead of epochs; 0 trains whole epochs.
         batch_size: clips a step, over all replicas.
-        learning_rate: at the start; it decays by half a cosine, once an epoch.
+        learning_rate: at the start; it decays to 0 by half a cosine.
+        schedule: decay once an epoch, as the paper does, or every step.
         compactness_weight: weight of the compactness loss (Eq. 10).
         separateness_weight: weight of the separateness loss (Eq. 11).
         seed: of the initial weights, the order of the clips, and the videos
@@ -171,8 +180,10 @@ class TrainingConfig:
     """
 
     epochs: int = 60
+    steps: int = 0
     batch_size: int = 8
     learning_rate: float = 2e-4
+    schedule: Schedule = "epoch"
     compactness_weight: float = 10.0
     separateness_weight: float = 5.0
     seed: int = 0
@@ -191,12 +202,45 @@ class TrainingConfig:
                 )
         settings.require_positive(self, "learning_rate")
         settings.require_positive(self, "save_every")
-        for name in ("compactness_weight", "separateness_weight"):
+        for name in (
+            "compactness_weight",
+            "separateness_weight",
+            "steps",
+            "seed",
+        ):
             settings.require_not_negative(self, name)
-        if self.seed < 0:
-            raise ValueError(
-                f"`seed` must not be negative. Received: seed={self.seed!r}"
-            )
+
+    def length(self, steps_per_epoch: int) -> "Length":
+        """Returns how long the whole run is.
+
+        Args:
+            steps_per_epoch: batches that the training clips make.
+        """
+        total = self.steps or self.epochs * steps_per_epoch
+        return Length(steps_per_epoch, total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Length:
+    """How many steps a run takes; its last epoch may be cut short.
+
+    Attributes:
+        steps_per_epoch: of a whole epoch.
+        total: of the run.
+    """
+
+    steps_per_epoch: int
+    total: int
+
+    @property
+    def epochs(self) -> int:
+        """Epochs, the last one whole or not."""
+        return -(-self.total // self.steps_per_epoch)
+
+    def steps_of(self, epoch: int) -> int:
+        """Returns the steps of one epoch, counted from 0."""
+        done = epoch * self.steps_per_epoch
+        return min(self.steps_per_epoch, self.total - done)
 
 
 @dataclasses.dataclass(frozen=True)

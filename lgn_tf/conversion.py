@@ -104,8 +104,13 @@ def assign(
 
     Raises:
         ValueError: naming a tensor that is missing, of another shape or left
-            over, or a weight that no tensor fills.
+            over, or a weight that no tensor fills; and for a residual model.
     """
+    if model.residual:
+        raise ValueError(
+            f"{origin}: the authors' network predicts the whole frame, so its "
+            "weights do not fit a residual model. Received: residual=True"
+        )
     targets = {v.path.split("/", 1)[1]: v for v in model.variables}
     left = set(weights) - set(UNUSED)
     # All is checked before anything is written.

@@ -105,6 +105,36 @@ def resumed(path: Path, environment: dict[str, Any]) -> dict[str, Any]:
         raise ValueError(f"{path}: not a JSON object: {error}") from error
 
 
+def mark_weights(path: Path, words: str) -> None:
+    """Writes down that the weights are not those of the run's end.
+
+    Args:
+        path: of the description of the run.
+        words: which weights they are, such as `step 7 of 9`.
+    """
+    made_with = json.loads(path.read_text(encoding="utf-8"))
+    write(path, made_with | {"weights": words})
+
+
+def weights(path: Path, usual: str) -> str:
+    """Returns which weights a run has, in words.
+
+    Args:
+        path: of the description of the run.
+        usual: what is returned where nothing else is written down.
+
+    Raises:
+        ValueError: naming the file, where it is damaged.
+    """
+    if not path.is_file():
+        return usual
+    try:
+        made_with = json.loads(path.read_text(encoding="utf-8"))
+        return str(made_with.get("weights", usual))
+    except (ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: not a JSON object: {error}") from error
+
+
 def write(path: Path, environment: dict[str, Any]) -> None:
     """Writes the description as JSON."""
     text = json.dumps(environment, indent=2)

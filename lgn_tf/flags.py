@@ -34,9 +34,13 @@ class Run:
         overwrite: remove an earlier run of that name.
         resume: run directory of a run that was stopped; goes on with its own
             settings, and takes no other flag.
-        lite: for machines without a GPU: 64 x 64 pixels, a quarter of the
-            channels, gray where the data are, no update at test time, two
-            training videos held out.
+        lite: for machines without a GPU: 128 x 128 pixels, a quarter of the
+            channels, gray where the data are, the change predicted, no update
+            at test time, two training videos held out, 1,600 steps.
+        minutes: of training on this machine, instead of epochs: a step is
+            measured first, and the number of steps written into the
+            configuration. Decoding before it and calibration after it are not
+            counted.
         config: TOML file with tables model, training, scoring, data; flags
             win over it.
     """
@@ -46,6 +50,7 @@ class Run:
     overwrite: bool = False
     resume: Path | None = None
     lite: bool = False
+    minutes: float | None = None
     config: Path | None = None
 
     def directory(self, dataset: str) -> Path:
@@ -74,7 +79,8 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
 
     Raises:
         SystemExit: for `--help`, and for flags that cannot be.
-        ValueError: for a TOML file that cannot be.
+        ValueError: for a TOML file that cannot be, and for a length of
+            training that is no length, or said twice.
         OSError: where that file cannot be read.
     """
     arguments = [_long(argument) for argument in arguments]
@@ -87,8 +93,18 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
                 f"no other flag. Received: {' '.join(arguments)}"
             )
         return Config(), Run(resume=chosen.resume)
+    lengths = [
+        flag
+        for flag in ("--epochs", "--steps", "--minutes")
+        if any(one.partition("=")[0] == flag for one in arguments)
+    ]
+    if len(lengths) > 1:
+        raise ValueError(
+            "A run is as long as one of `--epochs`, `--steps` and `--minutes` "
+            f"says. Received: {' '.join(lengths)}"
+        )
     values = _read_toml(chosen.config) if chosen.config else {}
-    default = _default(chosen, values)
+    default = _default(chosen, values, by_epochs="--epochs" in lengths)
     command = tyro.cli(
         Annotated[_Command, tyro.conf.OmitArgPrefixes],
         prog=program,
@@ -105,6 +121,11 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
     result = Config(
         command.model, command.training, command.scoring, command.data
     )
+    if command.run.minutes is not None and not command.run.minutes > 0:
+        raise ValueError(
+            "`--minutes` must be positive. "
+            f"Received: minutes={command.run.minutes}"
+        )
     named = chosen.dataset or "dataset" in values.get("data", {})
     if not named:
         _fail(program, "name a dataset with --dataset")
@@ -128,7 +149,9 @@ def _first(program: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _default(chosen: argparse.Namespace, values: Mapping[str, Any]) -> Config:
+def _default(
+    chosen: argparse.Namespace, values: Mapping[str, Any], by_epochs: bool
+) -> Config:
     name = chosen.dataset or values.get("data", {}).get("dataset", "ped2")
     if name not in presets.PRESETS:
         raise ValueError(
@@ -144,6 +167,11 @@ def _default(chosen: argparse.Namespace, values: Mapping[str, Any]) -> Config:
             merged[section] = {**merged[section], **settings}
         else:
             merged[section] = settings
+    given = values.get("training")
+    if by_epochs or (isinstance(given, Mapping) and "epochs" in given):
+        # Who asks for epochs does not mean the steps of the preset.
+        steps = given.get("steps", 0) if isinstance(given, Mapping) else 0
+        merged["training"]["steps"] = 0 if by_epochs else steps
     try:
         return config_module.from_dict(merged)
     except (TypeError, ValueError) as error:

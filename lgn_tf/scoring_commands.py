@@ -112,6 +112,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from lgn_tf import (
         checkpoints,
+        environment,
         protocol,
         provenance,
         run_calibration,
@@ -121,6 +122,11 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     weights = checkpoints.BEST if options.best else checkpoints.WEIGHTS
     config, model = checkpoints.load(options.run_dir, weights)
+    words = provenance.BEST
+    if not options.best:
+        words = environment.weights(
+            options.run_dir / checkpoints.ENVIRONMENT, provenance.LAST
+        )
     given = {"data_root": options.data_root, "labels": options.labels_version}
     given = {name: value for name, value in given.items() if value is not None}
     config = dataclasses.replace(
@@ -146,7 +152,7 @@ def _evaluate(options: argparse.Namespace) -> None:
                 gamma_sweep=not options.no_gamma_sweep,
                 labels=sources.version(config),
                 smoothing=options.smoothing,
-                weights=provenance.BEST if options.best else provenance.LAST,
+                weights=words,
             ),
             progress=progress,
         )

@@ -22,6 +22,9 @@ from lgn_tf import atomic, checkpoints, scoring
 PICTURES = 4
 """Clips that are shown after each epoch."""
 
+SHOWN = ("loss", "psnr", "gain", "items_in_use", "val_loss", "val_gain")
+"""What the line of an epoch shows."""
+
 
 class EpochLog(keras.callbacks.Callback):
     """Writes one line an epoch into `log.csv`.
@@ -72,18 +75,40 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
+def copies(run_dir: Path) -> str | None:
+    """Says so where the model predicts no better than copying.
+
+    Args:
+        run_dir: whose `log.csv` ends with the epoch that is meant.
+
+    Returns:
+        One sentence; None where the model does better, or nothing is known.
+    """
+    last = (read_log(run_dir) or [{}])[-1]
+    held_out = bool(last.get("val_gain"))
+    gain = last.get("val_gain") or last.get("gain")
+    if not gain or float(gain) > 0:
+        return None
+    where = "held-out" if held_out else "training"
+    return (
+        f"The model predicts {where} video no better than copying the last "
+        f"frame does (gain {float(gain):+.2f} dB): train longer, predict the "
+        "change (--residual), or take larger frames (--image-size)."
+    )
+
+
 class ProgressBar(keras.callbacks.Callback):
     """Shows steps, losses and the time that is left; a line after each epoch.
 
     Args:
         epochs: of the whole run.
-        steps: of an epoch.
+        total: steps of the whole run.
         done: steps that earlier parts of the run made.
         batch_size: clips a step.
     """
 
     def __init__(
-        self, epochs: int, steps: int, done: int, batch_size: int
+        self, epochs: int, total: int, done: int, batch_size: int
     ) -> None:
         """Prepares the bar; `fit` starts it."""
         super().__init__()
@@ -101,7 +126,7 @@ class ProgressBar(keras.callbacks.Callback):
             disable=not self._console.is_terminal,
         )
         self._task = self._bar.add_task(
-            "", total=epochs * steps, completed=done, epoch="", state=""
+            "", total=total, completed=done, epoch="", state=""
         )
         self._begin, self._steps = 0.0, 0
 
@@ -124,6 +149,9 @@ class ProgressBar(keras.callbacks.Callback):
         """Moves on by a step."""
         del batch
         self._steps += 1
+        if self._bar.disable:
+            # Nobody sees it, and asking for a loss waits for the device.
+            return
         state = f"loss {float(logs['loss']):.4g} psnr {float(logs['psnr']):.2f}"
         self._bar.update(self._task, advance=1, state=state)
 
@@ -132,7 +160,7 @@ class ProgressBar(keras.callbacks.Callback):
         took = time.monotonic() - self._begin
         values = "  ".join(
             f"{name} {float(logs[name]):.4g}"
-            for name in ("loss", "psnr", "items_in_use", "val_loss", "val_psnr")
+            for name in SHOWN
             if name in (logs or {})
         )
         rate = self._steps * self._batch_size / took

@@ -66,10 +66,8 @@ def train(
             _prepare(source, config, run_dir, resume, overwrite)
         replicas.wait_for_all()
         source = source or sources.open_source(config)
-        model = build_model(config)
-        model.compile(
-            keras.optimizers.Adam(config.training.learning_rate, epsilon=1e-8)
-        )
+        fitted, _ = source.training(config.data.holdout, config.training.seed)
+        model = compiled(config, steps_per_epoch(fitted, config))
         _fit(model, config, run_dir, source)
         if replicas.is_chief():
             checkpoints.save_weights(run_dir, model)
@@ -84,6 +82,27 @@ def train(
     return model
 
 
+def compiled(config: Config, steps: int) -> keras.Model:
+    """Builds the model and its optimiser.
+
+    Args:
+        config: of the run.
+        steps: of an epoch.
+
+    Returns:
+        A compiled `LGNNet`. Its learning rate is that of the first step, and
+        decays every step where the schedule says so.
+    """
+    rate: Any = config.training.learning_rate
+    if config.training.schedule == "step":
+        rate = keras.optimizers.schedules.CosineDecay(
+            rate, config.training.length(steps).total
+        )
+    model = build_model(config)
+    model.compile(keras.optimizers.Adam(rate, epsilon=1e-8))
+    return model
+
+
 def _prepare(
     source: sources.Source,
     config: Config,
@@ -93,7 +112,7 @@ def _prepare(
 ) -> None:
     """Makes the run directory, once it is known that clips will fill it."""
     fitted, _ = source.training(config.data.holdout, config.training.seed)
-    _steps(fitted, config)
+    steps_per_epoch(fitted, config)
     if overwrite:
         _remove(run_dir)
     if not resume:
@@ -125,7 +144,16 @@ def _remove(run_dir: Path) -> None:
     shutil.rmtree(run_dir)
 
 
-def _steps(footage: Footage, config: Config) -> int:
+def steps_per_epoch(footage: Footage, config: Config) -> int:
+    """Returns the steps of an epoch.
+
+    Args:
+        footage: the videos that are fitted on.
+        config: of the run.
+
+    Raises:
+        ValueError: where the clips do not fill one batch.
+    """
     table = clips.ClipTable(footage.frame_counts, config.model.frames)
     return clips.steps(len(table), config.training.batch_size)
 
@@ -139,22 +167,27 @@ def _fit(
     fitted, held_out = source.training(
         config.data.holdout, config.training.seed
     )
-    steps = _steps(fitted, config)
+    steps = steps_per_epoch(fitted, config)
     progress = snapshots.Progress()
     resumed = None
     if (run_dir / snapshots.SNAPSHOT).is_file():
         progress = snapshots.load(run_dir, model)
         resumed = snapshots.metric_states(model) if progress.step else None
-    epochs, size = config.training.epochs, config.training.batch_size
+    size = config.training.batch_size
+    length = config.training.length(steps)
+    epochs = length.epochs
     saver = callbacks.Snapshots(
-        run_dir, steps, config.training.save_every, progress, resumed
+        run_dir, length, config.training.save_every, progress, resumed
     )
     done = progress.epoch * steps + progress.step
-    bar = telemetry.ProgressBar(epochs, steps, done, size)
+    bar = telemetry.ProgressBar(epochs, length.total, done, size)
     listeners: list[keras.callbacks.Callback] = [
-        callbacks.CosineDecay(config.training.learning_rate, epochs),
-        callbacks.StopOnNaN(progress.step),
+        callbacks.StopOnNaN(progress.step)
     ]
+    if config.training.schedule == "epoch":
+        listeners.append(
+            callbacks.CosineDecay(config.training.learning_rate, epochs)
+        )
     chief = replicas.is_chief()
     if chief:
         listeners += [
@@ -172,27 +205,32 @@ def _fit(
     signals = saver.stopped_by_signals() if chief else contextlib.nullcontext()
     with bar, signals:
         first = progress.epoch
-        # An epoch that was broken off has fewer steps left than the others.
+        # An epoch that was broken off has fewer steps left than the others,
+        # and so may the last one have.
         for start, end in (
             (progress.step, first + bool(progress.step)),
+            (0, length.total // steps),
             (0, epochs),
         ):
             if first < end:
                 fed = feed(fitted, config, epoch=first, start_step=start)
                 model.fit(
                     fed,
-                    steps_per_epoch=steps - start,
+                    steps_per_epoch=length.steps_of(first) - start,
                     initial_epoch=first,
                     epochs=end,
                     # The feed shuffles, by seed.
                     shuffle=False,
                     verbose=0,
                     callbacks=[*listeners, *_followers(fed)],
-                    validation_data=_validation(held_out, config),
+                    validation_data=validation(held_out, config),
                 )
             first = max(first, end)
     if chief and progress.epoch < epochs:
         saver.save(epochs, 0)
+        warning = telemetry.copies(run_dir)
+        if warning:
+            print(warning)
 
 
 def feed(
@@ -219,7 +257,8 @@ def feed(
         from lgn_tf.data import pipeline
 
         return pipeline.training_clips(footage, **arguments)
-    return batches.Batches(footage, **arguments)
+    resident = batches.fits_on_device(footage, config.model.channels)
+    return batches.Batches(footage, resident=resident, **arguments)
 
 
 def _followers(fed: Any) -> list[keras.callbacks.Callback]:
@@ -234,8 +273,11 @@ def _followers(fed: Any) -> list[keras.callbacks.Callback]:
     return [keras.callbacks.LambdaCallback(on_epoch_begin=begin)]
 
 
-def _validation(footage: Footage | None, config: Config) -> Any:
-    """Returns the clips of the held-out videos, in a fixed order."""
+def validation(footage: Footage | None, config: Config) -> Any:
+    """Returns the clips of the held-out videos, in a fixed order.
+
+    None where there are no such videos.
+    """
     if footage is None:
         return None
     table = clips.ClipTable(footage.frame_counts, config.model.frames)

@@ -8,6 +8,7 @@ import pytest
 
 from lgn_tf import checkpoints, snapshots
 from lgn_tf.callbacks import CosineDecay, Diverged, Snapshots, StopOnNaN
+from lgn_tf.config import Length
 
 
 def test_half_a_cosine_once_an_epoch():
@@ -29,20 +30,24 @@ def test_half_a_cosine_once_an_epoch():
 def test_what_is_no_number_stops(loss):
     guard = StopOnNaN()
     guard.on_epoch_begin(2)
-    guard.on_train_batch_end(0, {"loss": 1.0})
+    guard.on_train_batch_end(6, {"loss": 1.0})
+    guard.on_train_batch_end(7, {"loss": loss, "psnr": 20.0})
+    # The device is at work on the next step by then.
     with pytest.raises(ValueError, match=r"epoch 3, step 8: .*psnr 20"):
-        guard.on_train_batch_end(7, {"loss": loss, "psnr": 20.0})
+        guard.on_train_batch_end(8, {"loss": 1.0})
 
 
 def test_a_run_that_goes_on_counts_its_steps_from_the_epochs_start():
     guard = StopOnNaN(offset=5)
     guard.on_epoch_begin(0)
+    guard.on_train_batch_end(2, {"loss": math.nan})
     with pytest.raises(Diverged, match="epoch 1, step 8"):
-        guard.on_train_batch_end(2, {"loss": math.nan})
+        guard.on_train_batch_end(3, {"loss": 1.0})
     guard.on_epoch_end(0)
     guard.on_epoch_begin(1)
+    guard.on_train_batch_end(2, {"loss": math.nan})
     with pytest.raises(Diverged, match="epoch 2, step 3"):
-        guard.on_train_batch_end(2, {"loss": math.nan})
+        guard.on_epoch_end(1)
 
 
 @pytest.fixture
@@ -54,7 +59,7 @@ def model():
 
 def saver(tmp_path, model, progress=None):
     progress = progress or snapshots.Progress()
-    result = Snapshots(tmp_path, 4, 10.0, progress)
+    result = Snapshots(tmp_path, Length(4, 10), 10.0, progress)
     result.set_model(model)
     return result
 
@@ -103,4 +108,9 @@ def test_saves_by_the_clock(tmp_path, model, monkeypatch):
     assert saved == []
     now[0] = 600.0
     one.on_train_batch_end(1)
+    assert saved == [(0, 2)]
+    # Callbacks of the end of an epoch run first, of the last, short one too.
+    for epoch, last in ((1, 3), (2, 1)):
+        one.on_epoch_begin(epoch)
+        one.on_train_batch_end(last)
     assert saved == [(0, 2)]

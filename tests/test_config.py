@@ -28,12 +28,15 @@ OTHER = Config(
         frames=2,
         width=0.25,
         memory_items=3,
+        residual=True,
         dtype="mixed_bfloat16",
     ),
     TrainingConfig(
         epochs=7,
+        steps=5,
         batch_size=3,
         learning_rate=1e-3,
+        schedule="step",
         compactness_weight=0.0,
         separateness_weight=0.5,
         seed=11,
@@ -194,6 +197,16 @@ def test_other_differs_from_the_default_everywhere():
     for section, values in default.items():
         for name, value in values.items():
             assert other[section][name] != value, name
+
+
+def test_a_run_of_epochs_and_a_run_of_steps():
+    whole = TrainingConfig(epochs=3).length(5)
+    assert (whole.epochs, whole.total) == (3, 15)
+    assert [whole.steps_of(epoch) for epoch in range(3)] == [5, 5, 5]
+    cut = TrainingConfig(epochs=3, steps=12).length(5)
+    assert (cut.epochs, cut.total) == (3, 12)
+    assert [cut.steps_of(epoch) for epoch in range(3)] == [5, 5, 2]
+    assert TrainingConfig(steps=10).length(5).epochs == 2
 
 
 @pytest.mark.parametrize("value", [Config(), OTHER, *PRESETS.values()])

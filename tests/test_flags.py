@@ -51,6 +51,8 @@ OTHER = {
     "compactness_weight": "0.5",
     "separateness_weight": "0.5",
     "rematerialise": "True",
+    "residual": "True",
+    "schedule": "step",
 }
 
 
@@ -72,6 +74,29 @@ def test_the_letters_of_the_paper():
     config, _ = parse("--dataset", "ped2", "--gamma=auto", "--lambda", "0.1")
     assert config.scoring.update_threshold == "auto"
     assert config.scoring.normality_weight == 0.1
+
+
+def test_who_asks_for_epochs_does_not_get_the_steps_of_the_preset(tmp_path):
+    config, _ = parse("--dataset", "ped2", "--lite")
+    assert config.training.steps > 0
+    config, _ = parse("--dataset", "ped2", "--lite", "--epochs", "3")
+    assert (config.training.steps, config.training.epochs) == (0, 3)
+    path = tmp_path / "mine.toml"
+    path.write_text("[training]\nepochs = 4\n")
+    arguments = ("--dataset", "ped2", "--lite", "--config", str(path))
+    config, _ = parse(*arguments)
+    assert (config.training.steps, config.training.epochs) == (0, 4)
+    config, _ = parse(*arguments, "--steps", "9")
+    assert config.training.steps == 9
+
+
+def test_a_run_has_one_length():
+    _, run = parse("--dataset", "ped2", "--minutes", "2.5")
+    assert run.minutes == 2.5
+    with pytest.raises(ValueError, match="Received: --epochs --minutes"):
+        parse("--dataset", "ped2", "--minutes=1", "--epochs", "3")
+    with pytest.raises(ValueError, match="`--minutes` must be positive"):
+        parse("--dataset", "ped2", "--minutes", "0")
 
 
 def test_a_file_without_a_dataset_names_none(tmp_path, capsys):
@@ -159,7 +184,7 @@ def test_help_has_groups_units_and_the_defaults_of_the_preset(capsys):
     text = " ".join(capsys.readouterr().out.replace("│", " ").split())
     for group in ("model options", "training options", "scoring options"):
         assert group in text
-    assert "in pixels, multiples of 8. (default: 64 64)" in text
+    assert "in pixels, multiples of 8. (default: 128 128)" in text
     assert "minutes between checkpoints" in text
 
 

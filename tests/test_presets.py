@@ -30,6 +30,7 @@ def test_presets(name, items, compactness, separateness, weight, threshold):
     assert preset.model == dataclasses.replace(
         default.model, memory_items=items
     )
+    assert not preset.model.residual
     assert preset.training == dataclasses.replace(
         default.training,
         compactness_weight=compactness,
@@ -54,11 +55,15 @@ def test_presets_are_these_and_stay():
 )
 def test_lite_is_small_and_holds_out_two_videos(name, channels):
     small = lite(PRESETS[name])
-    assert small.model.image_size == (64, 64)
+    assert small.model.image_size == (128, 128)
+    assert small.model.residual
     assert small.model.width == 0.25
     assert small.model.channels == channels
     assert small.scoring.update_threshold == 0
     assert small.data.holdout == 2
     assert small.training == dataclasses.replace(
-        PRESETS[name].training, learning_rate=2e-3
+        PRESETS[name].training,
+        steps=1600,
+        learning_rate=1e-3,
+        schedule="step",
     )

@@ -51,6 +51,29 @@ def test_the_log_has_a_line_an_epoch(run_dir):
     assert rows[0]["seconds"] == "12.3"
 
 
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ("", None),
+        ("epoch,loss\n1,0.5\n", None),
+        ("epoch,gain\n1,-1.0\n2,0.01\n", None),
+        ("epoch,gain\n1,1.0\n2,0.0\n", "predicts training video no better"),
+        ("epoch,gain,val_gain\n1,1.0,-0.25\n", "held-out video no better"),
+        ("epoch,gain,val_gain\n1,-1.0,0.25\n", None),
+    ],
+)
+def test_a_model_that_copies_is_called_by_its_name(tmp_path, rows, sentence):
+    if rows:
+        (tmp_path / checkpoints.LOG).write_text(rows)
+    found = telemetry.copies(tmp_path)
+    if sentence is None:
+        assert found is None
+    else:
+        assert sentence in found and "--residual" in found
+    if "-0.25" in rows:
+        assert "(gain -0.25 dB)" in found
+
+
 def test_lines_of_epochs_that_are_trained_again_are_dropped(
     run_dir, model, tmp_path
 ):

@@ -1,5 +1,6 @@
 """Training from files to a run directory; stopped, killed, and gone on."""
 
+import contextlib
 import csv
 import dataclasses
 import json
@@ -28,12 +29,12 @@ from lgn_tf.model.lgn_net import build_model
 from tests.training_process import configuration
 
 ROOT = Path(__file__).parents[1]
-STEPS = 11
+STEPS = 12
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """Three drawn videos of 18 frames: 48 clips, of which 44 make 11 steps."""
+    """Three drawn videos of 18 frames: 48 clips, 12 steps an epoch."""
     folder = tmp_path_factory.mktemp("walkway") / "data"
     walkway = synthetic.draw(1, train=3, test=1, frames=18, size=(32, 48))
     archives.write(walkway, folder, "ucsd")
@@ -98,6 +99,42 @@ def test_a_run_directory_holds_everything(unbroken):
 def test_a_seed_gives_the_same_run_twice(root, stores, unbroken, tmp_path):
     training.train(configuration(root, stores), tmp_path / "again")
     require_same_run(tmp_path / "again", unbroken)
+
+
+def test_a_run_of_steps_ends_inside_an_epoch(root, stores, tmp_path):
+    """And goes on bit for bit, from inside its last, short epoch."""
+    config = configuration(root, stores, steps=15, schedule="step")
+    whole, run_dir = tmp_path / "whole", tmp_path / "run"
+    training.train(config, whole)
+    assert progress_of(whole).epoch == 2
+    rows = log(whole)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    # The cosine of each step, down to nothing after the last one.
+    assert 0 < float(rows[0]["learning_rate"]) < 1e-4
+    assert float(rows[1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
+    with stopping(13), pytest.raises(callbacks.Interrupted):
+        training.train(config, run_dir)
+    place = progress_of(run_dir)
+    assert STEPS * place.epoch + place.step == 13
+    training.train(config, run_dir, resume=True)
+    require_same_run(run_dir, whole)
+
+
+@contextlib.contextmanager
+def stopping(steps):
+    """Sends SIGTERM in the step that is to be the last."""
+    made = []
+
+    class Stop(callbacks.StopOnNaN):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            made.append(batch)
+            if len(made) == steps:
+                signal.raise_signal(signal.SIGTERM)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(callbacks, "StopOnNaN", Stop)
+        yield
 
 
 def test_another_seed_gives_another_run(root, stores, unbroken, tmp_path):

@@ -3,13 +3,18 @@
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 from numpy.typing import NDArray
 
 from lgn_tf.data import clips, frames
 from lgn_tf.data.footage import Footage
+
+RESIDENT_SHARE = 0.25
+"""Of a device's memory, what frames may take."""
 
 
 def read_clips(
@@ -40,6 +45,60 @@ def read_clips(
     return past, target
 
 
+class Resident:
+    """Frames in the memory of the device, as uint8.
+
+    The host then hands over numbers of frames and no pixels.
+
+    Args:
+        footage: videos.
+        channels: 3 or 1, what the model takes.
+    """
+
+    def __init__(self, footage: Footage, channels: int) -> None:
+        """Copies every frame to the device."""
+        counts = footage.frame_counts
+        self._first = np.cumsum([0, *counts[:-1]])
+        self._channels = channels
+        videos = [footage.read(n, 0, count) for n, count in enumerate(counts)]
+        kept = min(channels, max(video.shape[-1] for video in videos))
+        self._frames = ops.convert_to_tensor(
+            np.concatenate([frames.to_channels(v, kept) for v in videos])
+        )
+        self._table = ops.convert_to_tensor(frames.TABLE)
+
+    def read_clips(
+        self, windows: Sequence[tuple[int, int]], inputs: int
+    ) -> Any:
+        """Returns what the function `read_clips` does, on the device."""
+        starts = [self._first[video] + start for video, start in windows]
+        places = np.add.outer(starts, np.arange(inputs + 1)).astype(np.int32)
+        pixels = ops.take(self._frames, places, axis=0)  # (B, n + 1, H, W, C)
+        clips = ops.take(self._table, ops.cast(pixels, "int32"), axis=0)
+        clips = ops.repeat(clips, self._channels // clips.shape[-1], axis=-1)
+        return clips[:, :-1], clips[:, -1]
+
+
+def fits_on_device(footage: Footage, channels: int) -> bool:
+    """Whether an accelerator has room to spare for every frame.
+
+    Args:
+        footage: videos.
+        channels: 3 or 1, what the model takes.
+    """
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    device, *others = jax.devices()
+    if others or device.platform == "cpu":
+        return False
+    height, width = footage.size
+    size = sum(footage.frame_counts) * height * width * channels
+    memory = device.memory_stats() or {}
+    return size <= RESIDENT_SHARE * memory.get("bytes_limit", 0)
+
+
 class Batches(keras.utils.PyDataset):
     """The batches of `pipeline.training_clips`, as arrays, on any backend.
 
@@ -58,6 +117,7 @@ class Batches(keras.utils.PyDataset):
         shards: workers that share each batch.
         index: which of them this is.
         workers: threads that make batches ahead.
+        resident: whether the frames lie in the memory of the device.
     """
 
     def __init__(
@@ -73,6 +133,7 @@ class Batches(keras.utils.PyDataset):
         shards: int = 1,
         index: int = 0,
         workers: int = 4,
+        resident: bool = False,
     ) -> None:
         """Orders the clips of the first epoch."""
         super().__init__(workers=0)
@@ -81,6 +142,7 @@ class Batches(keras.utils.PyDataset):
         self._threads, self._lock = workers, threading.Lock()
         frames.require_channels(channels)
         self._footage, self._channels = footage, channels
+        self._resident = Resident(footage, channels) if resident else None
         self._table = clips.ClipTable(footage.frame_counts, inputs)
         self._seed, self._batch_size = seed, batch_size
         self._shards, self._index = shards, index
@@ -97,6 +159,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, step: int) -> tuple[NDArray[np.float32], ...]:
         """Returns clips (B, n, H, W, C) and targets (B, H, W, C)."""
+        if self._resident is not None:
+            return self._read(self._numbers[self._start + step])
         with self._lock:
             for number in range(step, min(step + self._threads, len(self))):
                 if number not in self._ahead:
@@ -112,11 +176,11 @@ class Batches(keras.utils.PyDataset):
         self, numbers: NDArray[np.int64]
     ) -> tuple[NDArray[np.float32], ...]:
         found = [self._table.window(number) for number in numbers.tolist()]
+        windows = [(window.video, window.start) for window in found]
+        if self._resident is not None:
+            return self._resident.read_clips(windows, self._table.inputs)
         return read_clips(
-            self._footage,
-            [(window.video, window.start) for window in found],
-            self._table.inputs,
-            self._channels,
+            self._footage, windows, self._table.inputs, self._channels
         )
 
     def begin(self, epoch: int) -> None:

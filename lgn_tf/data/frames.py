@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 Frame = NDArray[np.uint8]
 
-_TABLE = np.arange(256, dtype=np.float32) / 127.5 - 1.0
+TABLE = np.arange(256, dtype=np.float32) / 127.5 - 1.0
+"""What each value of a pixel is to the model."""
 # OpenCV's fixed-point weights of blue, green and red in gray.
 _GRAY_WEIGHTS, _GRAY_BITS = (3735, 19235, 9798), 15
 
@@ -158,7 +159,7 @@ def to_float(frame: Any) -> Any:
     if isinstance(frame, np.ndarray) and frame.size:
         # One pass over memory, where the formula takes three.
         flat = np.ascontiguousarray(frame).reshape(len(frame), -1)
-        return cv2.LUT(flat, _TABLE).reshape(frame.shape)
+        return cv2.LUT(flat, TABLE).reshape(frame.shape)
     return frame.astype("float32") / 127.5 - 1.0
 
 
@@ -178,9 +179,9 @@ def fill(out: NDArray[np.float32], source: Frame) -> None:
     for place, frame in enumerate(source):
         if frame.shape[-1] == channels:
             flat = frame.reshape(len(frame), -1)
-            cv2.LUT(flat, _TABLE, dst=out[place].reshape(flat.shape))
+            cv2.LUT(flat, TABLE, dst=out[place].reshape(flat.shape))
         else:
-            gray = cv2.LUT(frame[..., 0], _TABLE)
+            gray = cv2.LUT(frame[..., 0], TABLE)
             cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR, dst=out[place])
 
 

@@ -20,6 +20,8 @@ class Decoder(keras.layers.Layer):
     Args:
         channels: of the predicted frame.
         width: multiplier of every channel count.
+        residual: whether to draw the change to the last input frame. The last
+            layer is linear then, and starts at zero: no change.
         rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
@@ -32,16 +34,24 @@ class Decoder(keras.layers.Layer):
 
     Returns:
         The predicted frame, a float32 tensor (batch, height, width, channels)
-        in [-1, 1].
+        in [-1, 1]; where `residual`, the predicted change, of any size.
 
     Raises:
         ValueError: where both inputs are None.
     """
 
-    def __init__(self, channels=3, width=1.0, rematerialise=False, **kwargs):
+    def __init__(
+        self,
+        channels=3,
+        width=1.0,
+        residual=False,
+        rematerialise=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.channels = channels
         self.width = width
+        self.residual = residual
         self.rematerialise = rematerialise
         # (filters, transposed): two convolutions, then one that doubles.
         stages = ((512, 512, 256), (256, 256, 128), (128, 128, 64))
@@ -61,7 +71,9 @@ class Decoder(keras.layers.Layer):
             )
             for index in range(2)
         ]
-        self.last = Conv(channels, name="last", dtype=self.dtype_policy)
+        self.last = Conv(
+            channels, zeros=residual, name="last", dtype=self.dtype_policy
+        )
 
     def build(self, local_features_shape=None, global_features_shape=None):
         if local_features_shape is None and global_features_shape is None:
@@ -100,12 +112,14 @@ class Decoder(keras.layers.Layer):
         for block in self.joining:
             features = call(block, features, training=training)
         # The range of the frame needs more digits than half precision has.
-        return ops.tanh(ops.cast(self.last(features), "float32"))
+        drawn = ops.cast(self.last(features), "float32")
+        return drawn if self.residual else ops.tanh(drawn)
 
     def get_config(self):
         config = {
             "channels": self.channels,
             "width": self.width,
+            "residual": self.residual,
             "rematerialise": self.rematerialise,
         }
         return super().get_config() | config

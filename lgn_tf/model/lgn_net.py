@@ -48,6 +48,11 @@ class LGNNet(FramePredictor):
         memory_items: number of prototype items, at least 2.
         compactness_weight: weight of Eq. 10.
         separateness_weight: weight of Eq. 11.
+        residual: whether the prediction is the last input frame and the change
+            that the decoder draws, added in float32 from the frame as it was
+            given, and kept within [-1, 1]. Losses see it before that, so that
+            a change that goes too far is not lost on them. An untrained
+            residual model copies the last frame. The paper's is not residual.
         memory_options: further arguments of `PrototypeMemory`, all of them off
             by default: `temperature`, `momentum`, `revive_after`,
             `max_over_assigned`.
@@ -84,6 +89,7 @@ class LGNNet(FramePredictor):
         memory_items=10,
         compactness_weight=10.0,
         separateness_weight=5.0,
+        residual=False,
         memory_options=None,
         rematerialise=False,
         **kwargs,
@@ -91,7 +97,8 @@ class LGNNet(FramePredictor):
         validate_model_arguments(
             image_size, channels, frames, width, variant, memory_items
         )
-        super().__init__(**kwargs)
+        # The layers cast what they are given; the last frame stays as it is.
+        super().__init__(**{"autocast": False, **kwargs})
         self.image_size = tuple(image_size)
         self.channels = channels
         self.frames = frames
@@ -100,6 +107,7 @@ class LGNNet(FramePredictor):
         self.memory_items = memory_items
         self.compactness_weight = compactness_weight
         self.separateness_weight = separateness_weight
+        self.residual = residual
         self.memory_options = dict(memory_options or {})
         self.rematerialise = rematerialise
         self.has_local = variant != "glo_net"
@@ -126,7 +134,9 @@ class LGNNet(FramePredictor):
                 name="memory",
                 **self.memory_options,
             )
-        self.decoder = Decoder(channels, width, name="decoder", **common)
+        self.decoder = Decoder(
+            channels, width, residual, name="decoder", **common
+        )
         self.create_trackers()
 
     def build(self, input_shape=None):
@@ -241,7 +251,10 @@ class LGNNet(FramePredictor):
         if self.has_memory:
             latent = self.global_encoder(clips, training=training)
             queries = prototypes.normalize(latent)
-        return Encoding(local_features, queries)
+        last_frame = ()
+        if self.residual:
+            last_frame = ops.cast(clips[:, -1], "float32")
+        return Encoding(local_features, queries, last_frame)
 
     def read(self, encoding, items=None):
         """Reads the memory.
@@ -266,7 +279,8 @@ class LGNNet(FramePredictor):
             training: whether to normalise by the statistics of the batch.
 
         Returns:
-            A float32 tensor (batch, height, width, channels) in [-1, 1].
+            A float32 tensor (batch, height, width, channels) in [-1, 1]; of a
+            residual model in training, not yet kept within these bounds.
         """
         local_features = global_features = None
         if self.has_local:
@@ -278,7 +292,11 @@ class LGNNet(FramePredictor):
             global_features = ops.concatenate(
                 [queries, global_features], axis=-1
             )
-        return self.decoder(local_features, global_features, training=training)
+        drawn = self.decoder(local_features, global_features, training=training)
+        if not self.residual:
+            return drawn
+        prediction = encoding.last_frame + drawn
+        return prediction if training else ops.clip(prediction, -1.0, 1.0)
 
     def get_config(self):
         """Returns the arguments."""
@@ -291,6 +309,7 @@ class LGNNet(FramePredictor):
             "memory_items": self.memory_items,
             "compactness_weight": self.compactness_weight,
             "separateness_weight": self.separateness_weight,
+            "residual": self.residual,
             "memory_options": self.memory_options,
             "rematerialise": self.rematerialise,
         }
@@ -316,6 +335,7 @@ def build_model(config):
         memory_items=config.model.memory_items,
         compactness_weight=config.training.compactness_weight,
         separateness_weight=config.training.separateness_weight,
+        residual=config.model.residual,
         rematerialise=config.training.rematerialise,
         dtype=config.model.dtype,
         name=config.model.variant,

@@ -12,8 +12,9 @@ class FramePredictor(keras.Model):
 
     `fit` minimises intensity + compactness_weight x compactness +
     separateness_weight x separateness (Eq. 12). The logs hold each of them, the
-    PSNR in dB, the number of items in use and the share of the queries that
-    the most used item has.
+    PSNR in dB and its gain over that of copying the last input frame, the
+    number of items in use and the share of the queries that the most used item
+    has.
 
     A subclass returns an `LGNOutput` and has `has_memory` and, where that is
     true, `memory` and `memory_items`.
@@ -21,7 +22,7 @@ class FramePredictor(keras.Model):
 
     def create_trackers(self):
         """Creates one metric a log; the subclass calls it when it is set up."""
-        names = ["intensity", "psnr"]
+        names = ["intensity", "psnr", "gain"]
         if self.has_memory:
             names += ["compactness", "separateness"]
             names += ["items_in_use", "top_item_share"]
@@ -63,12 +64,15 @@ class FramePredictor(keras.Model):
         Here rather than in `call`, since JAX forbids metrics there.
         """
         prediction, readout = y_pred
+        psnr = ops.mean(scoring.psnr(y, prediction))
+        copied = ops.mean(scoring.psnr(y, x[:, -1]))
         loss = super().compute_loss(
             x, y, prediction, sample_weight, training=training
         )
         values = {
             "intensity": losses.intensity(y, prediction),
-            "psnr": ops.mean(scoring.psnr(y, prediction)),
+            "psnr": psnr,
+            "gain": psnr - copied,
         }
         if self.has_memory:
             for part in self.memory.weighted_losses(readout):

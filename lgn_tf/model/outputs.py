@@ -11,10 +11,14 @@ class Encoding(NamedTuple):
             tuple for `glo_net`.
         queries: unit vectors, float32 (batch, height / 8, width / 8,
             512 width); an empty tuple for `loc_net`.
+        last_frame: the last input frame as it was given, float32 (batch,
+            height, width, channels); an empty tuple where the model is not
+            residual.
     """
 
     local_features: Any = ()
     queries: Any = ()
+    last_frame: Any = ()
 
 
 class LGNOutput(NamedTuple):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
 from lgn_tf.data import pipeline
 from lgn_tf.data.batches import Batches
@@ -40,6 +41,27 @@ def test_equal_the_pipeline(place):
         assert len(ours) == STEPS - start
         for step in range(len(ours)):
             for mine, other in zip(ours[step], next(theirs), strict=True):
+                np.testing.assert_array_equal(mine, other)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("stored", [1, 3])
+def test_frames_on_the_device_give_the_same_clips(stored, channels):
+    videos = [
+        RANDOM.integers(0, 256, (frames, 8, 12, kept), np.uint8)
+        for frames, kept in ((7, 1), (9, stored))
+    ]
+    footage = InMemory(["a", "b"], videos)
+    arguments = ARGUMENTS | {"channels": channels}
+    ours = Batches(footage, resident=True, **arguments)
+    theirs = Batches(footage, **arguments)
+    for epoch in (0, 1):
+        for batches in (ours, theirs):
+            batches.begin(epoch)
+        for step in range(STEPS):
+            for mine, other in zip(ours[step], theirs[step], strict=True):
+                mine = ops.convert_to_numpy(mine)
+                assert mine.dtype == np.float32
                 np.testing.assert_array_equal(mine, other)
 
 

@@ -102,7 +102,7 @@ def test_fit_lowers_the_loss_and_logs_everything(variant):
     logs = model.fit(
         clips, clips[:, -1], batch_size=4, epochs=6, shuffle=False, verbose=0
     ).history
-    names = {"loss", "intensity", "psnr"}
+    names = {"loss", "intensity", "psnr", "gain"}
     if variant != "loc_net":
         names |= {"compactness", "separateness"}
         names |= {"items_in_use", "top_item_share"}

@@ -10,7 +10,7 @@ from lgn_tf import atomic
 
 MEGABYTE = 1_000_000
 PACK_LIMIT = 60 * MEGABYTE
-PIECE_LIMIT = 15 * MEGABYTE
+PIECE_LIMIT = 16 * MEGABYTE
 TAR_END = 20480
 """Bytes that close a tar file, at most."""
 
@@ -35,8 +35,8 @@ def pack(data_root: Path, out: Path) -> None:
         groups["train" if first.startswith("train") else "test"].append(path)
     for name, members in groups.items():
         for number, part in enumerate(_parts(members)):
-            path = out / f"{name}-{number}.tar"
-            with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+            path = out / f"{name}-{number}.tar.xz"
+            with tarfile.open(path, "w:xz", format=tarfile.USTAR_FORMAT) as tar:
                 for member in part:
                     tar.add(member, member.relative_to(data_root))
             print(f"{path}: {path.stat().st_size / MEGABYTE:.1f} MB")
@@ -78,28 +78,26 @@ def write_tar(path: Path, folder: Path, names: Iterable[str]) -> None:
     """Writes a tar file of what is there of a folder."""
     with (
         atomic.replaced(path) as partial,
-        tarfile.open(partial, "w") as tar,
+        tarfile.open(partial, "w:xz", preset=1) as tar,
     ):
         for name in names:
             if (folder / name).exists():
                 tar.add(folder / name, name)
 
 
-def split(file: Path, out: Path, first: int, count: int) -> None:
-    """Cuts a file into pieces below 16 MiB, some of them a call."""
+def split(file: Path, out: Path) -> None:
+    """Cuts a file into pieces below 16 MiB."""
     out.mkdir(parents=True, exist_ok=True)
-    total = -(-file.stat().st_size // PIECE_LIMIT)
-    with file.open("rb") as stream:
-        contents = stream.read()
-    digest = hashlib.sha256(contents).hexdigest()
-    for number in range(first, min(first + count, total)):
+    contents = file.read_bytes()
+    total = -(-len(contents) // PIECE_LIMIT)
+    for number in range(total):
         piece = contents[number * PIECE_LIMIT : (number + 1) * PIECE_LIMIT]
         (out / f"{file.name}.{number:03d}").write_bytes(piece)
+    digest = hashlib.sha256(contents).hexdigest()
     (out / PIECES).write_text(
         json.dumps({"name": file.name, "pieces": total, "sha256": digest})
     )
-    last = min(first + count, total)
-    print(f"{file}: pieces {first} to {last - 1} of 0 to {total - 1}")
+    print(f"{out}: {len(contents) / MEGABYTE:.1f} MB in {total} pieces")
 
 
 def join(folder: Path, file: Path) -> None:
