@@ -59,7 +59,10 @@ def main():
     if truth is None:
         raise SystemExit(f"{source.dataset.root}: has no labels to compare by")
     path = options.run_dir / checkpoints.CALIBRATION
-    fitted = calibration.load(path) if path.is_file() else None
+    fitted = None
+    if path.is_file():
+        weights = calibration.weights_of(config.scoring)
+        fitted = calibration.load(path, weights)
     # A narrow network is rounded where a wide one would be.
     winograd.LEAST_CHANNELS = winograd.LEAST_TILES = 1
     lines, reference = [], None

@@ -1,94 +1,197 @@
 """What normal video of a camera looks like: the fit behind the online score.
 
-The online score of a frame needs nothing but the past. At each place of a grid
-the box-filtered maps of error and of distance are measured in deviations from
-what is usual there; the largest of each are added; and the sum is mapped to
-[0, 1] by the distribution that it has on normal video. `fit` measures all of
-that, the distribution on normal clips that the model was not fitted on;
-`lgn_tf.scoring` applies it. `docs/evaluation.md` has the formulas.
+The online score of a frame needs nothing but the past. Evidence is a sum of
+*cues*, each the largest mean over a box of one map: of the prediction's error,
+of the distance to the prototypes, of the motion between two frames. `fit`
+measures on normal clips, which the model was not fitted on, what is usual of
+each cue and by how much it varies; in these units the cues are added, each by
+its weight, and the sum is mapped to [0, 1] by the distribution that it has on
+the same clips. `lgn_tf.scoring` applies that in graphs. `docs/evaluation.md`
+has the formulas.
 """
 
 import dataclasses
 import io
+import types
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lgn_tf import atomic, grids
 from lgn_tf.measures import VideoScores
 
 Array = NDArray[np.float64]
 
-FORMAT = 2
+FORMAT = 3
 LEVELS = 101
 """How many quantiles of each measure are kept."""
 
-MEASURES = ("psnr", "distance", "regular_score", "evidence")
-"""What quantiles are kept of; the evidence is the online score's sum."""
+MEASURES = ("psnr", "distance", "regular_score")
+"""What quantiles are kept of."""
+
+ERROR, DISTANCE, MOTION = "error", "distance", "motion"
+CUES = (ERROR, DISTANCE, MOTION)
+"""Their names."""
+
+IN_GRAPH = (ERROR, DISTANCE)
+"""What a graph computes: the cues of the online score that is served."""
+
+WEIGHTS: Mapping[str, float] = types.MappingProxyType(
+    {ERROR: 1.0, DISTANCE: 0.0, MOTION: 1.0}
+)
+"""By default; docs/evaluation.md says why."""
+
+
+class OutdatedError(ValueError):
+    """A calibration that an earlier version of this program measured."""
+
 
 _HIGH = 0.95
-# Of normal evidence: from its median up to here, it counts as one.
-
-_LEAST_SHARE = 1e-2
-# Of the map's mean: what counts as one deviation where nothing ever changed.
+# Of a cue on normal video: from its median up to here, it counts as one.
 
 
-class PlaceStatistics(NamedTuple):
-    """What is usual at each place, and by how much it varies.
+class CueStatistics(NamedTuple):
+    """What is usual of a cue, and how much it counts.
 
     Attributes:
-        mean: (rows, columns) of the box-filtered map.
-        scale: (rows, columns), its deviation plus the mean deviation over all
-            places, so that still places do not explode; times the spread of
-            the map's evidence on normal video, so that maps can be added.
+        median: on normal video.
+        spread: from there to the 95 % quantile.
+        weight: in the sum of all cues; 0 leaves the cue out.
     """
 
-    mean: Any
-    scale: Any
+    median: float
+    spread: float
+    weight: float
 
 
 class Statistics(NamedTuple):
-    """All that the online score needs; arrays, or tensors of a graph.
+    """All that the online score needs, in a graph too.
 
     Attributes:
-        error: `PlaceStatistics` of the error map.
-        distance: of the distance map; an empty tuple where there is no memory.
-        levels: (knots,) increasing, strictly between 0 and 1.
-        knots: (knots,) strictly increasing, the evidence at each level.
+        error: `CueStatistics` of the prediction's error.
+        distance: of the distance; None where there is no memory.
+        levels: float32 (knots,), increasing, strictly between 0 and 1.
+        knots: float32 (knots,), strictly increasing, the evidence at each
+            level.
         tail: beyond the outer knots, the evidence over which the share of
             frames that is left halves.
     """
 
-    error: Any
-    distance: Any
+    error: CueStatistics
+    distance: CueStatistics | None
     levels: Any
     knots: Any
     tail: Any
 
 
-@dataclasses.dataclass(frozen=True)
+def weights_of(scoring: Any, names: Sequence[str] = CUES) -> dict[str, float]:
+    """Returns the weight of each cue, from a `config.ScoringConfig`."""
+    return {name: getattr(scoring, f"{name}_weight") for name in names}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
     """What was measured on normal clips.
 
     Attributes:
-        statistics: of the online score, float32 arrays.
+        cues: for each of `CUES` that there is, float64 (frames,): its value on
+            each scored frame, clip after clip.
         quantiles: for each of `MEASURES` that the model has, (LEVELS,) float64
             from the smallest to the largest value.
         names: of the clips.
-        frames: scored frames of all of them.
+        lengths: scored frames of each clip.
         in_sample: whether the model was fitted on them, which makes normal
             video look more usual than it is.
+        weights: of the cues, by name; a cue without one has 0.
     """
 
-    statistics: Statistics
+    cues: Mapping[str, Array]
     quantiles: Mapping[str, Array]
     names: tuple[str, ...]
-    frames: int
+    lengths: tuple[int, ...]
     in_sample: bool
+    weights: Mapping[str, float]
+
+    @property
+    def frames(self) -> int:
+        """Scored frames of all clips."""
+        return sum(self.lengths)
+
+    @property
+    def statistics(self) -> Statistics:
+        """What a graph needs, which sees no motion.
+
+        Raises:
+            ValueError: where no cue of a graph has a weight.
+        """
+        evidence = self.evidence(self.cues, IN_GRAPH)
+        return Statistics(
+            self._usual(ERROR),
+            self._usual(DISTANCE) if DISTANCE in self.cues else None,
+            *_distribution(evidence),
+        )
+
+    def _usual(self, cue: str) -> CueStatistics:
+        values = self.cues[cue]
+        median = float(np.median(values))
+        spread = float(np.quantile(values, _HIGH)) - median
+        # Where nothing ever changed, any change is unusual, and finite.
+        spread = max(spread, 1e-2 * abs(median), 1e-8)
+        return CueStatistics(median, spread, float(self.weights.get(cue, 0)))
+
+    def evidence(
+        self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
+    ) -> Array:
+        """Adds the cues of some frames.
+
+        Args:
+            cues: for each name its values (frames,).
+            chosen: which take part, where they are there and have a weight.
+
+        Returns:
+            float64 (frames,), in spreads of normal video.
+
+        Raises:
+            ValueError: where none takes part.
+        """
+        total = None
+        for name in chosen:
+            if name in cues and name in self.cues:
+                usual = self._usual(name)
+                values = np.asarray(cues[name], np.float64)
+                if usual.weight:
+                    part = (values - usual.median) / usual.spread
+                    part = usual.weight * part
+                    total = part if total is None else total + part
+        if total is None:
+            raise ValueError(
+                "At least one cue of the online score must have a weight. "
+                f"Received: weights={dict(self.weights)}"
+            )
+        return np.asarray(total)
+
+    def score(
+        self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
+    ) -> Array:
+        """Returns the online score (frames,) of the cues of some frames.
+
+        The NumPy twin of `scoring.online_score`; see `evidence`.
+        """
+        levels, knots, tail = _distribution(self.evidence(self.cues, chosen))
+        evidence = self.evidence(cues, chosen)
+        inner = np.interp(evidence, knots, levels)
+        above = np.maximum(evidence - knots[-1], 0) / tail
+        below = np.maximum(knots[0] - evidence, 0) / tail
+        score = np.where(above > 0, 1 - (1 - levels[-1]) / (1 + above), inner)
+        return np.where(below > 0, levels[0] / (1 + below), score)
+
+    def by_clip(self, values: Array) -> list[Array]:
+        """Cuts values of all frames (frames,) into those of each clip."""
+        return np.split(values, np.cumsum(self.lengths)[:-1])
 
     def quantile(self, measure: str, level: float) -> float:
         """Returns what a share `level` of normal frames stays below.
@@ -125,17 +228,11 @@ class Calibration:
         arrays: dict[str, Any] = {
             "format": FORMAT,
             "names": np.array(self.names, np.str_),
-            "frames": self.frames,
+            "lengths": np.array(self.lengths, np.int64),
             "in_sample": self.in_sample,
-            "levels": self.statistics.levels,
-            "knots": self.statistics.knots,
-            "tail": self.statistics.tail,
         }
-        for name in ("error", "distance"):
-            places = getattr(self.statistics, name)
-            if places:
-                arrays[f"{name}_mean"] = places.mean
-                arrays[f"{name}_scale"] = places.scale
+        for name, values in self.cues.items():
+            arrays[f"cue_{name}"] = values
         for name, values in self.quantiles.items():
             arrays[f"quantiles_{name}"] = values
         buffer = io.BytesIO()
@@ -143,12 +240,17 @@ class Calibration:
         atomic.write_bytes(path, buffer.getvalue())
 
 
-def load(path: Path) -> Calibration:
+def load(path: Path, weights: Mapping[str, float] = WEIGHTS) -> Calibration:
     """Reads what `Calibration.save` wrote.
+
+    Args:
+        path: of the file.
+        weights: of the cues; they are a choice, and not in the file.
 
     Raises:
         FileNotFoundError: where there is no such file.
-        ValueError: where it is no calibration of this format.
+        ValueError: where it is no calibration of this format; as
+            `OutdatedError` where it is one of an older format.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no calibration there")
@@ -157,31 +259,24 @@ def load(path: Path) -> Calibration:
         with path.open("rb") as file:
             archive = np.load(file, allow_pickle=False)
             arrays = {name: archive[name] for name in archive.files}
+        if 0 < arrays["format"] < FORMAT:
+            raise OutdatedError(
+                f"{path}: is of an older format; `lgn evaluate` on its run "
+                "measures it again. "
+                f"Found there: format {arrays['format']}"
+            )
         if arrays["format"] != FORMAT:
             raise ValueError(f"format {arrays['format']}")
-        places = {
-            name: PlaceStatistics(
-                arrays[f"{name}_mean"], arrays[f"{name}_scale"]
-            )
-            for name in ("error", "distance")
-            if f"{name}_mean" in arrays
-        }
-        statistics = Statistics(
-            places["error"],
-            places.get("distance", ()),
-            *(arrays[name] for name in ("levels", "knots", "tail")),
-        )
         return Calibration(
-            statistics,
-            {
-                name: arrays[f"quantiles_{name}"]
-                for name in MEASURES
-                if f"quantiles_{name}" in arrays
-            },
+            _named(arrays, "cue_", CUES),
+            _named(arrays, "quantiles_", MEASURES),
             tuple(str(name) for name in arrays["names"]),
-            int(arrays["frames"]),
+            tuple(int(length) for length in arrays["lengths"]),
             bool(arrays["in_sample"]),
+            weights,
         )
+    except OutdatedError:
+        raise
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"{path}: must be a calibration of format {FORMAT}. "
@@ -189,23 +284,38 @@ def load(path: Path) -> Calibration:
         ) from error
 
 
+def _named(
+    arrays: Mapping[str, Array], prefix: str, names: Sequence[str]
+) -> dict[str, Array]:
+    return {
+        name: arrays[prefix + name] for name in names if prefix + name in arrays
+    }
+
+
+def cues_of(video: VideoScores) -> dict[str, Array]:
+    """Returns the cues of a scored video that its maps hold, (frames,) each."""
+    found = {ERROR: grids.largest(video.error_map, grids.ERROR_SHARE)}
+    if video.distance_map is not None:
+        found[DISTANCE] = grids.largest(
+            video.distance_map, grids.DISTANCE_SHARE
+        )
+    return found
+
+
 def fit(
     videos: Sequence[VideoScores],
-    size: tuple[int, int],
     *,
     in_sample: bool,
-    others: Sequence[VideoScores] = (),
+    weights: Mapping[str, float] = WEIGHTS,
+    motion: Sequence[ArrayLike] | None = None,
 ) -> Calibration:
     """Measures normal clips.
 
-    What is usual at each place is measured on all clips; the distributions,
-    from which false alarms are foretold, on `videos` alone.
-
     Args:
         videos: scores of normal clips, by a memory that stays as it is.
-        size: (height, width) of the frames.
         in_sample: whether the model was fitted on these clips.
-        others: scores of normal clips that the model was fitted on.
+        weights: of the cues, by name.
+        motion: for each clip, the motion in its scored frames; or None.
 
     Raises:
         ValueError: where there is not one scored frame, or some score is not
@@ -216,78 +326,30 @@ def fit(
             "`videos` must hold scored frames of normal clips, each longer "
             "than the model's input. Received: no video"
         )
-    error, evidence = _measured(
-        _errors(videos, size), _errors(others, size), grids.ERROR_SHARE
-    )
-    distance: PlaceStatistics | tuple[()] = ()
-    if videos[0].distance_map is not None:
-        distance, far = _measured(
-            _distances(videos), _distances(others), grids.DISTANCE_SHARE
+    parts = [cues_of(video) for video in videos]
+    cues = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    if motion is not None:
+        cues[MOTION] = np.concatenate(
+            [np.asarray(one, np.float64) for one in motion]
         )
-        evidence = evidence + far
     series = {
         name: np.concatenate([getattr(video, name) for video in videos])
-        for name in MEASURES[:-1]
+        for name in MEASURES
         if getattr(videos[0], name) is not None
     }
-    series["evidence"] = evidence
     return Calibration(
-        Statistics(error, distance, *_distribution(evidence)),
+        cues,
         {
             name: np.quantile(values, np.linspace(0, 1, LEVELS))
             for name, values in series.items()
         },
         tuple(video.name for video in videos),
-        len(evidence),
+        tuple(len(video) for video in videos),
         in_sample,
-    )
-
-
-def _errors(
-    videos: Sequence[VideoScores], size: tuple[int, int]
-) -> list[grids.Maps]:
-    cells = grids.CELL // grids.factor(size)
-    return [grids.pooled(video.error_map, cells) for video in videos]
-
-
-def _distances(videos: Sequence[VideoScores]) -> list[grids.Maps]:
-    maps = [video.distance_map for video in videos]
-    return [one for one in maps if one is not None]
-
-
-def _measured(
-    maps: list[grids.Maps], others: list[grids.Maps], share: float
-) -> tuple[PlaceStatistics, Array]:
-    """Returns what is usual at each place, and the evidence of `maps`.
-
-    Each clip is compared with the others alone: a clip that says itself what
-    is usual would foretell too few false alarms. Both are in units of the
-    evidence's spread on these clips: without that the map that varies most on
-    normal video would drown the other one.
-    """
-    boxed = [grids.filtered(one, share) for one in maps + others]
-    evidence = []
-    for place in range(len(maps)):
-        rest = boxed[:place] + boxed[place + 1 :]
-        # Of a single clip nothing better is known.
-        places = _places(rest or boxed)
-        z = (boxed[place].astype(np.float64) - places.mean) / places.scale
-        evidence.append(z.max(axis=(1, 2)))
-    found = np.concatenate(evidence)
-    spread = float(np.quantile(found, _HIGH) - np.median(found))
-    if spread <= 1e-6:
-        spread = 1.0
-    mean, scale = _places(boxed)
-    return PlaceStatistics(mean, scale * np.float32(spread)), found / spread
-
-
-def _places(maps: list[grids.Maps]) -> PlaceStatistics:
-    values = np.concatenate(maps).astype(np.float64)
-    mean, deviation = values.mean(axis=0), values.std(axis=0)
-    scale = deviation + deviation.mean()
-    least = max(_LEAST_SHARE * float(mean.mean()), 1e-10)
-    return PlaceStatistics(
-        mean.astype(np.float32), np.maximum(scale, least).astype(np.float32)
+        weights,
     )
 
 

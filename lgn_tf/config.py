@@ -253,11 +253,18 @@ class ScoringConfig:
             the memory at test time. 0 never updates; auto takes a quantile of
             the regular score on the calibration's videos.
         update_quantile: which quantile auto takes.
+        error_weight: of the prediction's error in the online score; 0 leaves
+            it out.
+        distance_weight: of the distance to the prototypes in it, likewise.
+        motion_weight: of the optical flow in it, likewise.
     """
 
     normality_weight: float = 0.6
     update_threshold: float | Literal["auto"] = 0.0
     update_quantile: float = 0.9
+    error_weight: float = 1.0
+    distance_weight: float = 0.0
+    motion_weight: float = 1.0
 
     def __post_init__(self) -> None:
         """Validates every number."""
@@ -271,6 +278,14 @@ class ScoringConfig:
             raise ValueError(
                 "`update_quantile` must lie in (0, 1]. "
                 f"Received: update_quantile={self.update_quantile!r}"
+            )
+        for name in ("error_weight", "distance_weight", "motion_weight"):
+            settings.require_not_negative(self, name)
+        if not self.error_weight and not self.distance_weight:
+            raise ValueError(
+                "`error_weight` or `distance_weight` must be above 0: a served "
+                "model sees no motion. Received: error_weight=0, "
+                "distance_weight=0"
             )
         if self.update_threshold != AUTO:
             settings.require_not_negative(self, "update_threshold")

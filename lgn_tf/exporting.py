@@ -100,7 +100,9 @@ def export(
     calibration = None
     fitted = run_dir / checkpoints.calibration_of(weights)
     if fitted.is_file():
-        calibration = calibration_module.load(fitted)
+        calibration = calibration_module.load(
+            fitted, calibration_module.weights_of(config.scoring)
+        )
     endpoints = signatures.endpoints(
         config.model,
         calibration is not None,

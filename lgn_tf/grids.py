@@ -17,12 +17,13 @@ CELL = 8
 LONGEST = 64
 """What the longer side of a stored error map should not exceed."""
 
-ERROR_SHARE = 9 / 16
-"""Side of the box that filters the error map, as a share of the grid's: large,
-since the largest error of a small one is that of a single edge."""
+ERROR_SHARE = 0.1
+"""Side of the box that the error is averaged over, as a share of the map's:
+about as large as a person."""
 
 DISTANCE_SHARE = 5 / 16
-"""Side of the box that filters the distance map, as a share of the grid's."""
+"""Side of the box that the distance is averaged over, as a share of the
+map's."""
 
 
 def factor(size: tuple[int, int]) -> int:
@@ -40,10 +41,10 @@ def factor(size: tuple[int, int]) -> int:
 
 
 def box(shape: tuple[int, ...], share: float) -> tuple[int, int]:
-    """Returns the box that filters a grid: the odd number nearest to a share.
+    """Returns the box that filters a map: the odd number nearest to a share.
 
     Args:
-        shape: (rows, columns) of the grid.
+        shape: (rows, columns) of the map.
         share: of each side; `ERROR_SHARE` or `DISTANCE_SHARE`.
     """
     rows, columns = (2 * int(side * share / 2) + 1 for side in shape)
@@ -97,3 +98,16 @@ def filtered(maps: Maps, share: float) -> Maps:
             np.tensordot(values, weights, axes=(axis, 1)), -1, axis
         )
     return values.astype(np.float32)
+
+
+def largest(maps: Maps, share: float) -> NDArray[np.float64]:
+    """Returns the largest mean over a box of each map: how strong a cue is.
+
+    Args:
+        maps: (frames, rows, columns).
+        share: of each side of the map, the side of the box.
+
+    Returns:
+        float64 (frames,).
+    """
+    return filtered(maps, share).max(axis=(1, 2)).astype(np.float64)

@@ -15,8 +15,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from lgn_tf import grids
-from lgn_tf.calibration import Calibration
+from lgn_tf.calibration import DISTANCE, Calibration
 from lgn_tf.chunks import ChunkScorer
 from lgn_tf.data import frames as frames_module
 from lgn_tf.data.footage import Footage, ahead
@@ -264,14 +263,9 @@ def _require_finite_scores(
 
 
 def _require_fitting(model: Any, calibration: Calibration) -> None:
-    statistics = calibration.statistics
-    grid = tuple(-(-side // grids.CELL) for side in model.image_size)
-    if (
-        statistics.error.mean.shape != grid
-        or bool(statistics.distance) != model.has_memory
-    ):
+    if (DISTANCE in calibration.cues) != model.has_memory:
         raise ValueError(
-            f"`calibration` must be of this model: a grid of {grid}, "
-            f"{'with' if model.has_memory else 'without'} distances. "
-            f"Received: a grid of {statistics.error.mean.shape}"
+            "`calibration` must be of this model, "
+            f"{'with' if model.has_memory else 'without'} a memory. "
+            f"Received: cues {', '.join(calibration.cues)}"
         )

@@ -48,7 +48,7 @@ class VideoScores:
         updated: bool (frames,), whether the frame updated the memory.
         online: float64 (frames,) in [0, 1], high means abnormal; calibrated,
             from the past alone. None for a run without calibration.
-        error_map: float32 (frames, h, w), squared error on [0, 1].
+        error_map: float32 (frames, h, w), absolute error on [0, 1].
         distance_map: float32 (frames, h, w), to the nearest item; or None.
         online_map: float32 (frames, h, w), where `online` comes from; or None.
 

@@ -1,12 +1,17 @@
 """The calibration of a run: normal clips scored and measured."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from lgn_tf import calibration, checkpoints
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
+from lgn_tf.data import footage as footage_module
+from lgn_tf.data import motion
+from lgn_tf.data.dataset import Video
 from lgn_tf.data.footage import Footage
 from lgn_tf.data.sources import Source
 from lgn_tf.inference import VideoScorer
@@ -15,7 +20,7 @@ from lgn_tf.measures import VideoScores
 Progress = Callable[[int, int], None]
 
 MOST_FRAMES = 4000
-"""Frames of clips that were fitted on, at most: maps are held in memory."""
+"""Frames of clips that were fitted on, at most."""
 
 
 def of_run(
@@ -41,62 +46,83 @@ def of_run(
         OSError: where no space is left.
     """
     path = run_dir / checkpoints.calibration_of(weights)
+    cues = calibration.weights_of(config.scoring)
     if path.is_file():
-        return calibration.load(path)
+        try:
+            return calibration.load(path, cues)
+        except calibration.OutdatedError:
+            pass  # Measured again.
     fitted, held_out = source.training(
         config.data.holdout, config.training.seed
     )
-    found = calibrate(model, fitted, held_out, progress=progress)
+    videos = {video.name: video for video in source.dataset.split("train")}
+    found = calibrate(
+        model,
+        fitted if held_out is None else held_out,
+        in_sample=held_out is None,
+        weights=cues,
+        originals=videos,
+        progress=progress,
+    )
     found.save(path)
     return found
 
 
 def calibrate(
     model: Any,
-    fitted: Footage | None,
-    held_out: Footage | None,
+    footage: Footage,
     *,
+    in_sample: bool,
+    weights: Mapping[str, float] = calibration.WEIGHTS,
+    originals: Mapping[str, Video] | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
     """Measures normal clips with the model's own items.
 
     Args:
         model: an `LGNNet`.
-        fitted: clips that it was fitted on. They help to say what is usual at
-            each place, `MOST_FRAMES` of them evenly spread.
-        held_out: clips that it was not fitted on: the distributions are
-            theirs. Where there are none, those of the fitted clips are taken,
-            and marked in-sample.
+        footage: the clips.
+        in_sample: whether the model was fitted on them; then `MOST_FRAMES` of
+            them, evenly spread, are enough.
+        weights: of the cues.
+        originals: the same clips on disk, by name, where they can be read in
+            their own size, which is what the motion is measured in; or None.
         progress: called with the frames that are done and their number.
 
     Raises:
         ValueError: where no clip is long enough.
     """
-    parts: list[tuple[Footage, list[int]]] = []
-    if fitted is not None:
-        parts.append((fitted, _spread(fitted)))
-    if held_out is not None:
-        parts.append((held_out, list(range(len(held_out.names)))))
-    total = sum(part.frame_counts[i] for part, chosen in parts for i in chosen)
+    chosen = _spread(footage) if in_sample else range(len(footage.names))
+    total = sum(footage.frame_counts[index] for index in chosen)
     scorer = VideoScorer(model)
-    found: list[list[VideoScores]] = []
+    found: list[VideoScores] = []
     done = 0
-    for part, chosen in parts:
-        found.append([])
-        for index in chosen:
-            done += part.frame_counts[index]
-            if part.frame_counts[index] > model.frames:
-                pieces = part.stream(index, scorer.chunk)
-                found[-1] += scorer.score(part.names[index], pieces)
-            if progress:
-                progress(done, total)
-    *others, videos = found
+    for index in chosen:
+        done += footage.frame_counts[index]
+        if footage.frame_counts[index] > model.frames:
+            pieces = footage.stream(index, scorer.chunk)
+            found += scorer.score(footage.names[index], pieces)
+        if progress:
+            progress(done, total)
     return calibration.fit(
-        videos,
-        model.image_size,
-        others=others[0] if others else (),
-        in_sample=held_out is None,
+        found,
+        in_sample=in_sample,
+        weights=weights,
+        motion=_motion(found, originals),
     )
+
+
+def _motion(
+    found: Sequence[VideoScores], originals: Mapping[str, Video] | None
+) -> list[NDArray[Any]] | None:
+    if originals is None or not all(one.name in originals for one in found):
+        return None
+    return [
+        motion.series(footage_module.read_frames(originals[one.name]))[
+            one.first :
+        ]
+        for one in found
+    ]
 
 
 def _spread(footage: Footage) -> list[int]:

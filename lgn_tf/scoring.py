@@ -100,54 +100,45 @@ def pooled(maps, size):
 
 
 def stored_error_map(target, prediction):
-    """Mean of `error_map` over the channels, pooled as it is stored.
+    """Absolute error on [0, 1], pooled as it is stored.
 
     Args:
         target: tensor (batch, height, width, channels) in [-1, 1].
         prediction: tensor of the same shape.
 
     Returns:
-        A float32 tensor (batch, height / f, width / f), f from `grids.factor`.
+        A float32 tensor (batch, height / f, width / f), f from `grids.factor`:
+        means over channels and cells.
     """
-    errors = ops.mean(error_map(target, prediction), axis=-1)
+    target = ops.cast(target, "float32")
+    prediction = ops.cast(prediction, "float32")
+    errors = ops.mean(ops.abs(prediction - target), axis=-1) * 0.5
     return pooled(errors, grids.factor(target.shape[1:3]))
 
 
-def boxed(maps, share):
-    """Averages a box around each place, over what lies within the map.
+def largest(maps, share):
+    """Largest mean over a box of each map; see `grids.largest`.
 
     Args:
-        maps: tensor (batch, rows, columns) on the grid.
-        share: of the grid's side, the side of the box.
+        maps: tensor (batch, rows, columns).
+        share: of each side of the map, the side of the box.
 
     Returns:
-        A float32 tensor (batch, rows, columns).
+        A float32 tensor (batch,).
     """
     sides = grids.box(maps.shape[1:], share)
     maps = ops.cast(maps, "float32")[..., None]
     # Outside of the map there is nothing to average.
-    return ops.average_pool(maps, sides, strides=1, padding="same")[..., 0]
-
-
-def standardised(maps, places):
-    """Deviations from what is usual at each place.
-
-    Args:
-        maps: tensor (batch, rows, columns) on the grid.
-        places: `calibration.PlaceStatistics`.
-
-    Returns:
-        A float32 tensor (batch, rows, columns).
-    """
-    return (ops.cast(maps, "float32") - places.mean) / places.scale
+    boxed = ops.average_pool(maps, sides, strides=1, padding="same")
+    return ops.max(boxed, axis=(1, 2, 3))
 
 
 def online_evidence(errors, distances, statistics, size):
     """How unusual a frame is, and where.
 
-    The largest standardised error of all places, averaged over a box, plus the
-    largest standardised distance. The map is not averaged: a large box tells
-    better whether something is unusual, and worse where.
+    A sum of cues, each in units of its spread on normal video: by how much the
+    largest mean over a box exceeds what is usual, times the weight of the cue.
+    The map is the same sum, place by place, and not averaged over a box.
 
     Args:
         errors: tensor (batch, ...), from `stored_error_map`.
@@ -157,19 +148,23 @@ def online_evidence(errors, distances, statistics, size):
         size: (height, width) of the frames.
 
     Returns:
-        (evidence, map): float32 tensors (batch,) in spreads of normal
-        evidence, and (batch, rows, columns), the two standardised maps added.
+        (evidence, map): float32 tensors (batch,) and (batch, rows, columns) on
+        the grid of cells of `grids.CELL` pixels.
     """
     grid = pooled(errors, grids.CELL // grids.factor(size))
-    found = [(grid, statistics.error, grids.ERROR_SHARE)]
+    cues = [(errors, grid, statistics.error, grids.ERROR_SHARE)]
     if distances is not None:
-        found.append((distances, statistics.distance, grids.DISTANCE_SHARE))
-    evidence = sum(
-        ops.max(standardised(boxed(maps, share), places), axis=(1, 2))
-        for maps, places, share in found
-    )
-    where = sum(standardised(maps, places) for maps, places, _ in found)
-    return evidence, where
+        cues.append(
+            (distances, distances, statistics.distance, grids.DISTANCE_SHARE)
+        )
+    evidence = places = 0.0
+    for maps, cells, usual, share in cues:
+        # A cue without weight costs nothing; one at least has some.
+        if usual.weight:
+            factor = usual.weight / usual.spread
+            evidence += factor * (largest(maps, share) - usual.median)
+            places += factor * (ops.cast(cells, "float32") - usual.median)
+    return evidence, places
 
 
 def online_score(evidence, statistics):

@@ -71,7 +71,7 @@ def describe(
             calibration.
     """
     config = checkpoints.read_config(run_dir)
-    fitted = _calibration(run_dir)
+    fitted = _calibration(run_dir, config)
     threshold = provenance.threshold(config, fitted, gamma)
     stand = provenance.describe(config, fitted, threshold)
     return Scoring(
@@ -90,9 +90,11 @@ def _is_small(config: Config) -> bool:
     return height * width * config.model.width**2 <= _SMALL
 
 
-def _calibration(run_dir: Path) -> Calibration | None:
+def _calibration(run_dir: Path, config: Config) -> Calibration | None:
     path = run_dir / checkpoints.CALIBRATION
-    return calibration.load(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return calibration.load(path, calibration.weights_of(config.scoring))
 
 
 class RunScorer:
@@ -113,13 +115,13 @@ class RunScorer:
 
     def __init__(self, run_dir: Path, scoring: Scoring) -> None:
         """Loads the model."""
-        _, model = checkpoints.load(run_dir)
+        config, model = checkpoints.load(run_dir)
         self._weight = scoring.normality_weight
         self._scorer = inference.VideoScorer(
             model,
             gammas=(scoring.gamma,),
             reset_memory=scoring.reset_memory,
-            calibration=_calibration(run_dir),
+            calibration=_calibration(run_dir, config),
         )
         self.image_size = scoring.image_size
         self.chunk = self._scorer.chunk

@@ -30,13 +30,14 @@ def exported_run(tmp_path_factory):
     import numpy as np
 
     from lgn_tf import checkpoints, run_calibration
-    from lgn_tf.config import Config, DataConfig, ModelConfig
+    from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
     from lgn_tf.data.footage import InMemory
     from lgn_tf.model.lgn_net import build_model
 
     keras.utils.set_random_seed(11)
     config = Config(
         ModelConfig(image_size=(16, 24), width=0.0625, memory_items=4),
+        scoring=ScoringConfig(distance_weight=0.5),
         data=DataConfig(dataset="synthetic"),
     )
     model = build_model(config)
@@ -45,7 +46,11 @@ def exported_run(tmp_path_factory):
     rng = np.random.default_rng(0)
     clip = rng.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
     calibration = run_calibration.calibrate(
-        model, None, InMemory(["clip"], [clip])
+        model,
+        InMemory(["clip"], [clip]),
+        in_sample=False,
+        # Both cues that a graph has.
+        weights={"error": 1.0, "distance": 0.5},
     )
     calibration.save(run_dir / checkpoints.CALIBRATION)
     return run_dir, config, model, calibration.statistics

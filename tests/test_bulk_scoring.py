@@ -71,9 +71,9 @@ def place(tmp_path_factory):
     model = build_model(config)
     checkpoints.save(folder / "run", config, model)
     clip = np.random.default_rng(0).integers(0, 256, (20, 16, 24, 1), np.uint8)
-    run_calibration.calibrate(model, None, InMemory(["clip"], [clip])).save(
-        folder / "run" / checkpoints.CALIBRATION
-    )
+    run_calibration.calibrate(
+        model, InMemory(["clip"], [clip]), in_sample=False
+    ).save(folder / "run" / checkpoints.CALIBRATION)
     drawn = synthetic.draw(3, train=1, test=3, frames=22, size=(32, 40))
     short = dataclasses.replace(
         drawn.test[1],

@@ -1,17 +1,16 @@
 """The fit of the online score, on arrays that can be checked by hand."""
 
-import dataclasses
 import errno
 import os
 
 import numpy as np
 import pytest
 
-from lgn_tf import calibration, grids
+from lgn_tf import calibration, grids, scoring
 from lgn_tf.measures import VideoScores
 
 SIZE = (40, 24)
-"""Small enough for error maps of full size; a grid of 5 x 3 cells."""
+"""Of the error maps; distance maps have 5 x 3 cells."""
 
 
 def video(name, frames, seed, memory=True, **replaced):
@@ -34,89 +33,108 @@ def video(name, frames, seed, memory=True, **replaced):
 VIDEOS = [video("a", 30, 1), video("b", 21, 2), video("c", 40, 3)]
 
 
-def fitted(videos=VIDEOS, in_sample=False):
-    return calibration.fit(videos, SIZE, in_sample=in_sample)
+BOTH = {"error": 1.0, "distance": 0.5, "motion": 0.25}
 
 
-def arrays(one):
-    error, distance, *rest = one.statistics
-    return [*error, *distance, *rest, *one.quantiles.values()]
-
-
-def boxed(videos, kind):
-    if kind == "error":
-        maps = [grids.pooled(one.error_map, 8) for one in videos]
-        return [grids.filtered(m, grids.ERROR_SHARE) for m in maps]
-    maps = [one.distance_map for one in videos]
-    return [grids.filtered(m, grids.DISTANCE_SHARE) for m in maps]
-
-
-def evidence_of(kind):
-    """Each clip against the others, in deviations from what is usual."""
-    maps = [one.astype(np.float64) for one in boxed(VIDEOS, kind)]
-    found = []
-    for place in range(len(maps)):
-        rest = np.concatenate(maps[:place] + maps[place + 1 :])
-        scale = rest.std(axis=0) + rest.std(axis=0).mean()
-        z = (maps[place] - rest.mean(axis=0)) / scale
-        found.append(z.max(axis=(1, 2)))
-    return np.concatenate(found)
-
-
-def spread(evidence):
-    return np.quantile(evidence, 0.95) - np.median(evidence)
-
-
-def test_no_map_drowns_the_other():
-    """A map that is more unusual on normal video counts no more."""
-    louder = [
-        dataclasses.replace(one, error_map=one.error_map**3) for one in VIDEOS
-    ]
-    found = fitted(louder).statistics
-    for videos, kind in ((louder, "error"), (louder, "distance")):
-        places = getattr(found, kind)
-        z = [(m - places.mean) / places.scale for m in boxed(videos, kind)]
-        evidence = np.concatenate([one.max(axis=(1, 2)) for one in z])
-        assert spread(evidence) == pytest.approx(1, abs=0.35)
-
-
-@pytest.mark.parametrize("kind", ["error", "distance"])
-def test_mean_and_scale_of_each_place(kind):
-    maps = np.concatenate(boxed(VIDEOS, kind)).astype(np.float64)
-    found = getattr(fitted().statistics, kind)
-    np.testing.assert_allclose(found.mean, maps.mean(axis=0), rtol=1e-6)
-    deviation = maps.std(axis=0)
-    scale = (deviation + deviation.mean()) * spread(evidence_of(kind))
-    np.testing.assert_allclose(found.scale, scale, rtol=1e-5)
-
-
-def test_other_clips_help_to_say_what_is_usual():
-    maps = np.concatenate(boxed(VIDEOS, "error")).astype(np.float64)
-    found = calibration.fit(
-        VIDEOS[:1], SIZE, in_sample=False, others=VIDEOS[1:]
+def fitted(videos=VIDEOS, in_sample=False, weights=BOTH, motion=None):
+    return calibration.fit(
+        videos, in_sample=in_sample, weights=weights, motion=motion
     )
-    np.testing.assert_allclose(
-        found.statistics.error.mean, maps.mean(axis=0), rtol=1e-6
-    )
-    # And have no part in the distributions.
-    assert (found.names, found.frames) == (("a",), 30)
-    assert found.quantile("psnr", 1) == VIDEOS[0].psnr.max()
 
 
-def test_evidence_of_a_clip_compares_it_with_the_others():
-    expected = 0.0
-    for kind in ("error", "distance"):
-        evidence = evidence_of(kind)
-        expected = expected + evidence / spread(evidence)
-    expected = np.sort(expected)
+def cue(videos, name):
+    """The largest mean over a box in each frame, clip after clip."""
+    if name == "error":
+        maps, share = [one.error_map for one in videos], grids.ERROR_SHARE
+    else:
+        maps = [one.distance_map for one in videos]
+        share = grids.DISTANCE_SHARE
+    boxed = [grids.filtered(one, share).max(axis=(1, 2)) for one in maps]
+    return np.concatenate(boxed).astype(np.float64)
+
+
+def in_spreads(values, usual=None):
+    usual = values if usual is None else usual
+    spread = np.quantile(usual, 0.95) - np.median(usual)
+    return (values - np.median(usual)) / spread
+
+
+@pytest.mark.parametrize("name", ["error", "distance"])
+def test_what_is_usual_of_a_cue(name):
+    values = cue(VIDEOS, name)
     found = fitted()
-    assert found.quantile("evidence", 0) == pytest.approx(expected[0], rel=1e-4)
-    assert found.quantile("evidence", 0.5) == pytest.approx(
-        np.median(expected), rel=1e-4
+    np.testing.assert_allclose(found.cues[name], values, rtol=1e-6)
+    usual = getattr(found.statistics, name)
+    assert usual.median == pytest.approx(np.median(values))
+    spread = np.quantile(values, 0.95) - np.median(values)
+    assert usual.spread == pytest.approx(spread)
+    assert usual.weight == BOTH[name]
+
+
+def test_a_graph_has_error_and_distance_and_no_motion():
+    motion = [np.full(len(one), 9.0) + np.arange(len(one)) for one in VIDEOS]
+    found = fitted(motion=motion)
+    evidence = in_spreads(cue(VIDEOS, "error"))
+    evidence = np.sort(evidence + 0.5 * in_spreads(cue(VIDEOS, "distance")))
+    np.testing.assert_allclose(
+        np.sort(found.evidence(found.cues, calibration.IN_GRAPH)),
+        evidence,
+        rtol=1e-6,
     )
-    # So that of the frames in hand as many are above each knot as are said.
+    # So that of the frames in hand as many are below each knot as are said.
     for level, knot in zip(*found.statistics[2:4], strict=True):
-        assert np.mean(expected < knot) == pytest.approx(level, abs=0.02)
+        assert np.mean(evidence < knot) == pytest.approx(level, abs=0.02)
+
+
+def test_all_cues_add_up_by_their_weights():
+    random = np.random.default_rng(5)
+    motion = [random.gamma(2.0, 1.0, len(one)) for one in VIDEOS]
+    found = fitted(motion=motion)
+    new = {
+        "error": random.gamma(2.0, 1e-2, 7),
+        "distance": random.gamma(2.0, 1e-3, 7),
+        "motion": random.gamma(2.0, 2.0, 7),
+    }
+    usual = {
+        "error": cue(VIDEOS, "error"),
+        "distance": cue(VIDEOS, "distance"),
+        "motion": np.concatenate(motion),
+    }
+    parts = {n: BOTH[n] * in_spreads(new[n], usual[n]) for n in BOTH}
+    for chosen in (calibration.CUES, ("motion",), ("error", "motion")):
+        np.testing.assert_allclose(
+            found.evidence(new, chosen), sum(parts[n] for n in chosen)
+        )
+    # A cue that was not measured, here or there, has no part.
+    del new["distance"]
+    np.testing.assert_allclose(
+        found.evidence(new, calibration.CUES), parts["error"] + parts["motion"]
+    )
+    with pytest.raises(ValueError, match="At least one cue"):
+        found.evidence(new, ("distance",))
+
+
+def test_the_score_is_that_of_the_graph():
+    found = fitted()
+    wide = {
+        "error": np.linspace(-0.2, 0.5, 301),
+        "distance": np.full(301, found.statistics.distance.median),
+    }
+    expected = scoring.online_score(
+        found.evidence(wide, calibration.IN_GRAPH).astype(np.float32),
+        found.statistics,
+    )
+    score = found.score(wide, calibration.IN_GRAPH)
+    np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-6)
+    assert np.all(np.diff(score) > 0)
+
+
+def test_values_clip_by_clip():
+    found = fitted()
+    assert (found.lengths, found.frames) == ((30, 21, 40), 91)
+    parts = found.by_clip(found.cues["error"])
+    for part, one in zip(parts, VIDEOS, strict=True):
+        np.testing.assert_allclose(part, cue([one], "error"), rtol=1e-6)
 
 
 def test_quantiles_are_those_of_all_frames():
@@ -139,35 +157,43 @@ def test_knots_rise_and_levels_stay_within():
     assert 0 < levels[0] < levels[-1] < 1
 
 
-def test_places_of_a_map_that_never_changes():
+def test_a_map_that_never_changes():
     still = video("still", 9, 1, error_map=np.full((9, *SIZE), 0.02))
-    found = fitted([still]).statistics.error
-    np.testing.assert_allclose(found.scale, 0.02 * 1e-2, rtol=1e-5)
+    found = fitted([still], weights={"error": 1.0})
+    assert found.statistics.error.spread == pytest.approx(0.02 * 1e-2)
     black = video("black", 9, 1, error_map=np.zeros((9, *SIZE)))
-    assert np.all(fitted([black]).statistics.error.scale > 0)
+    found = fitted([black], weights={"error": 1.0})
+    assert found.statistics.error.spread > 0
+    assert found.score({"error": [0.0, 1.0]}, ("error",))[1] > 0.99
 
 
 def test_without_memory_the_error_alone():
     found = fitted([video("a", 30, 1, memory=False)])
-    assert found.statistics.distance == ()
-    assert set(found.quantiles) == {"psnr", "regular_score", "evidence"}
+    assert found.statistics.distance is None
+    assert set(found.quantiles) == {"psnr", "regular_score"}
 
 
-def test_save_and_load(tmp_path):
-    for name, videos in (
-        ("with", VIDEOS),
-        ("without", [video("é 1", 9, 1, memory=False)]),
+@pytest.mark.parametrize("memory", [True, False])
+def test_save_and_load(tmp_path, memory):
+    videos = [video("é 1", 9, 1, memory), video("b", 5, 2, memory)]
+    motion = [np.arange(9.0), np.arange(5.0)] if memory else None
+    one = fitted(videos, in_sample=memory, motion=motion)
+    path = tmp_path / "calibration.npz"
+    one.save(path)
+    again = calibration.load(path)
+    assert again.weights == calibration.WEIGHTS
+    again = calibration.load(path, BOTH)
+    assert again.weights == BOTH
+    assert (again.names, again.lengths) == (one.names, one.lengths)
+    assert again.in_sample == one.in_sample
+    for ours, theirs in (
+        (one.cues, again.cues),
+        (one.quantiles, again.quantiles),
     ):
-        one = fitted(videos, in_sample=name == "with")
-        path = tmp_path / f"{name}.npz"
-        one.save(path)
-        again = calibration.load(path)
-        assert (again.names, again.frames) == (one.names, one.frames)
-        assert again.in_sample == one.in_sample
-        assert list(again.quantiles) == list(one.quantiles)
-        for ours, theirs in zip(arrays(one), arrays(again), strict=True):
-            assert ours.dtype == theirs.dtype
-            np.testing.assert_array_equal(ours, theirs)
+        assert list(ours) == list(theirs)
+        for name, values in ours.items():
+            assert values.dtype == theirs[name].dtype == np.float64
+            np.testing.assert_array_equal(values, theirs[name])
 
 
 def test_a_full_disk_leaves_the_old_calibration(tmp_path, monkeypatch):
@@ -200,6 +226,13 @@ def test_load_names_a_file_that_is_none(tmp_path, damage):
             found = {name: archive[name] for name in archive.files}
         np.savez(path, **(found | {"format": 99}))
     with pytest.raises(ValueError, match=r"calibration\.npz: must be a"):
+        calibration.load(path)
+
+
+def test_load_knows_a_file_of_an_older_version(tmp_path):
+    path = tmp_path / "calibration.npz"
+    np.savez(path, format=2, knots=np.zeros(3))
+    with pytest.raises(calibration.OutdatedError, match="measures it again"):
         calibration.load(path)
 
 

@@ -45,7 +45,12 @@ OTHER = Config(
         rematerialise=True,
     ),
     ScoringConfig(
-        normality_weight=1.0, update_threshold=0.25, update_quantile=0.5
+        normality_weight=1.0,
+        update_threshold=0.25,
+        update_quantile=0.5,
+        error_weight=0.5,
+        distance_weight=0.25,
+        motion_weight=0.0,
     ),
     DataConfig(
         dataset="folder",
@@ -249,8 +254,9 @@ def test_a_whole_number_is_a_float_too():
         (
             {"scoring": {"gamma": 0.1}},
             "`scoring.gamma`",
-            "scoring.normality_weight, scoring.update_quantile, "
-            "scoring.update_threshold",
+            "scoring.distance_weight, scoring.error_weight, "
+            "scoring.motion_weight, scoring.normality_weight, "
+            "scoring.update_quantile, scoring.update_threshold",
         ),
     ],
 )

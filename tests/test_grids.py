@@ -24,9 +24,9 @@ def test_factor_is_the_smallest_that_fits(size, factor):
 @pytest.mark.parametrize(
     ("side", "share", "box"),
     [
-        (32, grids.ERROR_SHARE, 19),
-        (16, grids.ERROR_SHARE, 9),
-        (8, grids.ERROR_SHARE, 5),
+        (64, grids.ERROR_SHARE, 7),
+        (32, grids.ERROR_SHARE, 3),
+        (16, grids.ERROR_SHARE, 1),
         # Ten lies between nine and eleven.
         (32, grids.DISTANCE_SHARE, 11),
         (16, grids.DISTANCE_SHARE, 5),
@@ -62,3 +62,15 @@ def test_filtered_averages_what_lies_within():
         n, y, x = place
         around = maps[n, max(0, y - 2) : y + 3, max(0, x - 1) : x + 2]
         np.testing.assert_allclose(found[place], around.mean(), rtol=1e-6)
+
+
+def test_largest_mean_over_a_box():
+    maps = np.random.default_rng(0).random((3, 9, 6)).astype(np.float32)
+    expected = [one.max() for one in grids.filtered(maps, 0.4)]
+    found = grids.largest(maps, 0.4)
+    assert found.shape == (3,) and found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, rtol=1e-7)
+    # One bright place counts by its share of the box.
+    maps[:] = 0
+    maps[1, 4, 3] = 1
+    np.testing.assert_allclose(grids.largest(maps, 0.4), [0, 1 / 9, 0])

@@ -70,7 +70,8 @@ def plainly(model, footage, gamma, reset=False):
             regular = (weight / weight.sum() * error).sum()
             rows["psnr"].append(-10 * np.log10(error.mean()))
             rows["regular_score"].append(regular)
-            rows["error_map"].append(error.mean(axis=-1))
+            off = np.abs(target - predicted) / 2
+            rows["error_map"].append(off.mean(axis=-1))
             rows["prediction"].append(predicted)
             rows["updated"].append(regular < gamma)
             if model.has_memory:
@@ -212,7 +213,8 @@ def test_online_score_beside_the_others():
     model = small()
     footage = videos(13, 9)
     scores = [one for (one,) in VideoScorer(model).score_all(footage)]
-    fitted = calibration.fit(scores, model.image_size, in_sample=True)
+    weights = {"error": 1.0, "distance": 0.5}
+    fitted = calibration.fit(scores, in_sample=True, weights=weights)
     scorer = VideoScorer(model, calibration=fitted, gammas=(0.0, 10.0))
     for plain, (found, moved) in zip(
         scores, scorer.score_all(footage), strict=True
@@ -229,6 +231,9 @@ def test_online_score_beside_the_others():
         np.testing.assert_allclose(
             found.online_map, places, rtol=1e-3, atol=1e-4
         )
+        # What is stored holds all that the score is made of.
+        again = fitted.score(calibration.cues_of(found), calibration.IN_GRAPH)
+        np.testing.assert_allclose(found.online, again, rtol=1e-4)
         assert np.any(moved.online != found.online)
 
 
@@ -281,10 +286,9 @@ def test_frames_of_another_size():
 
 
 def test_a_calibration_of_another_model():
-    footage = videos(6, size=(24, 24))
-    other = small(image_size=(24, 24))
-    ((scores,),) = VideoScorer(other).score_all(footage)
-    fitted = calibration.fit([scores], (24, 24), in_sample=True)
+    other = small(variant="loc_net")
+    ((scores,),) = VideoScorer(other).score_all(videos(6))
+    fitted = calibration.fit([scores], in_sample=True)
     with pytest.raises(ValueError, match="`calibration` must be of this model"):
         VideoScorer(small(), calibration=fitted)
 

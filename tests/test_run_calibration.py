@@ -1,10 +1,14 @@
 """Which clips a run is calibrated on."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from lgn_tf import calibration, run_calibration
-from lgn_tf.config import Config, DataConfig
+from lgn_tf.config import Config, DataConfig, ModelConfig
+from lgn_tf.data import archives, footage, motion, sources, synthetic
+from lgn_tf.data.dataset import Dataset
 from lgn_tf.data.footage import InMemory
 from lgn_tf.inference import VideoScorer
 from lgn_tf.model.lgn_net import LGNNet
@@ -28,28 +32,24 @@ def clips(prefix, *lengths):
     )
 
 
-def test_places_from_all_clips_and_distributions_from_those_held_out(model):
-    fitted, held_out = clips("f", 8, 4), clips("held", 7, 6)
-    seen = []
+def test_all_clips_that_were_held_out(model, monkeypatch):
+    monkeypatch.setattr(run_calibration, "MOST_FRAMES", 1)
+    held_out, seen = clips("held", 7, 4, 6), []
     found = run_calibration.calibrate(
-        model, fitted, held_out, progress=lambda *state: seen.append(state)
+        model,
+        held_out,
+        in_sample=False,
+        progress=lambda *state: seen.append(state),
     )
-    scorer = VideoScorer(model)
-    first, second = (
-        [one for (one,) in scorer.score_all(part)]
-        for part in (fitted, held_out)
-    )
-    expected = calibration.fit(second, (16, 24), others=first, in_sample=False)
-    assert found.names == ("held0", "held1")
+    scores = [one for (one,) in VideoScorer(model).score_all(held_out)]
+    expected = calibration.fit(scores, in_sample=False)
+    assert found.names == ("held0", "held2")
+    assert found.lengths == (3, 2)
     assert not found.in_sample
-    for ours, theirs in zip(
-        (*found.statistics.error, *found.statistics.distance),
-        (*expected.statistics.error, *expected.statistics.distance),
-        strict=True,
-    ):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    for name, values in expected.cues.items():
+        np.testing.assert_allclose(found.cues[name], values, rtol=1e-4)
     # A clip that is too short has no part, and is counted as done.
-    assert seen == [(8, 25), (12, 25), (19, 25), (25, 25)]
+    assert seen == [(7, 17), (11, 17), (17, 17)]
 
 
 def test_few_of_many_fitted_clips_are_scored(model, monkeypatch):
@@ -58,11 +58,33 @@ def test_few_of_many_fitted_clips_are_scored(model, monkeypatch):
     run_calibration.calibrate(
         model,
         clips("f", *[6] * 7),
-        clips("held", 6),
+        in_sample=True,
         progress=lambda *state: seen.append(state),
     )
     # Of 42 frames every third clip: three of them.
-    assert seen[-1] == (24, 24)
+    assert seen[-1] == (18, 18)
+
+
+def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
+    """And in the frames that have a score."""
+    drawn = synthetic.draw(1, train=2, test=1, frames=9, size=(48, 64))
+    archives.write(drawn, tmp_path / "data", "ucsd")
+    config = Config(
+        ModelConfig("glo_net", (16, 24), channels=1, width=1 / 16),
+        data=DataConfig(
+            "folder",
+            str(tmp_path / "data"),
+            holdout=1,
+            stores=str(tmp_path / "stores"),
+        ),
+    )
+    source = sources.open_source(config)
+    found = run_calibration.of_run(tmp_path, config, model, source)
+    (name,) = found.names
+    video = next(v for v in source.dataset.split("train") if v.name == name)
+    flow = motion.series(footage.read_frames(video))
+    np.testing.assert_array_equal(found.cues["motion"], flow[model.frames :])
+    assert found.weights == calibration.WEIGHTS
 
 
 class Source:
@@ -70,6 +92,7 @@ class Source:
 
     def __init__(self, fitted, held_out):
         self.parts = fitted, held_out
+        self.dataset = Dataset("own", Path("none"), ())
         self.asked = []
 
     def training(self, holdout, seed):
@@ -86,8 +109,13 @@ def test_a_run_is_calibrated_once_and_marked_in_sample(model, tmp_path):
     again = run_calibration.of_run(tmp_path, config, None, source)
     assert again.names == found.names
     assert source.asked == [(0, 0)]
+    # One of an older version is measured again.
+    np.savez(tmp_path / "calibration.npz", format=2)
+    again = run_calibration.of_run(tmp_path, config, model, source)
+    assert again.names == found.names
+    assert source.asked == [(0, 0)] * 2
 
 
 def test_no_clip_is_long_enough(model):
     with pytest.raises(ValueError, match="each longer than the model's input"):
-        run_calibration.calibrate(model, clips("f", 3), None)
+        run_calibration.calibrate(model, clips("f", 3), in_sample=True)

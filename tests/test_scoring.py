@@ -165,16 +165,9 @@ SIZE = (72, 40)
 """Of the frames: stored at half their size, a grid of 9 x 5 cells."""
 
 
-def places_of(shape, seed):
-    return calibration.PlaceStatistics(
-        by_hand.draw(*shape, seed=seed),
-        np.exp(by_hand.draw(*shape, seed=seed + 1)),
-    )
-
-
 STATISTICS = calibration.Statistics(
-    places_of((9, 5), 3),
-    places_of((9, 5), 5),
+    calibration.CueStatistics(0.5, 0.25, 2.0),
+    calibration.CueStatistics(0.125, 4.0, 0.5),
     np.array([0.1, 0.4, 0.9], np.float32),
     np.array([-1.0, 0.5, 3.0], np.float32),
     np.float32(2.0),
@@ -192,49 +185,61 @@ def test_pooled_is_that_of_grids(size):
 def test_stored_error_map():
     target = np.tanh(by_hand.draw(2, *SIZE, 3, seed=1))
     prediction = np.tanh(by_hand.draw(2, *SIZE, 3, seed=2))
-    errors = squared_errors(target, prediction).mean(axis=-1)
+    # Absolute, on [0, 1].
+    errors = (np.abs(target - prediction) / 2).mean(axis=-1)
     cells = errors.reshape(2, 36, 2, 20, 2).mean(axis=(2, 4))
     np.testing.assert_allclose(
         scoring.stored_error_map(target, prediction), cells, rtol=1e-5
     )
 
 
-def evidence_by_hand(maps, places, share):
-    """Cell by cell: the mean of what lies in the box, in deviations."""
+@pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
+def test_largest_is_that_of_grids(share):
+    maps = by_hand.draw(3, 9, 14)
+    np.testing.assert_allclose(
+        scoring.largest(maps, share), grids.largest(maps, share), rtol=1e-5
+    )
+
+
+def largest_by_hand(maps, share):
+    """Cell by cell: the mean of what lies in the box; the largest of them."""
     height, width = maps.shape[1:]
     reach = [side // 2 for side in grids.box((height, width), share)]
-    z = np.zeros(maps.shape)
+    means = np.zeros(maps.shape)
     for n, y, x in np.ndindex(maps.shape):
         rows = range(max(0, y - reach[0]), min(height, y + reach[0] + 1))
         columns = range(max(0, x - reach[1]), min(width, x + reach[1] + 1))
         around = [float(maps[n, i, j]) for i in rows for j in columns]
-        mean = sum(around) / len(around)
-        z[n, y, x] = (mean - places.mean[y, x]) / places.scale[y, x]
-    return z
+        means[n, y, x] = sum(around) / len(around)
+    return means.max(axis=(1, 2))
 
 
-@pytest.mark.parametrize("with_distances", [True, False])
-def test_online_evidence(with_distances):
+@pytest.mark.parametrize("left_out", [None, "error", "distance", "memory"])
+def test_online_evidence(left_out):
     errors = by_hand.draw(3, 36, 20, seed=7)
-    distances = by_hand.draw(3, 9, 5, seed=8) if with_distances else None
-    grid = errors.reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
-    largest = evidence_by_hand(grid, STATISTICS.error, grids.ERROR_SHARE)
-    largest = largest.max(axis=(1, 2))
-    # Where it is, is not blurred.
-    expected = (grid - STATISTICS.error.mean) / STATISTICS.error.scale
-    if with_distances:
-        far = evidence_by_hand(
-            distances, STATISTICS.distance, grids.DISTANCE_SHARE
-        )
-        largest = largest + far.max(axis=(1, 2))
-        usual = STATISTICS.distance
-        expected = expected + (distances - usual.mean) / usual.scale
+    distances = by_hand.draw(3, 9, 5, seed=8)
     # On a grid of eighths four stored cells of two pixels make one.
-    evidence, places = scoring.online_evidence(
-        errors, distances, STATISTICS, SIZE
+    grid = errors.reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
+    strength, places = 0.0, 0.0
+    if left_out != "error":
+        strong = largest_by_hand(errors, grids.ERROR_SHARE)
+        strength = strength + 2.0 * (strong - 0.5) / 0.25
+        places = places + 2.0 * (grid - 0.5) / 0.25
+    if left_out not in ("distance", "memory"):
+        far = largest_by_hand(distances, grids.DISTANCE_SHARE)
+        strength = strength + 0.5 * (far - 0.125) / 4.0
+        places = places + 0.5 * (distances - 0.125) / 4.0
+    statistics = STATISTICS
+    if left_out in ("error", "distance"):
+        without = getattr(statistics, left_out)._replace(weight=0.0)
+        statistics = statistics._replace(**{left_out: without})
+    if left_out == "memory":
+        distances, statistics = None, statistics._replace(distance=None)
+    evidence, found = scoring.online_evidence(
+        errors, distances, statistics, SIZE
     )
-    np.testing.assert_allclose(evidence, largest, rtol=1e-4)
-    np.testing.assert_allclose(places, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(evidence, strength, rtol=1e-4)
+    np.testing.assert_allclose(found, places, rtol=1e-3, atol=1e-5)
 
 
 def test_online_score_is_the_level_at_each_knot_and_linear_between():

@@ -86,7 +86,10 @@ def _restore(weights: Path, config: Config, folder: Path) -> None:
 
 
 def _evaluate(folder: Path, config: Config) -> Results:
-    fitted = calibration.load(folder / checkpoints.CALIBRATION)
+    fitted = calibration.load(
+        folder / checkpoints.CALIBRATION,
+        calibration.weights_of(config.scoring),
+    )
     gamma = provenance.threshold(config, fitted, None)
     words = environment.weights(
         folder / checkpoints.ENVIRONMENT, provenance.LAST
