@@ -7,16 +7,18 @@ video and uses nothing but the past.
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_tf import localisation, roc
+from lgn_tf import calibration as calibration_module
+from lgn_tf import comparison, events, localisation, roc
+from lgn_tf.calibration import CUES, IN_GRAPH, MOTION, Calibration
+from lgn_tf.comparison import Score
 from lgn_tf.data import baselines as baselines_module
 from lgn_tf.measures import Series, VideoScores
 from lgn_tf.normality import min_max, normality
-from lgn_tf.results import Provenance, Results, ScoreResult, VideoResult
+from lgn_tf.results import Provenance, Results, VideoResult
 
 Labels = NDArray[np.uint8]
 Masks = Callable[[str], NDArray[np.bool_] | None]
@@ -35,19 +37,7 @@ class _Rows:
     online: Series | None
     updated: int
     labels: Labels | None
-
-
-class _Score(NamedTuple):
-    """A score of all videos, high means abnormal.
-
-    Attributes:
-        series: of each video, (frames,).
-        floor: the least it can be, and `floor` + 1 the largest; None for a
-            score without bounds.
-    """
-
-    series: list[Series]
-    floor: float | None
+    cues: Mapping[str, Series]
 
 
 def evaluate(
@@ -56,7 +46,9 @@ def evaluate(
     provenance: Provenance,
     *,
     masks: Masks | None = None,
-    baselines: Mapping[str, NDArray[np.float64]] | None = None,
+    baselines: Mapping[str, baselines_module.Scores] | None = None,
+    calibration: Calibration | None = None,
+    frame_rate: float | None = None,
     smoothing: float | None = None,
     gamma_sweep: Sequence[tuple[float, float]] = (),
 ) -> Results:
@@ -70,10 +62,13 @@ def evaluate(
         provenance: lambda, and what else the numbers stand on.
         masks: returns the masks of *all* frames of a video, bool (frames,
             height, width), or None where a video has none.
-        baselines: for each video, `baselines.score` of its scored frames,
-            (3, frames); or None.
-        smoothing: share of the newest frame in the causal moving average of
-            `online smoothed`; None leaves that score out.
+        baselines: what its frames score without a model, for each video; or
+            None.
+        calibration: of the online score, to add the motion to it and to choose
+            thresholds of alarms; None leaves both out.
+        frame_rate: frames a second; None leaves events out.
+        smoothing: share of the newest frame in a causal moving average of the
+            online scores; None leaves these scores out.
         gamma_sweep: (gamma, `paper_auc`) of repeated scoring (Fig. 9).
 
     Raises:
@@ -95,12 +90,22 @@ def evaluate(
             f"Received: {', '.join(names) or 'none'}"
         )
     truth = _truth(rows)
-    table = _scores(rows, weight, smoothing)
+    opposing = _opposing(rows, baselines)
+    if opposing:
+        rows = [
+            dataclasses.replace(
+                row,
+                cues={**row.cues, MOTION: one.series[baselines_module.FLOW]},
+            )
+            for row, one in zip(rows, opposing, strict=True)
+        ]
+    table = _scores(rows, weight, smoothing, calibration)
     places = localisation.evaluate(videos, masks) if masks else None
+    contest = comparison.Contest(truth)
     return Results(
         provenance=provenance,
-        scores={name: _measure(score, truth) for name, score in table.items()},
-        baselines=_baselines(rows, truth, baselines),
+        scores={name: contest.measure(one) for name, one in table.items()},
+        baselines=contest.opponents(opposing),
         maps=places.maps if places else {},
         videos=tuple(
             _video(row, place, table) for place, row in enumerate(rows)
@@ -108,6 +113,12 @@ def evaluate(
         scored_frames=sum(len(row.psnr) for row in rows),
         abnormal_frames=sum(int(one.sum()) for one in truth) if truth else None,
         one_class_videos=sum(bool(one.min() == one.max()) for one in truth),
+        gain=comparison.gain([row.psnr for row in rows], opposing),
+        comparisons=contest.compare(table, opposing),
+        draws=contest.draws,
+        skipped_draws=contest.skipped_draws,
+        events=_events(rows, table, calibration, frame_rate),
+        frame_rate=frame_rate,
         regions=places.regions if places else 0,
         tracks=places.tracks if places else 0,
         lambda_sweep=_lambda_sweep(rows, truth),
@@ -155,6 +166,7 @@ def _rows(scores: VideoScores, labels: Mapping[str, Labels] | None) -> _Rows:
         scores.online,
         int(scores.updated.sum()),
         wanted,
+        calibration_module.cues_of(scores),
     )
 
 
@@ -164,28 +176,71 @@ def _truth(rows: Sequence[_Rows]) -> list[Labels]:
 
 
 def _scores(
-    rows: Sequence[_Rows], weight: float, smoothing: float | None
-) -> dict[str, _Score]:
+    rows: Sequence[_Rows],
+    weight: float,
+    smoothing: float | None,
+    calibration: Calibration | None,
+) -> dict[str, Score]:
     table = {}
     # Normality counts downwards.
     paper = [-normality(row.psnr, row.distance, weight) for row in rows]
-    table["paper"] = _Score(paper, -1.0)
+    table["paper"] = Score(paper, -1.0)
     online = [row.online for row in rows if row.online is not None]
     if len(online) == len(rows):
-        table["online"] = _Score(online, 0.0)
-        if smoothing is not None:
-            smoothed = [smooth(series, smoothing) for series in online]
-            table["online smoothed"] = _Score(smoothed, 0.0)
+        table["online"] = Score(online, 0.0)
+    if calibration is not None and _moves(rows, calibration):
+        moving = [calibration.score(row.cues, CUES) for row in rows]
+        table["online motion"] = Score(moving, 0.0)
+    if smoothing is not None:
+        table |= {
+            f"{name} smoothed": Score(
+                [smooth(series, smoothing) for series in score.series], 0.0
+            )
+            for name, score in table.items()
+            if name != "paper"
+        }
     # A constant series counts as full normality, as in Eq. 17.
     quality = [-min_max(row.psnr, constant=1.0) for row in rows]
-    table["psnr"] = _Score(quality, -1.0)
-    table["psnr raw"] = _Score([-row.psnr for row in rows], None)
+    table["psnr"] = Score(quality, -1.0)
+    table["psnr raw"] = Score([-row.psnr for row in rows], None)
     distance = [row.distance for row in rows if row.distance is not None]
     if len(distance) == len(rows):
         scaled = [min_max(series, constant=0.0) for series in distance]
-        table["distance"] = _Score(scaled, 0.0)
-        table["distance raw"] = _Score(distance, None)
+        table["distance"] = Score(scaled, 0.0)
+        table["distance raw"] = Score(distance, None)
+    for name in CUES:
+        if all(name in row.cues for row in rows):
+            series = [row.cues[name] for row in rows]
+            table[f"cue {name}"] = Score(series, None)
     return table
+
+
+def _moves(rows: Sequence[_Rows], calibration: Calibration) -> bool:
+    """Whether the motion has a part in the online score of these videos."""
+    measured = MOTION in calibration.cues and bool(rows)
+    weighed = bool(calibration.weights.get(MOTION))
+    return measured and weighed and all(MOTION in row.cues for row in rows)
+
+
+def _events(
+    rows: Sequence[_Rows],
+    table: Mapping[str, Score],
+    calibration: Calibration | None,
+    frame_rate: float | None,
+) -> dict[str, tuple[events.EventResult, ...]]:
+    """What is found by alarms, with thresholds from the calibration alone."""
+    truth = _truth(rows)
+    if calibration is None or frame_rate is None or not truth:
+        return {}
+    usual = {
+        name: calibration.by_clip(calibration.score(calibration.cues, chosen))
+        for name, chosen in (("online", IN_GRAPH), ("online motion", CUES))
+        if name in table
+    }
+    return {
+        name: events.evaluate(table[name].series, truth, clips, frame_rate)
+        for name, clips in usual.items()
+    }
 
 
 def smooth(series: Series, share: float) -> Series:
@@ -206,25 +261,7 @@ def smooth(series: Series, share: float) -> Series:
     return result
 
 
-def _measure(score: _Score, truth: list[Labels]) -> ScoreResult:
-    if not truth:
-        return ScoreResult()
-    wanted, found = np.concatenate(truth), np.concatenate(score.series)
-    auc = roc.area(wanted, found)
-    if auc is None:
-        return ScoreResult()
-    return ScoreResult(
-        micro_auc=auc,
-        macro_auc=None
-        if score.floor is None
-        else roc.macro_area(truth, score.series, score.floor),
-        eer=roc.equal_error_rate(wanted, found),
-        gap=float(found[wanted == 1].mean() - found[wanted == 0].mean()),
-        curve=roc.curve(wanted, found),
-    )
-
-
-def _video(row: _Rows, place: int, table: Mapping[str, _Score]) -> VideoResult:
+def _video(row: _Rows, place: int, table: Mapping[str, Score]) -> VideoResult:
     def auc(name: str) -> float | None:
         if row.labels is None or name not in table:
             return None
@@ -240,27 +277,20 @@ def _video(row: _Rows, place: int, table: Mapping[str, _Score]) -> VideoResult:
     )
 
 
-def _baselines(
-    rows: Sequence[_Rows],
-    truth: list[Labels],
-    given: Mapping[str, NDArray[np.float64]] | None,
-) -> dict[str, float]:
-    if given is None or not truth:
-        return {}
+def _opposing(
+    rows: Sequence[_Rows], given: Mapping[str, baselines_module.Scores] | None
+) -> list[baselines_module.Scores]:
+    """What was given, in the order of the videos; nothing where none was."""
+    if given is None:
+        return []
     for row in rows:
-        shape = np.shape(given.get(row.name, ()))
-        wanted = (len(baselines_module.BASELINES), len(row.psnr))
-        if shape != wanted:
+        frames = len(given[row.name].copying) if row.name in given else None
+        if frames != len(row.psnr):
             raise ValueError(
-                f"{row.name}: `baselines` must be {wanted}, a row each. "
-                f"Received: {shape}"
+                f"{row.name}: `baselines` must score the {len(row.psnr)} "
+                f"scored frames. Received: {frames}"
             )
-    scores = np.concatenate([given[row.name] for row in rows], axis=1)
-    areas = {
-        name: roc.area(np.concatenate(truth), series)
-        for name, series in zip(baselines_module.BASELINES, scores, strict=True)
-    }
-    return {name: auc for name, auc in areas.items() if auc is not None}
+    return [given[row.name] for row in rows]
 
 
 def _paper_auc(

@@ -7,14 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from lgn_tf import config as config_module
-from lgn_tf import environment
+from lgn_tf import environment, results, tables
 from lgn_tf.config import Config
+from lgn_tf.results import Results
 from lgn_tf.signatures import Endpoint
 
 JSON = "model_card.json"
 TEXT = "model_card.md"
-RESULTS = Path("evaluation/results.json")
+EVALUATION = "evaluation"
 
 
 def describe(
@@ -36,8 +39,9 @@ def describe(
         files: whose hashes are noted, by the name to note them under.
 
     Raises:
-        ValueError: where the run's results are no JSON.
+        ValueError: where the run's results are damaged, or of another version.
     """
+    evaluated = _results(run_dir / EVALUATION)
     return {
         "run": run_dir.name,
         "dataset": config.data.dataset,
@@ -48,7 +52,9 @@ def describe(
             "frames": calibration.frames,
             "in_sample": calibration.in_sample,
         },
-        "results": _results(run_dir / RESULTS),
+        "verdicts": evaluated and tables.verdicts(evaluated),
+        "notes": evaluated and tables.notes(evaluated),
+        "results": evaluated and msgspec.to_builtins(evaluated),
         "endpoints": [dataclasses.asdict(each) for each in endpoints],
         "bytes": dict(sizes),
         "sha256": {name: sha256(path) for name, path in files.items()},
@@ -57,13 +63,11 @@ def describe(
     }
 
 
-def _results(path: Path) -> Any:
-    if not path.is_file():
+def _results(folder: Path) -> Results | None:
+    """Reads the results of a run; None where it was not evaluated."""
+    if not (folder / results.FILE).is_file():
         return None
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    return results.read(folder)
 
 
 def sha256(path: Path) -> str:
@@ -122,6 +126,8 @@ def _markdown(card: Mapping[str, Any]) -> str:
                     f"| ({shape}) | {tensor['meaning']} |"
                 )
         lines.append("")
-    results = json.dumps(card["results"], indent=2, ensure_ascii=False)
-    lines += ["## Results", "", "```json", results, "```", ""]
+    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
+    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
+    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
+    lines += ["", "```json", found, "```", ""]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The protocol: scores the test videos of a data set, evaluates, stores.
 
     test videos -> VideoScorer -> evaluation/frames, maps, pictures
+    test videos -> baselines.score: what needs no model
     labels, masks -> evaluation.evaluate -> evaluation/results.json
 
 The folder appears whole, in the place of an older one, or not at all.
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf import (
+    alarms,
     atomic,
     evaluation,
     measures,
@@ -25,6 +27,7 @@ from lgn_tf import (
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
 from lgn_tf.data import baselines, frames, masks
+from lgn_tf.data import footage as footage_module
 from lgn_tf.data import labels as labels_module
 from lgn_tf.data.dataset import Dataset
 from lgn_tf.data.footage import Footage
@@ -39,6 +42,8 @@ Labels = Mapping[str, NDArray[np.uint8]]
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
 
+_PIECE = 64  # Frames that are read at once where no model needs more.
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -51,7 +56,9 @@ class Options:
         gamma_sweep: whether other thresholds are scored in the same pass.
         labels: version of the frame labels; empty for the preferred one.
         smoothing: share of the newest frame in a causal moving average of the
-            online score, reported besides; None leaves that score out.
+            online scores, reported besides; None leaves these scores out.
+        frame_rate: frames a second of the videos; None takes the published
+            one, and leaves events out where there is none.
         weights: which are scored with, in words.
     """
 
@@ -60,6 +67,7 @@ class Options:
     gamma_sweep: bool = True
     labels: str = ""
     smoothing: float | None = None
+    frame_rate: float | None = None
     weights: str = provenance.LAST
 
 
@@ -88,7 +96,8 @@ def evaluate(
         out: the evaluation folder; replaced where it exists.
         calibration: for the online score.
         options: of the protocol.
-        progress: called with the frames that are done and their number.
+        progress: called with the frames that are done and their number, once
+            by the model and once by what needs none.
 
     Returns:
         The results. Videos that are too short for a score are named there.
@@ -130,9 +139,13 @@ def evaluate(
             footage,
             dataset,
             stand,
+            channels=config.model.channels,
             labels=options.labels,
+            calibration=calibration,
+            frame_rate=options.frame_rate,
             smoothing=options.smoothing,
             gamma_sweep=_sweep(gammas, series, truth, stand.normality_weight),
+            progress=progress,
         )
 
 
@@ -142,24 +155,32 @@ def conclude(
     dataset: Dataset,
     stand: Provenance,
     *,
+    channels: int,
     labels: str = "",
+    calibration: Calibration | None = None,
+    frame_rate: float | None = None,
     smoothing: float | None = None,
     gamma_sweep: Sequence[tuple[float, float]] = (),
+    progress: Progress | None = None,
 ) -> Results:
     """Evaluates scores that lie in a folder, and writes the results there.
 
     Args:
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough.
-        footage: the test videos.
-        dataset: their labels and masks.
+        footage: the test videos, at the model's size.
+        dataset: their originals, labels and masks.
         stand: what the scores stand on; the label version is filled in.
+        channels: of the model's frames.
         labels: version of the frame labels; empty for the preferred one.
+        calibration: of the online score; None leaves motion and events out.
+        frame_rate: see `Options`.
         smoothing: see `Options`.
         gamma_sweep: (gamma, area) of repeated scoring.
+        progress: called with the frames that are done and their number.
 
     Raises:
-        ValueError: where labels do not fit.
+        ValueError: where labels or originals do not fit.
         FileNotFoundError: where scores are missing.
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
@@ -171,7 +192,9 @@ def conclude(
         truth,
         dataclasses.replace(stand, label_version=version),
         masks=read_masks(dataset),
-        baselines=_baselines(footage, inputs) if truth else None,
+        baselines=_baselines(footage, dataset, inputs, channels, progress),
+        calibration=calibration,
+        frame_rate=frame_rate or alarms.FRAME_RATES.get(stand.dataset),
         smoothing=smoothing,
         gamma_sweep=gamma_sweep,
     )
@@ -322,11 +345,28 @@ def read_masks(
     return read
 
 
-def _baselines(footage: Footage, inputs: int) -> dict[str, NDArray[np.float64]]:
-    return {
-        name: baselines.score(footage.read(index, 0, count))[:, inputs:]
-        for index, (name, count) in enumerate(
-            zip(footage.names, footage.frame_counts, strict=True)
-        )
-        if count > inputs
-    }
+def _baselines(
+    footage: Footage,
+    dataset: Dataset,
+    inputs: int,
+    channels: int,
+    progress: Progress | None,
+) -> dict[str, baselines.Scores]:
+    originals = {video.name: video for video in dataset.split("test")}
+    found, done, total = {}, 0, sum(footage.frame_counts)
+    for index, (name, count) in enumerate(
+        zip(footage.names, footage.frame_counts, strict=True)
+    ):
+        if count > inputs:
+            read = footage_module.read_frames(originals[name])
+            found[name] = baselines.score(
+                name,
+                footage.stream(index, _PIECE),
+                footage_module.ahead(read),
+                inputs=inputs,
+                channels=channels,
+            )
+        done += count
+        if progress is not None:
+            progress(done, total)
+    return found

@@ -8,7 +8,8 @@ from typing import Any
 import markupsafe
 
 from lgn_tf import visualisation
-from lgn_tf.results import IN_SAMPLE, Results, ScoreResult
+from lgn_tf.bootstrap import Interval
+from lgn_tf.results import IN_SAMPLE, Opponent, Results, ScoreResult
 
 PUBLISHED: Mapping[str, float] = types.MappingProxyType(
     {"ped2": 0.971, "avenue": 0.893, "shanghaitech": 0.730}
@@ -25,6 +26,7 @@ _GAPS = {
 _SECTIONS = (
     ("result", "Result", None),
     ("frames", "Frames", "frame_charts"),
+    ("events", "Alarms", "event_rows"),
     ("videos", "Videos", None),
     ("pictures", "Pictures", "pictures"),
     ("places", "Regions", "map_charts"),
@@ -43,12 +45,14 @@ class Card:
         share: in [0, 1], or None.
         why: what it means.
         colour: of its bar, a class of the page.
+        interval: around the number, or None.
     """
 
     title: str
     share: float | None
     why: str
     colour: str
+    interval: Interval | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Row(ScoreResult):
 
     title: str = ""
     published: float | None = None
+    milliseconds: float | None = None
     style: str = ""
 
 
@@ -97,27 +102,31 @@ def sections(shown: Mapping[str, Sequence[Any]]) -> list[tuple[str, str]]:
 
 def cards(results: Results) -> list[Card]:
     """Returns the headline: the paper's score beside all it must stand by."""
-    best = max(results.baselines.items(), key=lambda one: one[1], default=None)
+    paper = results.scores["paper"]
+    online = results.scores.get("online", ScoreResult())
+    name, best = _best(results)
     found = [
         Card(
             "Paper's protocol",
-            results.scores["paper"].micro_auc,
+            paper.micro_auc,
             "Each video divided by its own range: comparable with "
             "publications, not available live.",
             "first",
+            paper.interval,
         ),
         Card(
             "Online",
-            results.scores.get("online", ScoreResult()).micro_auc,
+            online.micro_auc,
             _online(results),
             "second",
+            online.interval,
         ),
         Card(
             "Best score without a model",
-            None if best is None else best[1],
-            "What any detector has to beat"
-            + ("." if best is None else f": {best[0]}."),
+            best.micro_auc,
+            "What any detector has to beat" + (f": {name}." if name else "."),
             "third",
+            best.interval,
         ),
     ]
     published = PUBLISHED.get(results.provenance.dataset)
@@ -131,6 +140,15 @@ def cards(results: Results) -> list[Card]:
             )
         )
     return found
+
+
+def _best(results: Results) -> tuple[str, Opponent]:
+    """The opponent with the largest area, and its name; or empty ones."""
+    return max(
+        results.baselines.items(),
+        key=lambda one: one[1].micro_auc or 0.0,
+        default=("", Opponent()),
+    )
 
 
 def _online(results: Results) -> str:
@@ -148,21 +166,31 @@ def rows(results: Results) -> list[Row]:
     """Returns the rows of the table of all numbers."""
     published = PUBLISHED.get(results.provenance.dataset)
     found = [
-        Row(
-            **{
-                field.name: getattr(score, field.name)
-                for field in dataclasses.fields(score)
-            },
+        _row(
+            score,
             title=results.provenance.title(name),
             published=published if name == "paper" else None,
             style="strong" if name in ("paper", "online") else "",
         )
         for name, score in results.scores.items()
     ]
-    for name, area in results.baselines.items():
-        title = f"without a model: {name}"
-        found.append(Row(micro_auc=area, title=title, style="apart"))
+    found += [
+        _row(
+            opponent,
+            title=f"without a model: {name}",
+            milliseconds=opponent.milliseconds,
+            style="apart",
+        )
+        for name, opponent in results.baselines.items()
+    ]
     return found
+
+
+def _row(score: ScoreResult, **words: Any) -> Row:
+    fields = dataclasses.fields(ScoreResult)
+    return Row(
+        **{one.name: getattr(score, one.name) for one in fields}, **words
+    )
 
 
 def frame_charts(results: Results) -> list[Figure]:
@@ -174,13 +202,16 @@ def frame_charts(results: Results) -> list[Figure]:
     if stand.in_sample:
         curves["online"] += IN_SAMPLE
     online = results.scores.get("online", ScoreResult()).micro_auc
+    name, best = _best(results)
     charts = [
         _figure(
             "roc",
             "ROC",
-            visualisation.roc(results.scores, curves),
+            visualisation.roc(
+                {**results.scores, name: best}, {**curves, name: name}
+            ),
             "Share of abnormal frames found by share of false alarms, over all "
-            "frames. Dotted: chance.",
+            "frames, beside the best score without a model. Dotted: chance.",
         ),
         _figure(
             "gap",

@@ -115,6 +115,7 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "map_charts": report_parts.map_charts(found),
         "training_charts": report_parts.training_charts(_log(run_dir)),
         "pictures": _gallery(moments),
+        "event_rows": tables.event_rows(found),
     }
     return {
         "run": run_dir.resolve().name,
@@ -122,6 +123,8 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "subtitle": report_parts.subtitle(found),
         "sections": report_parts.sections(shown),
         "cards": report_parts.cards(found),
+        "verdicts": tables.verdicts(found),
+        "event_columns": tables.EVENT_COLUMNS,
         "notes": tables.notes(found),
         "results": found,
         "maps": found.maps,

@@ -8,6 +8,8 @@ from pathlib import Path
 import msgspec
 
 from lgn_tf import atomic
+from lgn_tf.bootstrap import Interval
+from lgn_tf.events import EventResult
 from lgn_tf.roc import Curve
 
 FILE = "results.json"
@@ -17,10 +19,15 @@ TITLES: Mapping[str, str] = types.MappingProxyType(
         "paper": "paper (whole video)",
         "online": "online (past alone)",
         "online smoothed": "online, causal average",
+        "online motion": "online with optical flow",
+        "online motion smoothed": "online with optical flow, causal average",
         "psnr": "PSNR alone (whole video)",
         "psnr raw": "PSNR alone (past alone)",
         "distance": "distance alone (whole video)",
         "distance raw": "distance alone (past alone)",
+        "cue error": "cue: local error",
+        "cue distance": "cue: local distance",
+        "cue motion": "cue: local optical flow",
     }
 )
 """What each score is called in a table."""
@@ -86,6 +93,8 @@ class ScoreResult:
         gap: mean over abnormal frames minus mean over normal frames, in the
             score's own unit.
         curve: the ROC curve, thinned.
+        interval: of the micro AUC, 95 % of the draws of a bootstrap over
+            videos; None also for a single video.
     """
 
     micro_auc: float | None = None
@@ -93,6 +102,39 @@ class ScoreResult:
     eer: float | None = None
     gap: float | None = None
     curve: Curve | None = None
+    interval: Interval | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Opponent(ScoreResult):
+    """How well a score does that needs no model.
+
+    Attributes:
+        online: whether it needs nothing but the past, as a camera has it.
+        milliseconds: that a frame took, on the machine that evaluated.
+    """
+
+    online: bool = False
+    milliseconds: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A score of the model beside the best one that needs none.
+
+    Attributes:
+        opponent: name of the one with the largest micro AUC; for a score that
+            is online, of those that are online.
+        margin: micro AUC of the score minus that of the opponent.
+        interval: of the margin, paired: both areas are of the same draws of a
+            bootstrap over videos; None for a single video.
+        beaten: whether the opponent was: the whole interval lies above 0.
+    """
+
+    opponent: str
+    margin: float
+    interval: Interval | None
+    beaten: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,15 +185,26 @@ class Results:
         provenance: what the numbers stand on.
         scores: by name: `paper` (Eq. 17, minimum and maximum of the whole
             video), `online` (calibrated, from the past alone), `online
-            smoothed`, and `psnr` and `distance`, each with the minimum and
-            maximum of the video and `raw`.
-        baselines: area of each score that needs no model.
+            smoothed`, `online motion` (with the optical flow, which a graph
+            does not compute), `psnr` and `distance`, each with the minimum
+            and maximum of the video and `raw`, and each cue of the online
+            score by itself.
+        baselines: each score that needs no model, by name.
         maps: by name, `error` and `online`; empty without masks.
         videos: one by one.
         scored_frames: of all videos.
         abnormal_frames: of them; None without labels.
         one_class_videos: videos that got two frames appended for the macro
             areas.
+        gain: mean over the scored frames of the PSNR of the prediction minus
+            that of the frame before, in dB; None where it was not measured.
+        comparisons: `paper` and `online` beside their best opponent; empty
+            where there is no area.
+        draws: of the bootstrap behind the intervals; 0 where there is none.
+        skipped_draws: of them, those that held frames of one class only.
+        events: what an operator hears by an online score, for each rate of
+            false alarms; empty without labels, calibration or frame rate.
+        frame_rate: frames a second that events were timed with.
         regions: abnormal regions in the masks.
         tracks: into which they were linked, by overlap from frame to frame.
         lambda_sweep: (lambda, area of the paper's score).
@@ -161,12 +214,20 @@ class Results:
 
     provenance: Provenance
     scores: dict[str, ScoreResult]
-    baselines: dict[str, float]
+    baselines: dict[str, Opponent]
     maps: dict[str, MapResult]
     videos: tuple[VideoResult, ...]
     scored_frames: int
     abnormal_frames: int | None
     one_class_videos: int
+    gain: float | None
+    comparisons: dict[str, Comparison] = dataclasses.field(default_factory=dict)
+    draws: int = 0
+    skipped_draws: int = 0
+    events: dict[str, tuple[EventResult, ...]] = dataclasses.field(
+        default_factory=dict
+    )
+    frame_rate: float | None = None
     regions: int = 0
     tracks: int = 0
     lambda_sweep: tuple[tuple[float, float], ...] = ()
@@ -194,5 +255,6 @@ def read(folder: Path) -> Results:
         return msgspec.json.decode(path.read_bytes(), type=Results)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"{path}: not the results of an evaluation. Found there: {error}"
+            f"{path}: not the results of an evaluation of this version; "
+            f"`lgn evaluate` makes them anew. Found there: {error}"
         ) from error

@@ -42,6 +42,20 @@ def add(commands: Any) -> None:
         "the share of the newest frame, in (0, 1]",
     )
     parser.add_argument(
+        "--fps",
+        type=float,
+        help="frames a second, to time alarms by (default: the published "
+        "rate of the data set)",
+    )
+    for cue in ("error", "distance", "motion"):
+        parser.add_argument(
+            f"--{cue}-weight",
+            type=float,
+            metavar="WEIGHT",
+            help=f"of the {cue} in the online score; 0 leaves it out "
+            "(default: that of the run)",
+        )
+    parser.add_argument(
         "--best",
         action="store_true",
         help="the best weights by held-out videos instead of the last",
@@ -129,9 +143,20 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     given = {"data_root": options.data_root, "labels": options.labels_version}
     given = {name: value for name, value in given.items() if value is not None}
+    weighed = {
+        f"{cue}_weight": getattr(options, f"{cue}_weight")
+        for cue in ("error", "distance", "motion")
+        if getattr(options, f"{cue}_weight") is not None
+    }
     config = dataclasses.replace(
-        config, data=dataclasses.replace(config.data, **given)
+        config,
+        data=dataclasses.replace(config.data, **given),
+        scoring=dataclasses.replace(config.scoring, **weighed),
     )
+    if options.fps is not None and not options.fps > 0:
+        raise ValueError(
+            f"`--fps` must be positive. Received: fps={options.fps:g}"
+        )
     with _bar("preparing") as progress:
         source = sources.open_source(config, progress)
     with _bar("calibrating") as progress:
@@ -152,6 +177,7 @@ def _evaluate(options: argparse.Namespace) -> None:
                 gamma_sweep=not options.no_gamma_sweep,
                 labels=sources.version(config),
                 smoothing=options.smoothing,
+                frame_rate=options.fps,
                 weights=words,
             ),
             progress=progress,
@@ -160,6 +186,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     console.print(tables.scores(results))
     if results.maps:
         console.print(tables.maps(results))
+    if results.events:
+        console.print(tables.events(results))
     for line in tables.notes(results):
         console.print(line)
 

@@ -1,31 +1,99 @@
-"""The numbers of an evaluation as a table on the terminal."""
+"""The numbers of an evaluation as a table on the terminal, and in words."""
 
+import rich.box
 import rich.table
 
-from lgn_tf.results import Results, ScoreResult
+from lgn_tf import comparison
+from lgn_tf.bootstrap import LEVEL, Interval
+from lgn_tf.events import EventResult
+from lgn_tf.results import Comparison, Results, ScoreResult
 
 
 def scores(results: Results) -> rich.table.Table:
-    """Returns a row for each score, then those that need no model."""
+    """Returns a row for each score, then those that need no model.
+
+    Below stands whether the best of them were beaten.
+    """
     table = rich.table.Table(
-        "score", "micro AUC", "macro AUC", "EER", "gap", title="frame level"
+        "score",
+        "micro\nAUC",
+        f"{LEVEL:.0%}",
+        "macro\nAUC",
+        "EER",
+        "gap",
+        "ms a\nframe",
+        title="frame level",
+        # Narrow enough for a terminal of 80 columns.
+        box=rich.box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        caption="\n".join(verdicts(results)),
+        caption_style="bold",
+        caption_justify="left",
     )
     for name, score in results.scores.items():
-        table.add_row(results.provenance.title(name), *_cells(score))
+        table.add_row(results.provenance.title(name), *_cells(score), "")
     table.add_section()
-    for name, area in results.baselines.items():
-        table.add_row(f"no model: {name}", _percent(area))
+    if results.baselines:
+        table.add_row("without a model:")
+    for name, opponent in results.baselines.items():
+        time = f"{opponent.milliseconds:.1f}"
+        table.add_row(f"  {name}", *_cells(opponent), time)
     return table
 
 
 def _cells(score: ScoreResult) -> list[str]:
-    gap = "-" if score.gap is None else f"{score.gap:.3f}"
-    areas = (score.micro_auc, score.macro_auc, score.eer)
-    return [*(_percent(area) for area in areas), gap]
+    gap = "-" if score.gap is None else f"{score.gap:.3g}"
+    between = "-".join(_percent(end) for end in score.interval or ())
+    macro, eer = _percent(score.macro_auc), _percent(score.eer)
+    return [_percent(score.micro_auc), between or "-", macro, eer, gap]
 
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f}"
+
+
+def verdicts(results: Results) -> list[str]:
+    """Says of each score that is compared whether its best opponent is beaten.
+
+    Returns:
+        A sentence each; none where there is no area, or no opponent.
+    """
+    return [
+        _verdict(results, name, found)
+        for name, found in results.comparisons.items()
+    ]
+
+
+def _verdict(results: Results, name: str, found: Comparison) -> str:
+    area = _percent(results.baselines[found.opponent].micro_auc)
+    among = "online score" if comparison.COMPARED.get(name) else "score"
+    return (
+        f"{results.provenance.title(name)} "
+        f"{'beats' if found.beaten else 'does not beat'} the best {among} "
+        f"without a model, {found.opponent} ({area}): "
+        f"{100 * found.margin:+.1f} points ({_between(found.interval)})"
+    )
+
+
+def _between(interval: Interval | None) -> str:
+    if interval is None:
+        return "too few videos for an interval"
+    low, high = (f"{100 * end:+.1f}" for end in interval)
+    return f"{LEVEL:.0%}: {low} to {high}"
+
+
+def _gain(gain: float) -> str:
+    if gain > 0:
+        return (
+            f"the model predicts {gain:.2f} dB better than copying the last "
+            "frame"
+        )
+    return (
+        "the model predicts no better than copying the last frame (gain "
+        f"{gain:.2f} dB): train longer, with --residual, or at a larger "
+        "--image-size"
+    )
 
 
 def maps(results: Results) -> rich.table.Table:
@@ -37,6 +105,62 @@ def maps(results: Results) -> rich.table.Table:
         row = (found.pixel_auc, found.rbdc, found.tbdc)
         table.add_row(name, *(_percent(area) for area in row))
     return table
+
+
+EVENT_COLUMNS = (
+    "score",
+    "false alarms allowed",
+    "events found",
+    "median delay",
+    "false alarms",
+    "kept on normal clips",
+)
+"""What `event_rows` holds."""
+
+
+def events(results: Results) -> rich.table.Table:
+    """Returns a row for each online score and rate of false alarms."""
+    table = rich.table.Table(
+        *EVENT_COLUMNS,
+        title=f"event level, {results.frame_rate:g} frames a second",
+    )
+    for row in event_rows(results):
+        table.add_row(*row)
+    return table
+
+
+def event_rows(results: Results) -> list[list[str]]:
+    """Returns the cells of each online score and rate of false alarms."""
+    return [
+        [
+            results.provenance.title(name),
+            f"{one.rate:g} an hour",
+            *_alarms(one),
+        ]
+        for name, rates in results.events.items()
+        for one in rates
+    ]
+
+
+def _alarms(one: EventResult) -> list[str]:
+    if one.threshold is None:
+        why = "no threshold keeps it" if one.supported else "not supported"
+        return [
+            f"{why}: {one.calibration_minutes:.1f} minutes of normal video",
+            "-",
+            "-",
+            "-",
+        ]
+    delay, promise = one.median_delay, one.promise
+    return [
+        "-" if one.found is None else f"{_percent(one.found)} of {one.events}",
+        "-" if delay is None else f"{delay:.1f} s",
+        f"{one.false_alarms} in {60 * one.normal_hours:.1f} minutes",
+        "-"
+        if promise is None
+        else f"{promise.found:.0f} an hour "
+        f"({promise.interval[0]:.0f} to {promise.interval[1]:.0f})",
+    ]
 
 
 def notes(results: Results) -> list[str]:
@@ -66,6 +190,17 @@ def notes(results: Results) -> list[str]:
     elif stand.in_sample:
         lines.append(
             "online score: in-sample, calibrated on clips that were fitted on"
+        )
+    if results.gain is not None:
+        lines.append(_gain(results.gain))
+    if results.draws:
+        lines.append(
+            f"{LEVEL:.0%}: of {results.draws} draws of videos"
+            + (
+                f", {results.skipped_draws} of one class skipped"
+                if results.skipped_draws
+                else ""
+            )
         )
     if results.one_class_videos:
         lines.append(

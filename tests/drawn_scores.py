@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from lgn_tf.data import baselines
 from lgn_tf.measures import VideoScores
 
 
@@ -34,4 +35,32 @@ def draw(name, labels, *, seed=0, first=4, memory=True, online=True, side=8):
         error_map=numbers.gamma(1, 1e-3, (frames, side, 2 * side)),
         distance_map=numbers.gamma(2, 5e-4, coarse) if memory else None,
         online_map=numbers.normal(0, 1, coarse) if online else None,
+    )
+
+
+def opposition(frames, labels=None, *, seed=0, strength=None, copying=36.0):
+    """What frames score without a model: noise, and what is known of labels.
+
+    Args:
+        frames: that are scored.
+        labels: of them; none are normal.
+        seed: of the noise.
+        strength: by name, by how much abnormal frames score higher, where
+            noise has a deviation of 1.
+        copying: mean PSNR of copying, in dB.
+    """
+    numbers = np.random.default_rng([seed, frames])
+    marks = np.zeros(frames) if labels is None else np.asarray(labels)
+    strong = strength or {}
+    series = {}
+    for name, kind in baselines.KINDS.items():
+        values = numbers.normal(strong.get(name, 0.0) * marks, 1)
+        if kind.floor is not None:
+            values = kind.floor + 1 / (1 + np.exp(-values))
+        series[name] = values
+    return baselines.Scores(
+        series=series,
+        copying=numbers.normal(copying, 1, frames),
+        frames=frames + 4,
+        seconds={name: 0.01 * (frames + 4) for name in series},
     )

@@ -6,11 +6,18 @@ import re
 import numpy as np
 import pytest
 
-from lgn_tf import evaluation, measures, results
+from lgn_tf import (
+    calibration,
+    evaluation,
+    events,
+    grids,
+    measures,
+    results,
+)
 from lgn_tf.data import baselines, synthetic
 from lgn_tf.normality import normality
 from lgn_tf.results import Provenance
-from tests.drawn_scores import draw
+from tests.drawn_scores import draw, opposition
 
 SPANS = {"01": (20, 40), "02": (5, 12), "03": (0, 0), "04": (4, 50)}
 LABELS = {
@@ -41,6 +48,12 @@ def test_micro_areas_by_counting():
         "psnr raw": [-v.psnr for v in VIDEOS],
         "distance": [1 - normality(v.psnr, v.distance, 0) for v in VIDEOS],
         "distance raw": [v.distance for v in VIDEOS],
+        "cue error": [
+            grids.largest(v.error_map, grids.ERROR_SHARE) for v in VIDEOS
+        ],
+        "cue distance": [
+            grids.largest(v.distance_map, grids.DISTANCE_SHARE) for v in VIDEOS
+        ],
     }
     assert list(result.scores) == list(by_hand)
     for name, series in by_hand.items():
@@ -52,7 +65,7 @@ def test_micro_areas_by_counting():
         assert measured.gap == pytest.approx(
             found[wanted() == 1].mean() - found[wanted() == 0].mean()
         )
-        assert 0 < measured.eer < 0.6
+        assert 0 < measured.eer < 0.8
         assert measured.curve.y[-1] == 1
     assert result.scores["paper"].micro_auc == evaluation.paper_auc(
         VIDEOS, LABELS, 0.6
@@ -110,6 +123,101 @@ def test_lambda_sweep():
     assert again.scores["paper"].micro_auc == sweep[0.3]
 
 
+def calibrated(weights, motion=True):
+    """A calibration on drawn normal videos of 46 frames each."""
+    normal = [draw(f"n{k}", np.zeros(50)) for k in range(3)]
+    random = np.random.default_rng(3)
+    flow = [random.gamma(2.0, 1e-3, 46) for _ in normal] if motion else None
+    return calibration.fit(
+        normal, in_sample=False, weights=weights, motion=flow
+    )
+
+
+OPPOSITION = {name: opposition(46, seed=k) for k, name in enumerate(LABELS)}
+
+
+def test_the_motion_joins_the_online_score():
+    fitted = calibrated({"error": 1.0, "motion": 0.5})
+    result = evaluation.evaluate(
+        VIDEOS, LABELS, ORIGIN, baselines=OPPOSITION, calibration=fitted
+    )
+    flow = [one.series["local optical flow"] for one in OPPOSITION.values()]
+    errors = [grids.largest(v.error_map, grids.ERROR_SHARE) for v in VIDEOS]
+    joined = [
+        fitted.score({"error": e, "motion": f}, ("error", "motion"))
+        for e, f in zip(errors, flow, strict=True)
+    ]
+    for name, series in (("cue motion", flow), ("online motion", joined)):
+        assert result.scores[name].micro_auc == pytest.approx(
+            pairs(wanted(), np.concatenate(series)), abs=1e-9
+        )
+    assert result.scores["online motion"].macro_auc is not None
+    # Beside the best opponent that a camera could have.
+    assert result.comparisons["online motion"].opponent in (
+        "global difference",
+        "local difference",
+        "local optical flow",
+    )
+
+
+@pytest.mark.parametrize(
+    ("fitted", "opposing"),
+    [
+        (None, OPPOSITION),
+        (calibrated({"error": 1.0, "motion": 0.0}), OPPOSITION),
+        (calibrated({"error": 1.0, "motion": 1.0}, motion=False), OPPOSITION),
+        (calibrated({"error": 1.0, "motion": 1.0}), None),
+    ],
+)
+def test_without_motion_there_is_one_online_score(fitted, opposing):
+    result = evaluation.evaluate(
+        VIDEOS, LABELS, ORIGIN, baselines=opposing, calibration=fitted
+    )
+    assert "online motion" not in result.scores
+    assert ("cue motion" in result.scores) == (opposing is not None)
+
+
+def test_events_take_their_thresholds_from_the_calibration():
+    fitted = calibrated({"error": 1.0, "motion": 0.5})
+    given = {
+        "baselines": OPPOSITION,
+        "calibration": fitted,
+        "frame_rate": 2.0,
+    }
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN, **given)
+    assert list(result.events) == ["online", "online motion"]
+    assert result.frame_rate == 2.0
+    usual = fitted.score(fitted.cues, ("error",))
+    expected = events.evaluate(
+        [v.online for v in VIDEOS],
+        [labels[4:] for labels in LABELS.values()],
+        [usual[:46], usual[46:92], usual[92:]],
+        2.0,
+    )
+    assert result.events["online"] == expected
+    # 138 frames at two a second: more than a minute, less than ten.
+    assert [one.supported for one in expected] == [False, False, True]
+    for missing in ("calibration", "frame_rate"):
+        result = evaluation.evaluate(
+            VIDEOS, LABELS, ORIGIN, **(given | {missing: None})
+        )
+        assert result.events == {}
+    assert evaluation.evaluate(VIDEOS, None, ORIGIN, **given).events == {}
+
+
+def test_smoothing_is_of_every_online_score():
+    result = evaluation.evaluate(
+        VIDEOS,
+        LABELS,
+        ORIGIN,
+        baselines=OPPOSITION,
+        calibration=calibrated({"error": 1.0, "motion": 0.5}),
+        smoothing=0.25,
+    )
+    smoothed = [name for name in result.scores if name.endswith("smoothed")]
+    assert smoothed == ["online smoothed", "online motion smoothed"]
+
+
 def test_a_model_without_memory_and_calibration():
     videos = [
         draw(name, labels, memory=False, online=False)
@@ -117,7 +225,7 @@ def test_a_model_without_memory_and_calibration():
     ]
     origin = dataclasses.replace(ORIGIN, normality_weight=1.0)
     result = evaluation.evaluate(videos, LABELS, origin)
-    assert list(result.scores) == ["paper", "psnr", "psnr raw"]
+    assert list(result.scores) == ["paper", "psnr", "psnr raw", "cue error"]
     assert result.lambda_sweep == ()
     assert all(one.online_auc is None for one in result.videos)
 
@@ -128,13 +236,14 @@ def test_without_labels():
     assert result.scored_frames == 4 * 46
     assert all(s.micro_auc is None for s in result.scores.values())
     assert result.lambda_sweep == () and result.baselines == {}
+    assert result.comparisons == {} and result.gain is None
     assert [v.abnormal for v in result.videos] == [None] * 4
 
 
 @pytest.mark.parametrize("mark", [0, 1])
 def test_one_class_overall(mark):
     labels = {name: np.full(50, mark, np.uint8) for name in LABELS}
-    given = {video.name: np.zeros((3, 46)) for video in VIDEOS}
+    given = {video.name: opposition(46) for video in VIDEOS}
     result = evaluation.evaluate(VIDEOS, labels, ORIGIN, baselines=given)
     assert result.abnormal_frames == mark * 4 * 46
     assert all(
@@ -142,6 +251,7 @@ def test_one_class_overall(mark):
         for s in result.scores.values()
     )
     assert result.lambda_sweep == () and result.baselines == {}
+    assert result.comparisons == {} and result.draws == 0
     assert result.one_class_videos == 4
 
 
@@ -177,13 +287,18 @@ def test_baselines_are_those_of_the_data():
     labels = {clip.name: clip.labels for clip in walkway.test}
     videos = [draw(name, marks) for name, marks in labels.items()]
     given = {
-        clip.name: baselines.score(clip.frames)[:, 4:] for clip in walkway.test
+        clip.name: baselines.score(clip.name, [clip.frames], clip.frames)
+        for clip in walkway.test
     }
     result = evaluation.evaluate(videos, labels, ORIGIN, baselines=given)
     expected = baselines.evaluate(
         [clip.frames for clip in walkway.test], list(labels.values())
     )
-    assert result.baselines == pytest.approx(expected)
+    areas = {name: one.micro_auc for name, one in result.baselines.items()}
+    assert areas == pytest.approx(expected)
+    copying = np.concatenate([one.copying for one in given.values()])
+    psnr = np.concatenate([video.psnr for video in videos])
+    assert result.gain == pytest.approx(psnr.mean() - copying.mean())
 
 
 def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
@@ -230,14 +345,14 @@ def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
         (
             VIDEOS[:1],
             LABELS,
-            {"baselines": {"01": np.zeros((3, 50))}},
-            "01: `baselines` must be (3, 46), a row each. Received: (3, 50)",
+            {"baselines": {"01": opposition(50)}},
+            "01: `baselines` must score the 46 scored frames. Received: 50",
         ),
         (
             VIDEOS[:1],
             LABELS,
             {"baselines": {}},
-            "01: `baselines` must be (3, 46), a row each. Received: (0,)",
+            "01: `baselines` must score the 46 scored frames. Received: None",
         ),
         (
             VIDEOS,

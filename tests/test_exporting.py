@@ -114,19 +114,6 @@ def test_what_comes_along(exported, exported_run):
     assert "20 frames" not in text and "16 frames of 1 clips, held out" in text
 
 
-def test_the_run_results_stand_on_the_card(exported_run, tmp_path):
-    run_dir, config, _, _ = exported_run
-    shutil.copytree(run_dir, tmp_path / "run")
-    (tmp_path / "run/evaluation").mkdir()
-    results = tmp_path / "run/evaluation/results.json"
-    results.write_text('{"micro_auc": 0.9}')
-    arguments = (tmp_path / "run", config, (), None, {}, {})
-    assert model_card.describe(*arguments)["results"] == {"micro_auc": 0.9}
-    results.write_text("{")
-    with pytest.raises(ValueError, match=r"results\.json: not a JSON file"):
-        model_card.describe(*arguments)
-
-
 def test_warm_up_requests(served, exported_run, tmp_path):
     config = exported_run[1]
     endpoints = signatures.endpoints(config.model, True, 32)

@@ -22,9 +22,17 @@ from lgn_tf import (
     pictures,
     protocol,
     results,
+    roc,
 )
 from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
-from lgn_tf.data import archives, layouts, synthetic
+from lgn_tf.data import (
+    archives,
+    baselines,
+    footage,
+    frames,
+    layouts,
+    synthetic,
+)
 from lgn_tf.data.footage import Encoded
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.normality import normality
@@ -75,7 +83,7 @@ def run_dir(place):
 
 @pytest.fixture(scope="module")
 def evaluated(run_dir):
-    assert cli.main(["evaluate", str(run_dir)]) == 0
+    assert cli.main(["evaluate", str(run_dir), "--fps", "2"]) == 0
     return run_dir / "evaluation"
 
 
@@ -88,7 +96,13 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
     for score in found.scores.values():
         assert 0 <= score.micro_auc <= 1
     assert set(found.maps) == {"error", "online"}
-    assert len(found.baselines) == 3
+    assert set(found.baselines) == set(baselines.KINDS)
+    assert found.baselines["local optical flow"].milliseconds > 0
+    assert set(found.comparisons) == {"paper", "online", "online motion"}
+    assert found.frame_rate == 2
+    assert set(found.events) == {"online", "online motion"}
+    assert {"cue error", "cue distance", "cue motion"} <= set(found.scores)
+    assert found.draws == 1000
     stand = found.provenance
     assert (stand.holdout, stand.in_sample) == (1, False)
     assert stand.label_version == "ucsd"
@@ -97,6 +111,38 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
     assert stand.update_threshold == fitted.update_threshold(0.9)
     gammas = [gamma for gamma, _ in found.gamma_sweep]
     assert gammas[0] == 0 and stand.update_threshold in gammas
+
+
+def test_opponents_see_frames_of_the_models_size_and_originals(
+    evaluated, place, run_dir
+):
+    config = checkpoints.read_config(run_dir)
+    videos = layouts.recognise(place / "data").split("test")
+    quality, areas, labels = [], [], []
+    for video in videos[0], videos[2]:
+        whole = list(footage.read_frames(video))
+        small = [frames.prepare(frame, (32, 32), 1) for frame in whole]
+        one = baselines.score(video.name, [np.stack(small)], whole, channels=1)
+        scores = measures.read(evaluated, video.name)
+        quality.append(scores.psnr - one.copying)
+        areas.append(one.series["local optical flow"])
+        labels.append(measures.read_labels(evaluated, video.name))
+    found = results.read(evaluated)
+    assert config.model.image_size == (32, 32)
+    assert found.gain == pytest.approx(np.concatenate(quality).mean())
+    flow = found.baselines["local optical flow"]
+    assert flow.micro_auc == pytest.approx(
+        roc.area(np.concatenate(labels), np.concatenate(areas))
+    )
+
+
+def test_the_table_says_what_was_not_beaten(run_dir, evaluated, capsys):
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert cli.main([*argv, "--out", str(evaluated.parent / "beaten")]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "does not beat the best online score without a model" in words
+    # Nothing was learned.
+    assert "the model predicts no better than copying the last frame" in words
 
 
 def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated):
@@ -140,8 +186,11 @@ def test_options_are_said(run_dir, evaluated, capsys):
     out = evaluated.parent / "options"
     argv = ["evaluate", str(run_dir), "--no-gamma-sweep", "--reset-memory"]
     argv += ["--smoothing", "0.2", "--out", str(out)]
+    argv += ["--motion-weight", "0"]
     assert cli.main(argv) == 0
     text = capsys.readouterr().out
+    # Without a frame rate nothing is timed.
+    assert "online with optical flow" not in text and "an hour" not in text
     assert "online, causal average" in text
     assert "each video begins with the trained items" in text
     assert "weights of the last epoch" in text
@@ -165,7 +214,7 @@ def test_the_best_weights_have_a_calibration_of_their_own(
         calibration.load(run_dir / name)
         for name in (checkpoints.CALIBRATION, checkpoints.BEST_CALIBRATION)
     )
-    assert np.any(last.statistics.error.mean != best.statistics.error.mean)
+    assert np.any(last.cues["error"] != best.cues["error"])
     scores = measures.read(out, "Test003")
     assert np.any(scores.psnr != measures.read(evaluated, "Test003").psnr)
 
@@ -246,12 +295,12 @@ def test_all_videos_too_short(run_dir, tmp_path):
     drawn = synthetic.draw(5, train=0, test=2, frames=4, size=(32, 40))
     archives.write(drawn, tmp_path / "data", "ucsd")
     dataset = layouts.recognise(tmp_path / "data")
-    footage = Encoded(dataset.split("test"), (32, 32))
+    encoded = Encoded(dataset.split("test"), (32, 32))
     with pytest.raises(ValueError, match="must have at least 5 frames"):
         protocol.evaluate(
             model,
             config,
-            footage,
+            encoded,
             dataset,
             tmp_path / "out",
             options=protocol.Options(gamma=0.0),

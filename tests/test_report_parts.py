@@ -7,6 +7,7 @@ import pytest
 from lgn_tf import report_parts
 from lgn_tf.results import (
     MapResult,
+    Opponent,
     Provenance,
     Results,
     ScoreResult,
@@ -25,15 +26,23 @@ WHOLE = Results(
         weights="last epoch",
     ),
     scores={
-        "paper": ScoreResult(0.75, 0.7, 0.2, 0.125, CURVE),
+        "paper": ScoreResult(0.75, 0.7, 0.2, 0.125, CURVE, (0.6, 0.8)),
         "online": ScoreResult(0.8, 0.7, 0.2, 0.25, CURVE),
     },
-    baselines={"position": 0.6, "middle": 0.7},
+    baselines={
+        "position": Opponent(0.6, 0.55),
+        "flow": Opponent(
+            *(0.7, None, 0.4, 3.0, CURVE, (0.5, 0.9)),
+            online=True,
+            milliseconds=10.0,
+        ),
+    },
     maps={"error": MapResult(0.9, 0.25, 0.5, CURVE, CURVE)},
     videos=(VideoResult("01", 1046, 30, 2, 0.9, 0.8),),
     scored_frames=1046,
     abnormal_frames=30,
     one_class_videos=0,
+    gain=0.5,
     regions=40,
     tracks=2,
     lambda_sweep=((0.0, 0.5), (1.0, 0.6)),
@@ -54,7 +63,9 @@ BARE = dataclasses.replace(
 def test_the_headline_stands_beside_all_it_must():
     paper, online, trivial, published = report_parts.cards(WHOLE)
     assert (paper.share, online.share) == (0.75, 0.8)
-    assert trivial.share == 0.7 and "middle" in trivial.why
+    assert trivial.share == 0.7 and trivial.why.endswith(": flow.")
+    assert paper.interval == (0.6, 0.8) and trivial.interval == (0.5, 0.9)
+    assert online.interval is None
     assert published.share == 0.971
     assert "In-sample" not in online.why
 
@@ -92,6 +103,7 @@ def test_sweeps_show_the_online_score():
 def test_without_labels_and_calibration():
     cards = report_parts.cards(BARE)
     assert [card.share for card in cards] == [None, None, None]
+    assert cards[2].why == "What any detector has to beat."
     assert cards[1].why == "The run has no calibration."
     assert report_parts.frame_charts(BARE) == []
     assert report_parts.map_charts(BARE) == []
@@ -113,16 +125,25 @@ def test_rows():
         "paper (whole video)",
         "online (past alone)",
         "without a model: position",
-        "without a model: middle",
+        "without a model: flow",
     ]
     assert [row.micro_auc for row in rows] == [0.75, 0.8, 0.6, 0.7]
-    assert [row.eer for row in rows] == [0.2, 0.2, None, None]
+    assert [row.macro_auc for row in rows] == [0.7, 0.7, 0.55, None]
+    assert [row.eer for row in rows] == [0.2, 0.2, None, 0.4]
+    assert [row.interval for row in rows] == [
+        (0.6, 0.8),
+        None,
+        None,
+        (0.5, 0.9),
+    ]
+    assert [row.milliseconds for row in rows] == [None, None, 0.0, 10.0]
     assert [row.published for row in rows] == [0.971, None, None, None]
 
 
 def test_charts_of_what_is_there():
     titles = [figure.title for figure in report_parts.frame_charts(WHOLE)]
     assert titles == ["ROC", "Gap", "AUC by λ", "AUC by γ"]
+    assert ">flow: 70.0<" in report_parts.frame_charts(WHOLE)[0].svg
     without = dataclasses.replace(WHOLE, lambda_sweep=(), gamma_sweep=())
     titles = [figure.title for figure in report_parts.frame_charts(without)]
     assert titles == ["ROC", "Gap"]

@@ -1,5 +1,6 @@
 """A run as one page of HTML."""
 
+import dataclasses
 import html.parser
 import json
 import re
@@ -7,9 +8,18 @@ import re
 import numpy as np
 import pytest
 
-from lgn_tf import evaluation, measures, pictures, reporting, results
+from lgn_tf import (
+    evaluation,
+    events,
+    measures,
+    pictures,
+    reporting,
+    results,
+    tables,
+)
+from lgn_tf.data import baselines
 from lgn_tf.results import Provenance
-from tests.drawn_scores import draw
+from tests.drawn_scores import draw, opposition
 
 NAMES = ("01", "<script>alert(1)<", "a&b")
 LABELS = np.zeros(30, np.uint8)
@@ -21,7 +31,7 @@ NUMBERS = np.random.default_rng(5)
 def evaluated(tmp_path):
     """Writes an evaluation, and returns the run directory."""
 
-    def make(*, labels=True, masks=True, shown=True, **kinds):
+    def make(*, labels=True, masks=True, shown=True, copying=30.0, **kinds):
         run_dir = tmp_path / "run <1>"
         folder = run_dir / "evaluation"
         videos = [draw(name, LABELS, **kinds) for name in NAMES]
@@ -44,7 +54,10 @@ def evaluated(tmp_path):
                 holdout=2,
             ),
             masks=(lambda _: marks) if masks else None,
-            baselines={n: NUMBERS.normal(size=(3, 26)) for n in NAMES},
+            baselines={
+                name: opposition(26, LABELS[4:], seed=place, copying=copying)
+                for place, name in enumerate(NAMES)
+            },
         )
         results.write(found, folder)
         return run_dir
@@ -113,7 +126,43 @@ def test_a_whole_report(evaluated):
         assert f"{100 * found.scores[name].micro_auc:.1f}" in words
     for text in ("97.1", "In-sample", "K = 2", "ucsd <1>", "derived tracks"):
         assert text in words
+    for name in baselines.KINDS:
+        assert f"without a model: {name}" in words
+    for verdict in tables.verdicts(found):
+        assert verdict in page.words
+    assert len(found.comparisons) == 2
     assert "model.width" in words and '["<a>", 1]' in words
+
+
+def test_what_an_operator_hears(evaluated):
+    run_dir = evaluated()
+    folder = run_dir / "evaluation"
+    found = results.read(folder)
+    assert "#events" not in anchors(Page(reporting.render(run_dir)))
+    heard = events.evaluate(
+        [np.array([0.1, 0.9, 0.9, 0.2])],
+        [np.array([0, 1, 1, 0])],
+        [np.linspace(0, 0.5, 80)],
+        1.0,
+    )
+    assert heard[-1].threshold is not None
+    results.write(
+        dataclasses.replace(found, events={"online": heard}, frame_rate=1.0),
+        folder,
+    )
+    page = Page(reporting.render(run_dir))
+    assert "#events" in anchors(page)
+    for row in tables.event_rows(results.read(folder)):
+        assert set(row) <= set(page.words)
+
+
+def test_a_model_that_predicts_no_better_than_copying(evaluated):
+    sentence = "the model predicts no better than copying the last frame"
+    for copying, said in ((40.0, True), (25.0, False)):
+        words = " ".join(
+            Page(reporting.render(evaluated(copying=copying))).words
+        )
+        assert (sentence in words) == said
 
 
 def test_names_are_escaped(evaluated):

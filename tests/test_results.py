@@ -22,12 +22,23 @@ WHOLE = results.Results(
         ),
         "online": results.ScoreResult(),
     },
-    baselines={"difference": 1 / 3},
+    baselines={
+        "local difference": results.Opponent(
+            1 / 3, interval=(0.25, 0.5), online=True, milliseconds=0.4
+        )
+    },
     maps={"error": results.MapResult(0.9, 0.1, None)},
     videos=(results.VideoResult("<script>", 46, None, 3, 0.1, None),),
     scored_frames=46,
     abnormal_frames=None,
     one_class_videos=1,
+    gain=-0.25,
+    comparisons={
+        "paper": results.Comparison("local difference", 0.48, (0.1, 0.7), True),
+        "online": results.Comparison("local difference", -0.5, None, False),
+    },
+    draws=1000,
+    skipped_draws=3,
     lambda_sweep=((0.0, 0.5), (0.1, 0.625)),
     gamma_sweep=((0.009, 0.75),),
 )
@@ -44,6 +55,8 @@ def test_the_file_is_plain_json(tmp_path):
     values = json.loads((tmp_path / "results.json").read_text())
     assert values["scores"]["paper"]["micro_auc"] == 0.8125
     assert values["provenance"]["in_sample"] is True
+    assert values["baselines"]["local difference"]["interval"] == [0.25, 0.5]
+    assert values["comparisons"]["paper"]["beaten"] is True
     assert values["lambda_sweep"] == [[0.0, 0.5], [0.1, 0.625]]
     assert set(values) == {f.name for f in dataclasses.fields(WHOLE)}
 
@@ -56,5 +69,22 @@ def test_missing(tmp_path):
 @pytest.mark.parametrize("text", ["", "[]", '{"scores": 3}', "\xff"])
 def test_damaged(tmp_path, text):
     (tmp_path / "results.json").write_text(text, encoding="latin-1")
+    with pytest.raises(ValueError, match=r"results\.json: not the results"):
+        results.read(tmp_path)
+
+
+def test_results_of_an_older_version(tmp_path):
+    results.write(WHOLE, tmp_path)
+    path = tmp_path / "results.json"
+    values = json.loads(path.read_text())
+    del values["gain"]
+    path.write_text(json.dumps(values))
+    with pytest.raises(
+        ValueError, match="of this version; `lgn evaluate` makes them anew"
+    ):
+        results.read(tmp_path)
+    values["gain"] = None
+    values["baselines"] = {"difference": 0.5}
+    path.write_text(json.dumps(values))
     with pytest.raises(ValueError, match=r"results\.json: not the results"):
         results.read(tmp_path)

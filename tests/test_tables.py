@@ -6,7 +6,16 @@ import io
 import rich.console
 
 from lgn_tf import tables
-from lgn_tf.results import MapResult, Provenance, Results, ScoreResult
+from lgn_tf.alarm_thresholds import Promise
+from lgn_tf.events import EventResult
+from lgn_tf.results import (
+    Comparison,
+    MapResult,
+    Opponent,
+    Provenance,
+    Results,
+    ScoreResult,
+)
 
 RESULTS = Results(
     provenance=Provenance(
@@ -18,15 +27,26 @@ RESULTS = Results(
         in_sample=False,
     ),
     scores={
-        "paper": ScoreResult(0.8123, 0.7, 0.25, 0.125),
+        "paper": ScoreResult(0.8123, 0.7, 0.25, 0.125, None, (0.75, 0.9)),
         "online": ScoreResult(0.79, None, 0.3, 0.1),
     },
-    baselines={"difference": 0.612},
+    baselines={
+        "copying the last frame": Opponent(0.612, 0.58, milliseconds=0.04),
+        "local optical flow": Opponent(
+            0.9, interval=(0.85, 0.951), online=True, milliseconds=10.26
+        ),
+    },
     maps={"error": MapResult(0.5, 0.25, None)},
     videos=(),
     scored_frames=30,
     abnormal_frames=12,
     one_class_videos=0,
+    gain=1.234,
+    comparisons={
+        "paper": Comparison("copying the last frame", 0.2, (0.1, 0.3), True),
+        "online": Comparison("local optical flow", -0.11, (-0.2, 0.01), False),
+    },
+    draws=1000,
     skipped=("09",),
 )
 
@@ -37,21 +57,130 @@ def printed(table):
     return console.file.getvalue()
 
 
+def test_events_by_score_and_rate():
+    some = EventResult(
+        rate=60.0,
+        supported=True,
+        threshold=0.97,
+        events=12,
+        normal_hours=0.01,
+        calibration_minutes=4.25,
+        promise=Promise(60.0, 57.1, (15.2, 146.0), 4, 0.07),
+        found=0.75,
+        median_delay=2.75,
+        false_alarms=3,
+    )
+    none = EventResult(
+        rate=1.0,
+        supported=False,
+        threshold=None,
+        events=12,
+        normal_hours=0.01,
+        calibration_minutes=4.25,
+        promise=None,
+    )
+    found = dataclasses.replace(
+        RESULTS, events={"online": (none, some)}, frame_rate=10.0
+    )
+    console = rich.console.Console(file=io.StringIO(), width=160)
+    console.print(tables.events(found))
+    text = console.file.getvalue()
+    assert "event level, 10 frames a second" in text
+    assert "not supported: 4.2 minutes of normal video" in text
+    for cell in (
+        "60 an hour",
+        "75.0 of 12",
+        "2.8 s",
+        "3 in 0.6 minutes",
+        "57 an hour (15 to 146)",
+    ):
+        assert cell in text
+    always = dataclasses.replace(none, supported=True)
+    found = dataclasses.replace(found, events={"online": (always,)})
+    console.print(tables.events(found))
+    assert "no threshold keeps it" in console.file.getvalue()
+
+
+def changed(**fields):
+    stand = dataclasses.replace(RESULTS.provenance, **fields)
+    return dataclasses.replace(RESULTS, provenance=stand)
+
+
+def notes(**fields):
+    return "\n".join(tables.notes(changed(**fields)))
+
+
 def test_scores_in_percent_beside_those_without_a_model():
     text = printed(tables.scores(RESULTS))
     row = next(line for line in text.splitlines() if "paper" in line)
-    for number in ("81.2", "70.0", "25.0", "0.125"):
+    for number in ("81.2", "75.0-90.0", "70.0", "25.0", "0.125"):
         assert number in row
     row = next(line for line in text.splitlines() if "online" in line)
     assert "79.0" in row and " - " in row
-    assert "61.2" in text
+    row = next(line for line in text.splitlines() if "copying" in line)
+    assert row.split()[-6:] == ["61.2", "-", "58.0", "-", "-", "0.0"]
+    row = next(line for line in text.splitlines() if "flow" in line)
+    assert row.split()[-6:] == ["90.0", "85.0-95.1", "-", "-", "-", "10.3"]
+
+
+def test_a_table_fits_a_terminal():
+    console = rich.console.Console(file=io.StringIO(), width=80)
+    console.print(tables.scores(changed(in_sample=True)))
+    lines = console.file.getvalue().splitlines()
+    assert any("online (past alone), in-sample  79.0" in one for one in lines)
+
+
+def test_verdicts():
+    beaten, not_beaten = tables.verdicts(RESULTS)
+    assert beaten == (
+        "paper (whole video) beats the best score without a model, copying the "
+        "last frame (61.2): +20.0 points (95%: +10.0 to +30.0)"
+    )
+    assert not_beaten == (
+        "online (past alone) does not beat the best online score without a "
+        "model, local optical flow (90.0): -11.0 points (95%: -20.0 to +1.0)"
+    )
+    words = " ".join(printed(tables.scores(RESULTS)).split())
+    assert beaten in words and not_beaten in words
+
+
+def test_verdicts_of_one_video_and_of_none():
+    one = Comparison("local optical flow", 0.05, None, False)
+    found = dataclasses.replace(RESULTS, comparisons={"online": one})
+    [verdict] = tables.verdicts(found)
+    assert "does not beat" in verdict
+    assert verdict.endswith("+5.0 points (too few videos for an interval)")
+    bare = dataclasses.replace(RESULTS, comparisons={}, baselines={})
+    assert tables.verdicts(bare) == []
+    assert "without a model" not in printed(tables.scores(bare))
+
+
+def test_notes_say_what_was_predicted():
+    note = "the model predicts 1.23 dB better than copying the last frame"
+    assert note in tables.notes(RESULTS)
+    for gain in (0.0, -1.5):
+        found = dataclasses.replace(RESULTS, gain=gain)
+        assert (
+            "the model predicts no better than copying the last frame (gain "
+            f"{gain:.2f} dB): train longer, with --residual, or at a larger "
+            "--image-size"
+        ) in tables.notes(found)
+    found = dataclasses.replace(RESULTS, gain=None)
+    assert "copying" not in "\n".join(tables.notes(found))
+
+
+def test_notes_say_how_intervals_were_drawn():
+    assert "95%: of 1000 draws of videos" in tables.notes(RESULTS)
+    found = dataclasses.replace(RESULTS, skipped_draws=7)
+    line = "95%: of 1000 draws of videos, 7 of one class skipped"
+    assert line in tables.notes(found)
+    found = dataclasses.replace(RESULTS, draws=0)
+    assert "95%" not in "\n".join(tables.notes(found))
 
 
 def test_a_calibration_on_fitted_clips_is_marked_in_its_row():
-    stand = dataclasses.replace(RESULTS.provenance, in_sample=True)
-    found = dataclasses.replace(RESULTS, provenance=stand)
-    rows = printed(tables.scores(found)).splitlines()
-    [row] = [line for line in rows if "in-sample" in line]
+    rows = printed(tables.scores(changed(in_sample=True))).splitlines()
+    [row] = [line for line in rows if "in-sample  " in line]
     assert "online (past alone), in-sample" in row
     assert "in-sample" not in printed(tables.scores(RESULTS))
 
@@ -70,19 +199,13 @@ def test_notes():
     assert "trained items" not in text and "weights of" not in text
 
 
-def changed(**fields):
-    stand = dataclasses.replace(RESULTS.provenance, **fields)
-    found = dataclasses.replace(RESULTS, provenance=stand)
-    return "\n".join(tables.notes(found))
-
-
 def test_notes_mark_the_calibration():
-    assert "in-sample" in changed(in_sample=True)
-    assert "no calibration: no online score" in changed(in_sample=None)
+    assert "in-sample" in notes(in_sample=True)
+    assert "no calibration: no online score" in notes(in_sample=None)
 
 
 def test_notes_name_weights_and_resets():
-    text = changed(memory_reset=True, weights="last epoch")
+    text = notes(memory_reset=True, weights="last epoch")
     assert "each video begins with the trained items" in text
     assert "K = 2, weights of the last epoch" in text
 

@@ -85,7 +85,7 @@ def test_in_sample_and_spread_are_shown(flags, capsys, monkeypatch):
             "online": results.ScoreResult(micro_auc=0.7),
         }
         stand = results.Provenance(holdout=0, in_sample=True, seed=seed)
-        return results.Results(stand, scores, {}, {}, (), 44, 9, 0)
+        return results.Results(stand, scores, {}, {}, (), 44, 9, 0, None)
 
     monkeypatch.setattr(ablation, "_one", found)
     monkeypatch.setenv("COLUMNS", "200")

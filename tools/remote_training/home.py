@@ -106,6 +106,7 @@ def _evaluate(folder: Path, config: Config) -> Results:
         source.dataset,
         stand,
         channels=config.model.channels,
+        calibration=fitted,
         gamma_sweep=sweep,
     )
 
