@@ -47,7 +47,8 @@ def report(config: Config) -> list[str]:
         f"MiB of a training step of {config.training.batch_size} clips on one "
         "device",
         f"{model.variant}, {height} x {width} x {model.channels}, "
-        f"{model.frames} frames, width {model.width:g}",
+        f"{model.frames} frames, width {model.width:g}"
+        + (", predicting the change" if model.residual else ""),
         "",
         *table(config),
         "",

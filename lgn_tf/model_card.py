@@ -100,6 +100,9 @@ def _markdown(card: Mapping[str, Any]) -> str:
         "dataset": card["dataset"],
         "variant": model["variant"],
         "frames": f"{height} x {width} x {model['channels']}",
+        "predicts": "the change to the last frame"
+        if model["residual"]
+        else "the next frame",
         "width": model["width"],
         "memory items": model["memory_items"],
         "precision": model["dtype"],

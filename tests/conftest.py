@@ -36,14 +36,19 @@ def exported_run(tmp_path_factory):
 
     keras.utils.set_random_seed(11)
     config = Config(
-        ModelConfig(image_size=(16, 24), width=0.0625, memory_items=4),
+        ModelConfig(
+            image_size=(16, 24), width=0.0625, memory_items=4, residual=True
+        ),
         scoring=ScoringConfig(distance_weight=0.5),
         data=DataConfig(dataset="synthetic"),
     )
     model = build_model(config)
+    rng = np.random.default_rng(0)
+    # An untrained residual model predicts no change.
+    last = model.decoder.last
+    last.kernel.assign(rng.normal(0, 0.02, last.kernel.shape))
     run_dir = tmp_path_factory.mktemp("runs") / "small"
     checkpoints.save(run_dir, config, model)
-    rng = np.random.default_rng(0)
     clip = rng.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
     calibration = run_calibration.calibrate(
         model,

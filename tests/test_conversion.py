@@ -4,6 +4,7 @@ The state dicts here have the authors' names and layouts at a small width.
 """
 
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,6 +48,13 @@ def files(state, items, tmp_path):
     np.savez(tmp_path / "model.npz", **state)
     np.savez(tmp_path / "keys.npz", keys=items)
     return tmp_path / "model.npz", tmp_path / "keys.npz"
+
+
+def test_a_residual_model_takes_no_published_weights():
+    model = LGNNet((16, 24), residual=True, width=1 / 16)
+    model.build()
+    with pytest.raises(ValueError, match="predicts the whole frame"):
+        conversion.assign(model, {}, np.zeros((10, 32)), Path("model.pth"))
 
 
 def test_the_table_uses_every_source_tensor_once(state):

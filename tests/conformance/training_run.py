@@ -22,6 +22,8 @@ OPTIONS = {
     "frames": 2,
     "width": 1 / 16,
     "memory_items": 4,
+    # Drawn weights: the last layer does not start at zero here.
+    "residual": True,
 }
 
 
