@@ -88,6 +88,7 @@ def describe(
         in_sample=None if calibration is None else calibration.in_sample,
         seed=config.training.seed,
         epochs=config.training.epochs,
+        steps=config.training.steps,
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
         weights=weights,
         memory_reset=memory_reset,

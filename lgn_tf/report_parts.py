@@ -86,7 +86,10 @@ def subtitle(results: Results) -> str:
     if results.abnormal_frames is not None:
         parts.append(f"{results.abnormal_frames:,} abnormal")
     if stand.weights:
-        parts.append(f"weights of the {stand.weights}, {stand.epochs} epochs")
+        length = f"{stand.epochs} epochs"
+        if stand.steps:
+            length = f"{stand.steps:,} steps"
+        parts.append(f"weights of the {stand.weights}, {length}")
     parts.append(f"seed {stand.seed}")
     return " · ".join(parts)
 

@@ -52,6 +52,7 @@ class Provenance:
             for a run without calibration.
         seed: of the training run.
         epochs: that the weights were trained for.
+        steps: instead of epochs; 0 where epochs were counted.
         config_hash: SHA-256 of the configuration.
         weights: which weights, such as `last epoch`.
         memory_reset: whether each video began with the trained items.
@@ -67,6 +68,7 @@ class Provenance:
     in_sample: bool | None = None
     seed: int = 0
     epochs: int = 0
+    steps: int = 0
     config_hash: str = ""
     weights: str = ""
     memory_reset: bool = False

@@ -120,9 +120,12 @@ EVENT_COLUMNS = (
 
 def events(results: Results) -> rich.table.Table:
     """Returns a row for each online score and rate of false alarms."""
+    minutes = next(iter(results.events.values()))[0].calibration_minutes
     table = rich.table.Table(
         *EVENT_COLUMNS,
         title=f"event level, {results.frame_rate:g} frames a second",
+        caption=f"thresholds from {minutes:.1f} minutes of normal video",
+        box=rich.box.SIMPLE,
     )
     for row in event_rows(results):
         table.add_row(*row)
@@ -145,12 +148,7 @@ def event_rows(results: Results) -> list[list[str]]:
 def _alarms(one: EventResult) -> list[str]:
     if one.threshold is None:
         why = "no threshold keeps it" if one.supported else "not supported"
-        return [
-            f"{why}: {one.calibration_minutes:.1f} minutes of normal video",
-            "-",
-            "-",
-            "-",
-        ]
+        return [why, "-", "-", "-"]
     delay, promise = one.median_delay, one.promise
     return [
         "-" if one.found is None else f"{_percent(one.found)} of {one.events}",

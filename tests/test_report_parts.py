@@ -117,6 +117,9 @@ def test_subtitle():
         "ped2 · 1 test videos · 1,046 scored frames · 30 abnormal · weights of "
         "the last epoch, 6 epochs · seed 3"
     )
+    counted = dataclasses.replace(WHOLE.provenance, steps=1600)
+    found = dataclasses.replace(WHOLE, provenance=counted)
+    assert "last epoch, 1,600 steps · seed 3" in report_parts.subtitle(found)
 
 
 def test_rows():
@@ -160,6 +163,7 @@ def test_charts_of_the_columns_that_a_log_has():
 
 def test_sections_that_hold_something():
     shown = {"frame_charts": [1], "pictures": [], "map_charts": []}
+    shown["event_rows"] = []
     anchors = [
         anchor
         for anchor, _ in report_parts.sections(shown | {"training_charts": []})

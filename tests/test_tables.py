@@ -86,7 +86,8 @@ def test_events_by_score_and_rate():
     console.print(tables.events(found))
     text = console.file.getvalue()
     assert "event level, 10 frames a second" in text
-    assert "not supported: 4.2 minutes of normal video" in text
+    assert "thresholds from 4.2 minutes of normal video" in text
+    assert "not supported" in text
     for cell in (
         "60 an hour",
         "75.0 of 12",
