@@ -54,7 +54,10 @@ def evaluated(exported_run, tmp_path, monkeypatch):
 
 
 def calibration_of(folder):
-    return calibration_module.load(folder / checkpoints.CALIBRATION)
+    scoring = checkpoints.read_config(folder).scoring
+    return calibration_module.load(
+        folder / checkpoints.CALIBRATION, calibration_module.weights_of(scoring)
+    )
 
 
 @pytest.mark.slow
