@@ -42,11 +42,11 @@ PRESETS: Mapping[str, Config] = types.MappingProxyType(
         # Drawn videos: small, gray, learned in a minute or two.
         "synthetic": Config(
             ModelConfig(
-                image_size=(64, 64), channels=1, width=0.125, residual=True
+                image_size=(64, 96), channels=1, width=0.125, residual=True
             ),
-            TrainingConfig(epochs=8, learning_rate=1e-3),
+            TrainingConfig(steps=600, learning_rate=2e-3, schedule="step"),
             ScoringConfig(normality_weight=0.6),
-            DataConfig("synthetic", holdout=2),
+            DataConfig("synthetic", holdout=6),
         ),
         "folder": Config(ModelConfig(residual=True), data=DataConfig("folder")),
     }

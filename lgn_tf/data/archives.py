@@ -10,18 +10,27 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 
-from lgn_tf.data import labels
+from lgn_tf.data import kinds, labels
 from lgn_tf.data.dataset import LAYOUTS
 from lgn_tf.data.synthetic import Clip, Walkway
 
 LOSSLESS = "FFV1"
 """The codec of the AVI files: what is read back is what was drawn."""
 
+_TEST_NAMES = {
+    "ucsd": "Test{number:03d}",
+    "avenue": "{number:02d}",
+    "shanghaitech": "01_{number:04d}",
+    "frame-pred": "{number:02d}",
+    "own": "{clip.name}",
+}
+"""What `layouts` calls the test videos; numbers count from 1."""
+
 
 def write(
     walkway: Walkway, root: Path, layout: str, *, name: str = "synthetic"
 ) -> None:
-    """Writes videos, labels and masks.
+    """Writes videos, labels, masks, and `kinds.csv` in the folder itself.
 
     Args:
         walkway: from `synthetic.draw`.
@@ -49,6 +58,15 @@ def write(
         "own": _own,
     }
     writers[layout](walkway, root, name)
+    pattern = _TEST_NAMES[layout]
+    kinds.write(
+        root / kinds.FILE,
+        [
+            (pattern.format(number=number, clip=clip), interval, clip.kind)
+            for number, clip in enumerate(walkway.test, 1)
+            for interval in labels.to_intervals(clip.labels)
+        ],
+    )
 
 
 def write_images(

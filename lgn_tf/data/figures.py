@@ -1,7 +1,8 @@
-"""Draws what moves on a walkway: walkers, runners, cyclists, carts, balls.
+"""Draws what moves on a walkway: people, cyclists, carts, balls.
 
 All lengths are shares of the height of the figure, so a figure far away is the
 same figure, smaller. y grows downwards; `foot` is where a figure stands.
+`side` is 1 for who faces right, -1 for who faces left.
 """
 
 import dataclasses
@@ -12,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Point = tuple[float, float]
+Colour = tuple[int, ...]
 _SHIFT = 4  # OpenCV takes places in sixteenths of a pixel.
+_STEEL, _TYRE = (70, 70, 75), (35, 35, 35)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,17 +24,20 @@ class Look:
 
     Attributes:
         height: in pixels.
-        body, legs, head: blue, green, red, 0 to 255.
+        body, legs, head, load: blue, green, red, 0 to 255.
         width: of the trunk, a share of the height.
         stride: how far the feet swing, a share of the height.
+        burden: size of what is carried on the back, a share of the height.
     """
 
     height: float
-    body: tuple[int, int, int]
-    legs: tuple[int, int, int]
-    head: tuple[int, int, int]
+    body: Colour
+    legs: Colour
+    head: Colour
+    load: Colour
     width: float
     stride: float
+    burden: float
 
 
 class Pen:
@@ -53,7 +59,7 @@ class Pen:
         self.value = int(abnormal)
 
     def line(
-        self, start: Point, end: Point, colour: tuple[int, ...], width: float
+        self, start: Point, end: Point, colour: Colour, width: float
     ) -> None:
         """Draws a stroke, `width` pixels wide."""
         pixels = max(1, round(width))
@@ -65,32 +71,42 @@ class Pen:
         self,
         centre: Point,
         radii: Point,
-        colour: tuple[int, ...],
+        colour: Colour,
+        *,
+        turned: float = 0.0,
         outline: int = -1,
     ) -> None:
-        """Draws an ellipse, filled or as an outline of so many pixels."""
-        place, axes = _fixed(centre), _fixed(radii)
-        around = (0, 0, 360)
-        cv2.ellipse(
-            self.frame,
-            place,
-            axes,
-            *around,
-            colour,
-            outline,
-            cv2.LINE_AA,
-            _SHIFT,
-        )
-        cv2.ellipse(
-            self.mask,
-            place,
-            axes,
-            *around,
-            self.value,
-            outline,
-            cv2.LINE_8,
-            _SHIFT,
-        )
+        """Draws an ellipse, filled or as an outline of so many pixels.
+
+        Args:
+            centre: of the ellipse.
+            radii: along x and y, before it is turned.
+            colour: blue, green, red.
+            turned: degrees, clockwise.
+            outline: -1 fills.
+        """
+        for picture, value, kind in (
+            (self.frame, colour, cv2.LINE_AA),
+            (self.mask, self.value, cv2.LINE_8),
+        ):
+            cv2.ellipse(
+                picture,
+                _fixed(centre),
+                _fixed(radii),
+                turned,
+                0,
+                360,
+                value,
+                outline,
+                kind,
+                _SHIFT,
+            )
+
+    def box(self, corner: Point, opposite: Point, colour: Colour) -> None:
+        """Draws a filled rectangle."""
+        ends = _fixed(corner), _fixed(opposite)
+        cv2.rectangle(self.frame, *ends, colour, -1, cv2.LINE_AA, _SHIFT)
+        cv2.rectangle(self.mask, *ends, self.value, -1, cv2.LINE_8, _SHIFT)
 
 
 def _fixed(point: Point) -> tuple[int, int]:
@@ -99,7 +115,7 @@ def _fixed(point: Point) -> tuple[int, int]:
 
 
 def walker(
-    pen: Pen, foot: Point, look: Look, phase: float, lean: float = 0.0
+    pen: Pen, foot: Point, look: Look, phase: float, side: int, tilt: float = 0
 ) -> None:
     """Draws somebody on foot.
 
@@ -108,87 +124,90 @@ def walker(
         foot: where the figure stands.
         look: how it looks.
         phase: of the gait, in radians; a step is pi.
-        lean: how far the head is before the hip, signed, for who runs.
+        side: where it faces.
+        tilt: radians that the figure has fallen forwards; 0 is upright.
     """
-    x, y = foot
     h = look.height
-    hip = (x, y - 0.48 * h)
-    neck = (x + lean * h, y - 0.82 * h)
-    swing = look.stride * h * math.sin(phase)
-    lift = 0.06 * h * abs(math.cos(phase))
-    shade = tuple(int(0.75 * level) for level in look.legs)
-    pen.line(hip, (x - swing, y - lift), shade, 0.10 * h)
-    pen.line(hip, (x + swing, y), look.legs, 0.10 * h)
-    pen.line(neck, (neck[0] + 0.8 * swing, y - 0.5 * h), look.body, 0.07 * h)
-    middle = ((hip[0] + neck[0]) / 2, (hip[1] + neck[1]) / 2)
-    pen.ellipse(middle, (look.width * h / 2, 0.21 * h), look.body)
-    pen.line(neck, (neck[0] - 0.8 * swing, y - 0.5 * h), look.body, 0.06 * h)
-    pen.ellipse((neck[0], y - 0.91 * h), (0.065 * h, 0.085 * h), look.head)
+    turn = side * tilt
+    degrees = math.degrees(turn)
+
+    def at(x: float, y: float) -> Point:
+        x *= side
+        return (
+            foot[0] + h * (x * math.cos(turn) + y * math.sin(turn)),
+            foot[1] + h * (x * math.sin(turn) - y * math.cos(turn)),
+        )
+
+    def radii(x: float, y: float) -> Point:
+        return x * h, y * h
+
+    swing = look.stride * math.sin(phase)
+    lift = 0.06 * abs(math.cos(phase))
+    hip, neck = at(0, 0.48), at(0.02, 0.80)
+    shade = tuple(int(0.7 * level) for level in look.legs)
+    pen.line(hip, at(-swing, lift), shade, 0.11 * h)
+    pen.line(neck, at(0.7 * swing, 0.5), shade, 0.07 * h)
+    pen.line(hip, at(swing, 0), look.legs, 0.11 * h)
+    pen.ellipse(
+        at(-look.width / 2 - look.burden / 3, 0.68),
+        radii(look.burden / 2, 0.8 * look.burden),
+        look.load,
+        turned=degrees,
+    )
+    pen.ellipse(
+        at(0.01, 0.63), radii(look.width / 2, 0.22), look.body, turned=degrees
+    )
+    pen.line(neck, at(-0.7 * swing, 0.5), look.body, 0.06 * h)
+    pen.ellipse(at(0.03, 0.91), radii(0.075, 0.09), look.head, turned=degrees)
 
 
 def cyclist(pen: Pen, foot: Point, look: Look, phase: float, side: int) -> None:
-    """Draws somebody on a bicycle; `side` is 1 to the right, -1 to the left."""
+    """Draws somebody on a bicycle; `phase` is that of the pedals."""
     x, y = foot
     h = look.height
-    radius, reach = 0.19 * h, 0.30 * h
+    radius, reach = 0.20 * h, 0.34 * h
     axle = y - radius
-    thin = max(1, round(0.03 * h))
     for wheel in (x - reach, x + reach):
-        pen.ellipse((wheel, axle), (radius, radius), (40, 40, 40), thin)
-    crank = (x, axle)
-    saddle, bar = (
-        (x - side * 0.1 * h, y - 0.5 * h),
-        (
-            x + side * 0.25 * h,
-            y - 0.55 * h,
-        ),
-    )
-    for end in (saddle, (x - reach, axle), bar):
-        pen.line(crank, end, (50, 50, 60), 0.03 * h)
-    pen.line(bar, (x + side * reach, axle), (50, 50, 60), 0.03 * h)
+        pen.ellipse(
+            (wheel, axle),
+            (radius, radius),
+            _TYRE,
+            outline=max(1, round(0.05 * h)),
+        )
+    crank, saddle = (x, axle), (x - side * 0.12 * h, y - 0.52 * h)
+    bar = (x + side * 0.25 * h, y - 0.58 * h)
+    for start, end in (
+        (crank, saddle),
+        (crank, (x - side * reach, axle)),
+        (crank, bar),
+        (bar, (x + side * reach, axle)),
+    ):
+        pen.line(start, end, _STEEL, 0.04 * h)
     pedal = (x + 0.09 * h * math.cos(phase), axle + 0.09 * h * math.sin(phase))
-    pen.line(saddle, pedal, look.legs, 0.09 * h)
-    shoulder = (x + side * 0.12 * h, y - 0.85 * h)
+    pen.line(saddle, pedal, look.legs, 0.11 * h)
+    shoulder = (x + side * 0.12 * h, y - 0.86 * h)
     pen.line(saddle, shoulder, look.body, look.width * h)
-    pen.line(shoulder, bar, look.body, 0.06 * h)
-    pen.ellipse(
-        (shoulder[0] + side * 0.04 * h, y - 0.98 * h),
-        (0.07 * h, 0.085 * h),
-        look.head,
-    )
+    pen.line(shoulder, bar, look.body, 0.07 * h)
+    head = (shoulder[0] + side * 0.06 * h, y - h)
+    pen.ellipse(head, (0.075 * h, 0.09 * h), look.head)
 
 
-def cart(pen: Pen, foot: Point, look: Look, side: int) -> None:
-    """Draws a small motor cart with its driver."""
+def cart(pen: Pen, foot: Point, look: Look) -> None:
+    """Draws a cart: a box with bands across, on two wheels."""
     x, y = foot
     h = look.height
-    pen.line(
-        (x - 0.45 * h, y - 0.3 * h),
-        (x + 0.45 * h, y - 0.3 * h),
-        look.legs,
-        0.28 * h,
-    )
-    for wheel in (x - 0.33 * h, x + 0.33 * h):
-        pen.ellipse((wheel, y - 0.11 * h), (0.11 * h, 0.11 * h), (30, 30, 30))
-    seat = (x - side * 0.1 * h, y - 0.6 * h)
-    pen.ellipse(seat, (0.1 * h, 0.18 * h), look.body)
-    pen.ellipse((seat[0], y - 0.86 * h), (0.065 * h, 0.08 * h), look.head)
-    for post in (-0.42, 0.42):
-        pen.line(
-            (x + post * h, y - 0.4 * h),
-            (x + post * h, y - 1.02 * h),
-            (90, 90, 90),
-            0.03 * h,
-        )
-    pen.line(
-        (x - 0.46 * h, y - 1.02 * h),
-        (x + 0.46 * h, y - 1.02 * h),
-        (190, 195, 200),
-        0.06 * h,
-    )
+    bands, left, step = 4, x - 0.55 * h, 1.1 * h / 8
+    across = tuple(round(180 - 0.4 * level) for level in look.body)
+    top, floor = y - 0.75 * h, y - 0.18 * h
+    pen.box((left, top), (left + 8 * step, floor), look.body)
+    for band in range(bands):
+        begin = left + (2 * band + 0.5) * step
+        pen.box((begin, top), (begin + step, floor), across)
+    for wheel in (x - 0.36 * h, x + 0.36 * h):
+        pen.ellipse((wheel, y - 0.13 * h), (0.13 * h, 0.13 * h), _TYRE)
 
 
 def ball(pen: Pen, centre: Point, look: Look) -> None:
     """Draws a thrown object."""
-    radius = 0.11 * look.height
-    pen.ellipse(centre, (radius, 0.8 * radius), look.body)
+    radius = 0.17 * look.height
+    pen.ellipse(centre, (radius, radius), look.load)

@@ -2,12 +2,32 @@
 
 import dataclasses
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from lgn_tf.data import figures
 
-_WALKING = 0.055  # Heights of a figure that it walks in a frame.
+_WALKING = 0.115  # Heights of a figure that it walks in a frame.
+
+
+class Lane(NamedTuple):
+    """Where people go one way; all but `side` are shares of the picture.
+
+    Attributes:
+        top, bottom: where feet are.
+        tall: height of a grown-up, of that of the picture.
+        side: 1 to the right, -1 to the left.
+    """
+
+    top: float
+    bottom: float
+    tall: float
+    side: int
+
+
+FAR, NEAR = Lane(0.42, 0.47, 0.29, -1), Lane(0.87, 0.93, 0.37, 1)
+KERB = 0.52  # Between both lanes.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +52,7 @@ class Actor:
 
     def is_abnormal(self, time: float) -> bool:
         """Whether what is done at this time is abnormal."""
-        if self.kind == "loiterer":
+        if self.kind in ("loiterer", "fallen"):
             return self.pause[0] <= time < self.pause[1]
         return self.kind != "walker"
 
@@ -40,23 +60,34 @@ class Actor:
         """Draws the figure where it is at this time."""
         way = self.travelled(time)
         foot = (self.entrance + self.side * way, self.lane)
+        margin = 1.2 * self.look.height
+        if not -margin < foot[0] < pen.frame.shape[1] + margin:
+            return
         # The legs follow the ground, whatever the speed.
-        phase = self.phase + way / (self.look.stride * self.look.height) * 1.4
+        stride = self.look.stride * self.look.height
+        phase = self.phase + math.pi / 2 * way / stride
         if self.kind == "cyclist":
-            figures.cyclist(pen, foot, self.look, 0.5 * phase, self.side)
+            figures.cyclist(pen, foot, self.look, 0.3 * phase, self.side)
         elif self.kind == "cart":
-            figures.cart(pen, foot, self.look, self.side)
+            figures.cart(pen, foot, self.look)
         elif self.kind == "thrown":
             self._fly(pen, way)
         else:
-            lean = 0.1 * self.side if self.kind == "runner" else 0.0
-            figures.walker(pen, foot, self.look, phase, lean)
+            tilt = self._tilt(time) if self.kind == "fallen" else 0.0
+            figures.walker(pen, foot, self.look, phase, self.side, tilt)
+
+    def _tilt(self, time: float) -> float:
+        # Down in six frames, up again in six, and trying to in between.
+        begin, end = self.pause
+        lying = min((time - begin + 1) / 6, (end - time) / 6, 1.0)
+        angle = 0.42 + 0.06 * math.sin(0.7 * (time - begin) + self.phase)
+        return math.pi * angle * max(lying, 0.0)
 
     def _fly(self, pen: figures.Pen, way: float) -> None:
-        reach = 2.6 * self.look.height
+        reach = 3.0 * self.look.height
         if 0 <= way <= reach:
             share = way / reach
-            rise = self.look.height * (0.7 + 2.4 * share * (1 - share))
+            rise = self.look.height * (0.7 + 2.0 * share * (1 - share))
             place = (self.entrance + self.side * way, self.lane - rise)
             figures.ball(pen, place, self.look)
 
@@ -68,39 +99,43 @@ def _actor(
     entry_time: float,
 ) -> Actor:
     height, width = size
-    near = float(rng.random())
-    upper = bool(rng.random() < 0.5)
-    lane = height * (0.40 + 0.19 * near if upper else 0.66 + 0.31 * near)
-    side = -1 if upper else 1
-    tall = (0.10 + 0.42 * (lane / height - 0.28)) * height
-    tall *= float(rng.uniform(0.85, 1.15))
-    colours = rng.integers(25, 225, (2, 3)).tolist()
-    # Three of four wear what a grey day suggests.
-    if rng.random() < 0.75:
-        level = int(rng.integers(25, 200))
-        colours[0] = [level, level, min(255, level + 10)]
-    look = figures.Look(
-        tall,
-        (colours[0][0], colours[0][1], colours[0][2]),
-        (colours[1][0] // 2, colours[1][1] // 2, colours[1][2] // 2),
-        (110, 140, 180),
-        float(rng.uniform(0.17, 0.28)),
-        float(rng.uniform(0.14, 0.22)),
-    )
-    faster = {"runner": 2.6, "cyclist": 2.3, "cart": 1.7, "thrown": 2.6}
-    speed = tall * _WALKING * faster.get(kind, 1.0) * rng.uniform(0.7, 1.3)
-    if kind == "wrong-way":
-        side = -side
-    entrance = -0.6 * tall if side > 0 else width + 0.6 * tall
+    lane = FAR if rng.random() < 0.5 else NEAR
+    tall = lane.tall * height * float(rng.uniform(0.92, 1.08))
+    faster = {"cyclist": 2.1, "thrown": 2.6}
+    pace = float(rng.uniform(0.92, 1.08)) * faster.get(kind, 1.0)
+    speed = lane.tall * height * _WALKING * pace
+    side = -lane.side if kind == "wrong-way" else lane.side
     return Actor(
         kind,
-        look,
-        lane,
+        _look(rng, tall),
+        height * float(rng.uniform(lane.top, lane.bottom)),
         side,
-        float(speed),
-        float(entrance),
+        speed,
+        -0.6 * tall if side > 0 else width + 0.6 * tall,
         entry_time,
         float(rng.uniform(0, math.tau)),
+    )
+
+
+def _look(rng: np.random.Generator, tall: float) -> figures.Look:
+    # Clothes are dark or bright, never of the colour of the ground.
+    body, legs, load = (
+        tuple(
+            int(level)
+            for level in rng.integers(15, 75, 3)
+            + (160 if rng.random() < bright else 0)
+        )
+        for bright in (0.3, 0.1, 0.3)
+    )
+    return figures.Look(
+        tall,
+        body,
+        legs,
+        (60, 75, 110),
+        load,
+        float(rng.uniform(0.20, 0.30)),
+        float(rng.uniform(0.20, 0.26)),
+        float(rng.uniform(0.12, 0.20)),
     )
 
 
@@ -117,16 +152,16 @@ def anomaly(
     actor = _actor(rng, kind, size, 0.0)
     width = size[1]
     crossing = (width + 1.2 * actor.look.height) / actor.speed
-    if kind == "loiterer":
+    if kind in ("loiterer", "fallen"):
         stay = float(rng.uniform(0.3, 0.6)) * frames
         begin = float(rng.uniform(-stay, frames))
-        before = float(rng.uniform(0.2, 0.8)) * crossing
+        before = float(rng.uniform(0.3, 0.7)) * crossing
         pause = (begin, begin + stay)
         return [
             dataclasses.replace(actor, entry_time=begin - before, pause=pause)
         ]
     if kind == "thrown":
-        flight = 2.6 * actor.look.height / actor.speed
+        flight = 3.0 * actor.look.height / actor.speed
         first = float(rng.uniform(-4 * flight, frames))
         return [
             dataclasses.replace(
@@ -146,8 +181,8 @@ def crowd(
 ) -> list[Actor]:
     """Draws lots for everybody who walks by in a video, as they should."""
     # Some who came in long ago are still in sight when the video starts.
-    before = 3.0 * size[1] / (0.2 * size[0] * _WALKING * 2)
-    rate = float(rng.uniform(0.02, 0.09))
+    before = 2 * size[1] / (FAR.tall * size[0] * _WALKING)
+    rate = float(rng.uniform(0.04, 0.12))
     # A busy hour comes and goes within the video.
     rush, phase = float(rng.uniform(0.3, 1.0)), float(rng.uniform(0, math.tau))
     people: list[Actor] = []
@@ -156,13 +191,4 @@ def crowd(
         level = 1.0 + rush * math.sin(math.tau * time / frames + phase)
         time += float(rng.exponential(1 / (rate * max(level, 0.15))))
         people.append(_actor(rng, "walker", size, time))
-        if rng.random() < 0.25:
-            # Somebody walks beside them.
-            twin = dataclasses.replace(
-                people[-1],
-                entry_time=time + float(rng.uniform(2, 8)),
-                lane=people[-1].lane + 1.5,
-                phase=float(rng.uniform(0, math.tau)),
-            )
-            people.append(twin)
     return people
