@@ -115,6 +115,18 @@ def test_who_has_fallen_lies(kind, upright):
     assert abs(before - after) <= 2 and (tall > 0.8 * before) == bool(upright)
 
 
+def test_both_ends_are_dark_and_nothing_is_labelled_there():
+    drawn = synthetic.draw(0, train=1, test=6, frames=40, size=(64, 96))
+    light = drawn.train[0].frames.mean(axis=(0, 1, 3))
+    middle = light[12:-12].mean()
+    for ends in (light, light[::-1]):
+        assert ends[0] < ends[4] < ends[8]
+        assert 0.1 * middle < ends[0] < 0.4 * middle
+    seen = np.concatenate([clip.masks for clip in drawn.test])
+    assert not seen[..., [0, 1, 2, -3, -2, -1]].any()
+    assert seen[..., :10].any() and seen[..., -10:].any()
+
+
 def test_a_long_video_holds_a_short_event():
     # A cart crosses this picture in less than a tenth of the video.
     drawn = synthetic.draw(0, train=0, test=1, frames=600, size=(32, 32))
