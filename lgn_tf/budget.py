@@ -17,7 +17,7 @@ MOST_EPOCHS = 1000
 """Of clips that are so few that an epoch is over too soon."""
 
 LEAST_STEPS, LEAST_SECONDS = 8, 4.0
-"""What is measured, at least; a batch of held-out clips is measured once."""
+"""What is measured of training, at least."""
 
 
 @dataclasses.dataclass(frozen=True)

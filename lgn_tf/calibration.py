@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_tf import atomic, grids
+from lgn_tf.config import ScoringConfig
 from lgn_tf.measures import VideoScores
 
 Array = NDArray[np.float64]
@@ -40,18 +41,13 @@ CUES = (ERROR, DISTANCE, MOTION)
 IN_GRAPH = (ERROR, DISTANCE)
 """What a graph computes: the cues of the online score that is served."""
 
-WEIGHTS: Mapping[str, float] = types.MappingProxyType(
-    {ERROR: 1.0, DISTANCE: 0.0, MOTION: 1.0}
-)
-"""By default; docs/evaluation.md says why."""
+
+_HIGH = 0.95
+# Of a cue on normal video: from its median up to here, it counts as one.
 
 
 class OutdatedError(ValueError):
     """A calibration that an earlier version of this program measured."""
-
-
-_HIGH = 0.95
-# Of a cue on normal video: from its median up to here, it counts as one.
 
 
 class CueStatistics(NamedTuple):
@@ -88,9 +84,15 @@ class Statistics(NamedTuple):
     tail: Any
 
 
-def weights_of(scoring: Any, names: Sequence[str] = CUES) -> dict[str, float]:
-    """Returns the weight of each cue, from a `config.ScoringConfig`."""
-    return {name: getattr(scoring, f"{name}_weight") for name in names}
+def weights_of(scoring: ScoringConfig) -> dict[str, float]:
+    """Returns the weight of each cue, by name."""
+    return {name: getattr(scoring, f"{name}_weight") for name in CUES}
+
+
+WEIGHTS: Mapping[str, float] = types.MappingProxyType(
+    weights_of(ScoringConfig())
+)
+"""By default; docs/evaluation.md says why."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -26,7 +26,6 @@ DATASETS = get_args(DatasetName)
 """What can be trained on: three benchmarks, drawn videos, one's own."""
 
 Schedule = Literal["epoch", "step"]
-SCHEDULES = get_args(Schedule)
 """How often the learning rate decays."""
 
 Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
