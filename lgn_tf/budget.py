@@ -8,6 +8,7 @@ import keras
 
 from lgn_tf import callbacks, replicas, training
 from lgn_tf.config import Config
+from lgn_tf.data import clips
 from lgn_tf.data.sources import Source
 
 WARM_UP = 3
@@ -67,7 +68,9 @@ def _validation(model: keras.Model, held_out: Any, config: Config) -> float:
     if held_out is None:
         return 0.0
     fed = training.validation(held_out, config)
-    batches = training.steps_per_epoch(held_out, config)
+    # Of few clips, one batch that is not full.
+    table = clips.ClipTable(held_out.frame_counts, config.model.frames)
+    batches = max(1, len(table) // config.training.batch_size)
     seconds = []
     for _ in range(2):
         begin = time.monotonic()

@@ -7,6 +7,7 @@ import pytest
 
 from lgn_tf import budget, checkpoints, cli, run_calibration, training
 from lgn_tf.data import archives, sources, synthetic
+from lgn_tf.data.footage import InMemory
 from tests.training_process import configuration
 
 
@@ -40,8 +41,20 @@ def test_the_steps_are_what_fits(root, tmp_path, monkeypatch):
         budget.fill(config, source, 0.4)
 
 
-def test_a_step_and_a_pass_over_held_out_clips_are_measured(root, tmp_path):
+@pytest.mark.parametrize("clips", [2, 16])
+def test_a_step_and_a_pass_over_held_out_clips_are_measured(
+    root, tmp_path, monkeypatch, clips
+):
     config = configuration(root, tmp_path / "stores", holdout=1)
+    # Fewer than a batch of four, too.
+    take = sources.Source.training
+
+    def few(source, holdout, seed):
+        fitted, held_out = take(source, holdout, seed)
+        frames = held_out.read(0, 0, clips + config.model.frames)
+        return fitted, InMemory(["held out"], [frames])
+
+    monkeypatch.setattr(sources.Source, "training", few)
     speed = budget.measure(config, sources.open_source(config))
     assert 0 < speed.step < 5
     assert 0 < speed.validation < 20
