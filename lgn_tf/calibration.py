@@ -16,20 +16,18 @@ import types
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lgn_tf import atomic, grids
+from lgn_tf import evidence as evidence_module
 from lgn_tf.config import ScoringConfig
+from lgn_tf.evidence import LEVELS, Array, CueStatistics, Statistics
 from lgn_tf.measures import VideoScores
 
-Array = NDArray[np.float64]
-
 FORMAT = 3
-LEVELS = 101
-"""How many quantiles of each measure are kept."""
 
 MEASURES = ("psnr", "distance", "regular_score")
 """What quantiles are kept of."""
@@ -42,46 +40,8 @@ IN_GRAPH = (ERROR, DISTANCE)
 """What a graph computes: the cues of the online score that is served."""
 
 
-_HIGH = 0.95
-# Of a cue on normal video: from its median up to here, it counts as one.
-
-
 class OutdatedError(ValueError):
     """A calibration that an earlier version of this program measured."""
-
-
-class CueStatistics(NamedTuple):
-    """What is usual of a cue, and how much it counts.
-
-    Attributes:
-        median: on normal video.
-        spread: from there to the 95 % quantile.
-        weight: in the sum of all cues; 0 leaves the cue out.
-    """
-
-    median: float
-    spread: float
-    weight: float
-
-
-class Statistics(NamedTuple):
-    """All that the online score needs, in a graph too.
-
-    Attributes:
-        error: `CueStatistics` of the prediction's error.
-        distance: of the distance; None where there is no memory.
-        levels: float32 (knots,), increasing, strictly between 0 and 1.
-        knots: float32 (knots,), strictly increasing, the evidence at each
-            level.
-        tail: beyond the outer knots, the evidence over which the share of
-            frames that is left halves.
-    """
-
-    error: CueStatistics
-    distance: CueStatistics | None
-    levels: Any
-    knots: Any
-    tail: Any
 
 
 def weights_of(scoring: ScoringConfig) -> dict[str, float]:
@@ -124,26 +84,34 @@ class Calibration:
         return sum(self.lengths)
 
     @property
+    def moves(self) -> bool:
+        """Whether the motion has a part in the online score of all cues."""
+        return MOTION in self.cues and bool(self.weights.get(MOTION))
+
+    @property
     def statistics(self) -> Statistics:
         """What a graph needs, which sees no motion.
 
         Raises:
             ValueError: where no cue of a graph has a weight.
         """
-        evidence = self.evidence(self.cues, IN_GRAPH)
+        return self._statistics(IN_GRAPH)
+
+    @property
+    def moving_statistics(self) -> Statistics | None:
+        """What it needs to add a motion that it is told; None without one."""
+        return self._statistics(CUES) if self.moves else None
+
+    def _statistics(self, chosen: Sequence[str]) -> Statistics:
         return Statistics(
             self._usual(ERROR),
             self._usual(DISTANCE) if DISTANCE in self.cues else None,
-            *_distribution(evidence),
+            *evidence_module.distribution(self.evidence(self.cues, chosen)),
+            motion=self._usual(MOTION) if MOTION in chosen else None,
         )
 
     def _usual(self, cue: str) -> CueStatistics:
-        values = self.cues[cue]
-        median = float(np.median(values))
-        spread = float(np.quantile(values, _HIGH)) - median
-        # Where nothing ever changed, any change is unusual, and finite.
-        spread = max(spread, 1e-2 * abs(median), 1e-8)
-        return CueStatistics(median, spread, float(self.weights.get(cue, 0)))
+        return evidence_module.usual(self.cues[cue], self.weights.get(cue, 0))
 
     def evidence(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
@@ -160,21 +128,17 @@ class Calibration:
         Raises:
             ValueError: where none takes part.
         """
-        total = None
-        for name in chosen:
-            if name in cues and name in self.cues:
-                usual = self._usual(name)
-                values = np.asarray(cues[name], np.float64)
-                if usual.weight:
-                    part = (values - usual.median) / usual.spread
-                    part = usual.weight * part
-                    total = part if total is None else total + part
-        if total is None:
+        parts = [
+            self._usual(name).part(cues[name])
+            for name in chosen
+            if name in cues and name in self.cues and self.weights.get(name)
+        ]
+        if not parts:
             raise ValueError(
                 "At least one cue of the online score must have a weight. "
                 f"Received: weights={dict(self.weights)}"
             )
-        return np.asarray(total)
+        return np.asarray(sum(parts[1:], parts[0]))
 
     def score(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
@@ -183,13 +147,10 @@ class Calibration:
 
         The NumPy twin of `scoring.online_score`; see `evidence`.
         """
-        levels, knots, tail = _distribution(self.evidence(self.cues, chosen))
-        evidence = self.evidence(cues, chosen)
-        inner = np.interp(evidence, knots, levels)
-        above = np.maximum(evidence - knots[-1], 0) / tail
-        below = np.maximum(knots[0] - evidence, 0) / tail
-        score = np.where(above > 0, 1 - (1 - levels[-1]) / (1 + above), inner)
-        return np.where(below > 0, levels[0] / (1 + below), score)
+        return evidence_module.to_score(
+            self.evidence(cues, chosen),
+            evidence_module.distribution(self.evidence(self.cues, chosen)),
+        )
 
     def by_clip(self, values: Array) -> list[Array]:
         """Cuts values of all frames (frames,) into those of each clip."""
@@ -353,21 +314,3 @@ def fit(
         in_sample,
         weights,
     )
-
-
-def _distribution(
-    evidence: Array,
-) -> tuple[NDArray[np.float32], NDArray[np.float32], np.float32]:
-    """Returns levels, knots and tail; see `Statistics`."""
-    # The smallest of N values is the middle of the lowest N-th, and so on.
-    outer = 0.5 / len(evidence)
-    levels = np.linspace(outer, 1 - outer, LEVELS)
-    places = (np.arange(len(evidence)) + 0.5) / len(evidence)
-    knots = np.interp(levels, places, np.sort(evidence)).astype(np.float32)
-    # Equal values make one knot, in the middle of their levels.
-    knots, group = np.unique(knots, return_inverse=True)
-    levels = np.bincount(group, levels) / np.bincount(group)
-    tail = float(knots[-1]) - float(np.median(evidence))
-    if tail <= 1e-6:
-        tail = 1.0
-    return levels.astype(np.float32), knots, np.float32(tail)

@@ -31,7 +31,7 @@ class ChunkScorer(keras.Model):
     Args:
         network: an `LGNNet`.
         gammas: of each row.
-        statistics: `calibration.Statistics`, or None for no online score.
+        statistics: `evidence.Statistics`, or None for no online score.
         keep_predictions: whether to return those of the first row.
 
     Call arguments:

@@ -4,7 +4,7 @@ Training logs, evaluation and exported graphs share these functions. Frames lie
 in [-1, 1]; errors are taken on [0, 1], as publications do. All results are
 float32. Letters: B batch, H height, W width, C channels.
 
-The online score compares the maps of a frame with `calibration.Statistics`,
+The online score compares the maps of a frame with `evidence.Statistics`,
 which are handed in, so that a graph can hold them as weights.
 """
 
@@ -144,7 +144,7 @@ def online_evidence(errors, distances, statistics, size):
         errors: tensor (batch, ...), from `stored_error_map`.
         distances: tensor (batch, rows, columns), `MemoryReadout.distance`;
             None where there is no memory.
-        statistics: `calibration.Statistics`.
+        statistics: `evidence.Statistics`.
         size: (height, width) of the frames.
 
     Returns:
@@ -167,6 +167,21 @@ def online_evidence(errors, distances, statistics, size):
     return evidence, places
 
 
+def motion_evidence(motion, statistics):
+    """What the motion adds to the evidence: a graph is told, and sees none.
+
+    Args:
+        motion: tensor (batch,), the largest local mean of the optical flow.
+        statistics: `evidence.Statistics` with motion.
+
+    Returns:
+        A float32 tensor (batch,).
+    """
+    usual = statistics.motion
+    factor = usual.weight / usual.spread
+    return factor * (ops.cast(motion, "float32") - usual.median)
+
+
 def online_score(evidence, statistics):
     """Maps the evidence to [0, 1] by what it is on normal frames.
 
@@ -178,7 +193,7 @@ def online_score(evidence, statistics):
 
     Args:
         evidence: tensor (batch,).
-        statistics: `calibration.Statistics`.
+        statistics: `evidence.Statistics`.
 
     Returns:
         A float32 tensor (batch,), high for abnormal frames.

@@ -129,6 +129,38 @@ def test_the_score_is_that_of_the_graph():
     assert np.all(np.diff(score) > 0)
 
 
+def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
+    random = np.random.default_rng(6)
+    motion = [random.gamma(2.0, 1e-2, len(one)) for one in VIDEOS]
+    found = fitted(motion=motion)
+    assert found.moves
+    new = {name: random.choice(found.cues[name], 40) for name in BOTH}
+    still = found.evidence(new, calibration.IN_GRAPH).astype(np.float32)
+    moving = found.moving_statistics
+    # The cues of a graph count as they do without motion.
+    assert moving[:2] == found.statistics[:2]
+    told = scoring.motion_evidence(new["motion"].astype(np.float32), moving)
+    np.testing.assert_allclose(
+        scoring.online_score(still + told, moving),
+        found.score(new, calibration.CUES),
+        rtol=1e-4,
+        atol=1e-6,
+    )
+    assert np.any(moving.knots != found.statistics.knots)
+
+
+@pytest.mark.parametrize("left_out", ["measured", "weight"])
+def test_without_motion(left_out):
+    motion = [np.arange(len(one), dtype=float) for one in VIDEOS]
+    found = fitted(
+        weights=BOTH if left_out == "measured" else BOTH | {"motion": 0.0},
+        motion=None if left_out == "measured" else motion,
+    )
+    assert not found.moves
+    assert found.moving_statistics is None
+    assert found.statistics.motion is None
+
+
 def test_values_clip_by_clip():
     found = fitted()
     assert (found.lengths, found.frames) == ((30, 21, 40), 91)

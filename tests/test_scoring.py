@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from lgn_tf import calibration, grids, scoring
+from lgn_tf import grids, scoring
+from lgn_tf.evidence import CueStatistics, Statistics
 from tests import by_hand
 
 pytestmark = pytest.mark.latest
@@ -165,12 +166,13 @@ SIZE = (72, 40)
 """Of the frames: stored at half their size, a grid of 9 x 5 cells."""
 
 
-STATISTICS = calibration.Statistics(
-    calibration.CueStatistics(0.5, 0.25, 2.0),
-    calibration.CueStatistics(0.125, 4.0, 0.5),
+STATISTICS = Statistics(
+    CueStatistics(0.5, 0.25, 2.0),
+    CueStatistics(0.125, 4.0, 0.5),
     np.array([0.1, 0.4, 0.9], np.float32),
     np.array([-1.0, 0.5, 3.0], np.float32),
     np.float32(2.0),
+    CueStatistics(0.25, 0.5, 3.0),
 )
 
 
@@ -240,6 +242,13 @@ def test_online_evidence(left_out):
     )
     np.testing.assert_allclose(evidence, strength, rtol=1e-4)
     np.testing.assert_allclose(found, places, rtol=1e-3, atol=1e-5)
+
+
+def test_motion_evidence():
+    motion = np.array([0.25, 0.0, 1.5], np.float32)
+    np.testing.assert_allclose(
+        scoring.motion_evidence(motion, STATISTICS), [0, -1.5, 7.5]
+    )
 
 
 def test_online_score_is_the_level_at_each_knot_and_linear_between():
