@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextlib.contextmanager
@@ -47,6 +48,28 @@ def write_bytes(path: Path, contents: bytes) -> None:
     """
     with replaced(path) as partial:
         partial.write_bytes(contents)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file for writing that appears whole or not at all.
+
+    Args:
+        path: of the file; its folder is made where it is not there.
+
+    Yields:
+        The file, for bytes.
+
+    Raises:
+        OSError: naming the file, where it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with replaced(path) as partial, partial.open("wb") as file:
+            yield file
+    except OSError as error:
+        # Without the name of the file nobody knows which disk is full.
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -5,19 +5,16 @@ An evaluation folder holds, for each video NAME:
   maps/NAME.npz     where in the frame the error and the distance are
 """
 
-import contextlib
-import csv
 import dataclasses
-import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_tf import atomic
+from lgn_tf import atomic, frame_tables
 from lgn_tf.data import listings
 
 Series = NDArray[np.float64]
@@ -25,9 +22,10 @@ Maps = NDArray[np.float32]
 
 FRAMES = "frames"
 MAPS = "maps"
-_SERIES = ("psnr", "distance", "regular_score", "online")
+_ONLINE = ("online", "online_motion")
+_SERIES = ("psnr", "distance", "regular_score", *_ONLINE)
 _MAPS = ("error_map", "distance_map", "online_map")
-_OPTIONAL = ("distance", "online", "distance_map", "online_map")
+_OPTIONAL = ("distance", *_ONLINE, "distance_map", "online_map")
 _ROWS = 1024
 _REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
 
@@ -51,6 +49,8 @@ class VideoScores:
         error_map: float32 (frames, h, w), absolute error on [0, 1].
         distance_map: float32 (frames, h, w), to the nearest item; or None.
         online_map: float32 (frames, h, w), where `online` comes from; or None.
+        online_motion: float64 (frames,) like `online`, of all cues: the motion
+            too, which no graph sees; or None.
 
     Raises:
         ValueError: for a name that is no file name, for arrays of unequal
@@ -68,6 +68,7 @@ class VideoScores:
     error_map: Maps
     distance_map: Maps | None = None
     online_map: Maps | None = None
+    online_motion: Series | None = None
 
     def __post_init__(self) -> None:
         """Converts and validates."""
@@ -88,13 +89,13 @@ class VideoScores:
             if value is not None or field.name not in _OPTIONAL:
                 value = self._checked(field.name, value)
                 object.__setattr__(self, field.name, value)
-        if self.online is not None and (
-            self.online.min() < 0 or self.online.max() > 1
-        ):
-            raise ValueError(
-                f"{self.name}: `online` must lie in [0, 1]. Received: "
-                f"{self.online.min():g} to {self.online.max():g}"
-            )
+        for name in _ONLINE:
+            series = getattr(self, name)
+            if series is not None and (series.min() < 0 or series.max() > 1):
+                raise ValueError(
+                    f"{self.name}: `{name}` must lie in [0, 1]. "
+                    f"Received: {series.min():g} to {series.max():g}"
+                )
 
     def _checked(self, field: str, value: ArrayLike | None) -> NDArray[Any]:
         rank, kind = (3, np.float32) if field in _MAPS else (1, np.float64)
@@ -158,40 +159,34 @@ def write(
     for name in _SERIES:
         series = getattr(scores, name)
         if series is not None:
-            # The shortest text that reads back as the same number.
-            columns[name] = [repr(float(value)) for value in series]
+            columns[name] = frame_tables.texts(series)
     if normality is not None:
-        columns["normality"] = [
-            repr(float(one)) for one in np.asarray(normality)
-        ]
+        columns["normality"] = frame_tables.texts(normality)
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}
-    with _written(folder / FRAMES / f"{scores.name}.csv") as file:
-        file.write(_table(columns))
+    frame_tables.write(folder / FRAMES / f"{scores.name}.csv", columns)
     # Array by array: those of a long video do not fit into memory.
-    with _written(folder / MAPS / f"{scores.name}.npz") as file:
+    with atomic.opened(folder / MAPS / f"{scores.name}.npz") as file:
         np.savez(file, allow_pickle=False, **found)
 
 
-@contextlib.contextmanager
-def _written(path: Path) -> Iterator[BinaryIO]:
-    """Opens a file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with atomic.replaced(path) as partial, partial.open("wb") as file:
-            yield file
-    except OSError as error:
-        # Without the name of the file nobody knows which disk is full.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
+    """Adds `online_motion` to the table of a video that was written without.
 
+    Args:
+        folder: an evaluation folder that holds the video.
+        name: of the video.
+        series: (frames,) of the scored frames; see `VideoScores`.
 
-def _table(columns: dict[str, list[Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(zip(*columns.values(), strict=True))
-    return text.getvalue().encode()
+    Raises:
+        FileNotFoundError: where there is no table of the video.
+        ValueError: naming the file, where it has no online score or not as
+            many frames.
+        OSError: naming the file, where it cannot be written.
+    """
+    path = folder / FRAMES / f"{name}.csv"
+    frame_tables.insert(path, "online_motion", series, after="online")
 
 
 def read(folder: Path, name: str) -> VideoScores:
@@ -202,7 +197,7 @@ def read(folder: Path, name: str) -> VideoScores:
         ValueError: naming the file that is damaged.
     """
     path = folder / FRAMES / f"{name}.csv"
-    table = _read_csv(path)
+    table = frame_tables.read(path)
     maps = _load(folder / MAPS / f"{name}.npz")
     missing = [key for key in _REQUIRED_COLUMNS if key not in table]
     if missing:
@@ -222,6 +217,7 @@ def read(folder: Path, name: str) -> VideoScores:
             error_map=maps["error_map"],
             distance_map=maps.get("distance_map"),
             online_map=maps.get("online_map"),
+            online_motion=table.get("online_motion"),
         )
     except (KeyError, ValueError) as error:
         raise ValueError(
@@ -232,22 +228,8 @@ def read(folder: Path, name: str) -> VideoScores:
 
 def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
     """Reads the labels (frames,) of the scored frames, or None."""
-    labels = _read_csv(folder / FRAMES / f"{name}.csv").get("label")
+    labels = frame_tables.read(folder / FRAMES / f"{name}.csv").get("label")
     return None if labels is None else labels.astype(np.uint8)
-
-
-def _read_csv(path: Path) -> dict[str, Series]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
-    try:
-        values = np.array(rows[1:], np.float64)
-        columns = dict(zip(rows[0], values.T, strict=True))
-    except (ValueError, IndexError) as error:
-        raise ValueError(
-            f"{path}: must be a table of numbers below their names. "
-            f"Found there: {error}"
-        ) from error
-    return columns
 
 
 def _load(path: Path) -> dict[str, NDArray[Any]]:

@@ -32,9 +32,10 @@ def made(name="01", frames=5, **changes):
 
 WITHOUT = {"distance": None, "distance_map": None}
 UNCALIBRATED = {"online": None, "online_map": None}
+MOVING = {"online_motion": NUMBERS.uniform(0, 1, 5)}
 
 
-@pytest.mark.parametrize("changes", [{}, WITHOUT, UNCALIBRATED])
+@pytest.mark.parametrize("changes", [{}, WITHOUT, UNCALIBRATED, MOVING])
 @pytest.mark.parametrize("name", ["01", "a.b", "<script>", "träge 1"])
 def test_what_is_written_reads_back_the_same(tmp_path, name, changes):
     scores = made(name, **changes)
@@ -71,6 +72,45 @@ def test_the_table_is_for_people(tmp_path):
     assert [row["label"] for row in rows] == ["0", "1", "1", "0", "1"]
     assert rows[0]["psnr"] == "20.5"
     assert [row["updated"] for row in rows] == ["1", "0", "1", "0", "1"]
+
+
+def test_the_motion_stands_behind_the_online_score(tmp_path):
+    measures.write(made(**MOVING), tmp_path)
+    with (tmp_path / "frames" / "01.csv").open() as file:
+        head = next(csv.reader(file))
+    assert head[-3:] == ["online", "online_motion", "updated"]
+
+
+@pytest.mark.parametrize("before", [{}, {"online_motion": np.zeros(5)}])
+def test_the_motion_that_is_known_later_makes_the_same_files(tmp_path, before):
+    more = [0, 1, 1, 0, 1], [0.0, 0.25, 0.5, 1.0, 0.75]
+    scores = made(name="a b", **MOVING)
+    measures.write(scores, tmp_path / "once", *more)
+    scores = dataclasses.replace(scores, **{"online_motion": None} | before)
+    measures.write(scores, tmp_path / "twice", *more)
+    measures.add_online_motion(
+        tmp_path / "twice", "a b", MOVING["online_motion"]
+    )
+    once, twice = (
+        (tmp_path / name / "frames" / "a b.csv").read_bytes()
+        for name in ("once", "twice")
+    )
+    assert once == twice
+
+
+@pytest.mark.parametrize(
+    ("changes", "series", "message"),
+    [
+        ({}, [0.5], "must have the column online, of 1 frames. .*, of 5"),
+        (UNCALIBRATED, [0.5] * 5, "must have the column online, of 5 frames"),
+    ],
+)
+def test_motion_that_does_not_fit(tmp_path, changes, series, message):
+    measures.write(made(**changes), tmp_path)
+    before = (tmp_path / "frames" / "01.csv").read_bytes()
+    with pytest.raises(ValueError, match=rf"frames/01\.csv: {message}"):
+        measures.add_online_motion(tmp_path, "01", series)
+    assert (tmp_path / "frames" / "01.csv").read_bytes() == before
 
 
 def test_without_labels(tmp_path):
@@ -124,6 +164,11 @@ def test_a_folder_is_in_natural_order_and_read_when_asked(tmp_path):
             {"online": [0, 0.5, 1, 1.25, 0]},
             "01: `online` must lie in [0, 1]. Received: 0 to 1.25",
         ),
+        (
+            {"online_motion": [0, 0.5, 1, 1, -0.25]},
+            "01: `online_motion` must lie in [0, 1]. Received: -0.25 to 1",
+        ),
+        ({"online_motion": [0.5]}, "01: `online_motion` must be (frames,)"),
         ({"psnr": 3.0}, "`psnr` must be (frames,)"),
         ({"regular_score": None}, "`regular_score` must be"),
     ],
