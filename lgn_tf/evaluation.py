@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_tf import calibration as calibration_module
-from lgn_tf import comparison, events, localisation, roc
+from lgn_tf import comparison, events, kind_areas, localisation, roc
 from lgn_tf.calibration import CUES, IN_GRAPH, MOTION, Calibration
 from lgn_tf.comparison import Score
 from lgn_tf.data import baselines as baselines_module
+from lgn_tf.data.kinds import Kinds
 from lgn_tf.measures import Series, VideoScores
 from lgn_tf.normality import min_max, normality
 from lgn_tf.results import Provenance, Results, VideoResult
@@ -47,6 +48,7 @@ def evaluate(
     *,
     masks: Masks | None = None,
     baselines: Mapping[str, baselines_module.Scores] | None = None,
+    kinds: Kinds | None = None,
     calibration: Calibration | None = None,
     frame_rate: float | None = None,
     smoothing: float | None = None,
@@ -64,6 +66,8 @@ def evaluate(
             height, width), or None where a video has none.
         baselines: what its frames score without a model, for each video; or
             None.
+        kinds: of anomalies, for each video, as `data.kinds.read` returns them;
+            or None.
         calibration: of the online score, to add the motion to it and to choose
             thresholds of alarms; None leaves both out.
         frame_rate: frames a second; None leaves events out.
@@ -73,7 +77,7 @@ def evaluate(
 
     Raises:
         ValueError: where there is no video or two of one name, where labels,
-            masks or baselines do not fit a video, naming it, and for a
+            masks, baselines or kinds do not fit a video, naming it, and for a
             smoothing out of bounds.
     """
     weight = provenance.normality_weight
@@ -102,6 +106,7 @@ def evaluate(
     table = _scores(rows, weight, smoothing, calibration)
     places = localisation.evaluate(videos, masks) if masks else None
     contest = comparison.Contest(truth)
+    comparisons = contest.compare(table, opposing)
     return Results(
         provenance=provenance,
         scores={name: contest.measure(one) for name, one in table.items()},
@@ -114,7 +119,7 @@ def evaluate(
         abnormal_frames=sum(int(one.sum()) for one in truth) if truth else None,
         one_class_videos=sum(bool(one.min() == one.max()) for one in truth),
         gain=comparison.gain([row.psnr for row in rows], opposing),
-        comparisons=contest.compare(table, opposing),
+        comparisons=comparisons,
         draws=contest.draws,
         skipped_draws=contest.skipped_draws,
         events=_events(rows, table, calibration, frame_rate),
@@ -123,6 +128,9 @@ def evaluate(
         tracks=places.tracks if places else 0,
         lambda_sweep=_lambda_sweep(rows, truth),
         gamma_sweep=tuple(gamma_sweep),
+        kinds=kind_areas.measure(
+            kinds, names, truth, table, opposing, comparisons
+        ),
     )
 
 

@@ -2,7 +2,7 @@
 
     test videos -> VideoScorer -> evaluation/frames, maps, pictures
     test videos -> baselines.score: what needs no model
-    labels, masks -> evaluation.evaluate -> evaluation/results.json
+    labels, kinds, masks -> evaluation.evaluate -> evaluation/results.json
 
 The folder appears whole, in the place of an older one, or not at all.
 """
@@ -26,7 +26,7 @@ from lgn_tf import (
 )
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
-from lgn_tf.data import baselines, frames, masks
+from lgn_tf.data import baselines, frames, kinds, masks
 from lgn_tf.data import footage as footage_module
 from lgn_tf.data import labels as labels_module
 from lgn_tf.data.dataset import Dataset
@@ -92,7 +92,7 @@ def evaluate(
         model: an `LGNNet`.
         config: of the run.
         footage: the test videos, at the model's size.
-        dataset: their labels and masks.
+        dataset: their labels, kinds and masks.
         out: the evaluation folder; replaced where it exists.
         calibration: for the online score.
         options: of the protocol.
@@ -103,7 +103,8 @@ def evaluate(
         The results. Videos that are too short for a score are named there.
 
     Raises:
-        ValueError: where no video is long enough, or labels do not fit.
+        ValueError: where no video is long enough, or labels or kinds do not
+            fit.
         OSError: where no space is left; an older folder stays.
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
@@ -114,6 +115,8 @@ def evaluate(
             f"frames. Found there: at most {max(counts.values(), default=0)}"
         )
     truth, _ = read_labels(dataset, counts, options.labels)
+    # What is damaged is said before anything is scored.
+    kinds.find(dataset, counts, truth)
     gamma = provenance.threshold(config, calibration, options.gamma)
     gammas = gammas_of(model, gamma, calibration, options.gamma_sweep)
     scorer = VideoScorer(
@@ -169,7 +172,7 @@ def conclude(
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough.
         footage: the test videos, at the model's size.
-        dataset: their originals, labels and masks.
+        dataset: their originals, labels, kinds and masks.
         stand: what the scores stand on; the label version is filled in.
         channels: of the model's frames.
         labels: version of the frame labels; empty for the preferred one.
@@ -180,7 +183,7 @@ def conclude(
         progress: called with the frames that are done and their number.
 
     Raises:
-        ValueError: where labels or originals do not fit.
+        ValueError: where labels, kinds or originals do not fit.
         FileNotFoundError: where scores are missing.
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
@@ -193,6 +196,7 @@ def conclude(
         dataclasses.replace(stand, label_version=version),
         masks=read_masks(dataset),
         baselines=_baselines(footage, dataset, inputs, channels, progress),
+        kinds=kinds.find(dataset, counts, truth),
         calibration=calibration,
         frame_rate=frame_rate or alarms.FRAME_RATES.get(stand.dataset),
         smoothing=smoothing,

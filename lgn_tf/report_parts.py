@@ -26,6 +26,7 @@ _GAPS = {
 _SECTIONS = (
     ("result", "Result", None),
     ("frames", "Frames", "frame_charts"),
+    ("kinds", "Kinds", "kind_rows"),
     ("events", "Alarms", "event_rows"),
     ("videos", "Videos", None),
     ("pictures", "Pictures", "pictures"),

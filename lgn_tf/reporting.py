@@ -116,6 +116,7 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "training_charts": report_parts.training_charts(_log(run_dir)),
         "pictures": _gallery(moments),
         "event_rows": tables.event_rows(found),
+        "kind_rows": list(found.kinds.items()),
     }
     return {
         "run": run_dir.resolve().name,
@@ -125,6 +126,10 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "cards": report_parts.cards(found),
         "verdicts": tables.verdicts(found),
         "event_columns": tables.EVENT_COLUMNS,
+        "kind_titles": tables.kind_titles(found),
+        "kind_verdicts": tables.kind_verdicts(found),
+        "kind_rule": tables.KIND_RULE,
+        "kind_word": tables.kind_word,
         "notes": tables.notes(found),
         "results": found,
         "maps": found.maps,

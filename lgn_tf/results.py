@@ -140,6 +140,41 @@ class Comparison:
 
 
 @dataclasses.dataclass(frozen=True)
+class KindArea:
+    """How well one score tells one kind of anomaly from normal frames.
+
+    Attributes:
+        area: under one ROC curve over the frames that show the kind and all
+            normal ones; None where there is none of one of them.
+        interval: of the area, 95 % of the draws of a bootstrap over videos;
+            None where fewer than three videos show the kind.
+        found: whether the score finds the kind, see `kind_areas.is_found`;
+            None without an area.
+    """
+
+    area: float | None
+    interval: Interval | None
+    found: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class KindResult:
+    """One kind of anomaly.
+
+    Attributes:
+        frames: that show it, of those that were scored.
+        videos: that hold such a frame.
+        areas: by the name of the score: `paper`, `online` and `online motion`,
+            where they are there, and the score without a model that has the
+            largest area over all frames, the same for every kind.
+    """
+
+    frames: int
+    videos: int
+    areas: dict[str, KindArea]
+
+
+@dataclasses.dataclass(frozen=True)
 class MapResult:
     """How well one map tells where the anomaly is.
 
@@ -212,6 +247,7 @@ class Results:
         lambda_sweep: (lambda, area of the paper's score).
         gamma_sweep: (gamma, area of the paper's score).
         skipped: names of the videos that are too short for a score.
+        kinds: of anomalies, by name; empty where nobody says which there are.
     """
 
     provenance: Provenance
@@ -235,6 +271,7 @@ class Results:
     lambda_sweep: tuple[tuple[float, float], ...] = ()
     gamma_sweep: tuple[tuple[float, float], ...] = ()
     skipped: tuple[str, ...] = ()
+    kinds: dict[str, KindResult] = dataclasses.field(default_factory=dict)
 
 
 def write(results: Results, folder: Path) -> None:

@@ -184,6 +184,8 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     console = rich.console.Console()
     console.print(tables.scores(results))
+    if results.kinds:
+        console.print(tables.kinds(results))
     if results.maps:
         console.print(tables.maps(results))
     if results.events:

@@ -2,11 +2,12 @@
 
 import rich.box
 import rich.table
+import rich.text
 
-from lgn_tf import comparison
+from lgn_tf import comparison, kind_areas
 from lgn_tf.bootstrap import LEVEL, Interval
 from lgn_tf.events import EventResult
-from lgn_tf.results import Comparison, Results, ScoreResult
+from lgn_tf.results import Comparison, KindArea, Results, ScoreResult
 
 
 def scores(results: Results) -> rich.table.Table:
@@ -94,6 +95,94 @@ def _gain(gain: float) -> str:
         f"{gain:.2f} dB): train longer, with --residual, or at a larger "
         "--image-size"
     )
+
+
+KIND_RULE = (
+    f"Found: the {LEVEL:.0%} interval lies above 50%; where fewer than "
+    f"{kind_areas.LEAST_VIDEOS} videos show the kind there is no interval, and "
+    f"the area lies above {kind_areas.FOUND:.0%}."
+)
+"""When a kind counts as found, in words."""
+
+_STYLES = {True: "green", False: "bold red", None: ""}
+
+
+def kinds(results: Results) -> rich.table.Table:
+    """Returns a row for each kind of anomaly, with a column for each score.
+
+    Below stands which kinds each score does not find.
+    """
+    titles = kind_titles(results)
+    table = rich.table.Table(
+        "kind",
+        "frames",
+        "videos",
+        *titles.values(),
+        title="frame AUC by kind",
+        box=rich.box.SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        # As text: brackets in a name of the user's own are no mark-up.
+        caption=rich.text.Text("\n".join([*kind_verdicts(results), KIND_RULE])),
+        caption_justify="left",
+    )
+    for kind, one in results.kinds.items():
+        table.add_row(
+            rich.text.Text(kind),
+            str(one.frames),
+            str(one.videos),
+            *(_kind_cell(one.areas[name]) for name in titles),
+        )
+    return table
+
+
+def _kind_cell(one: KindArea) -> rich.text.Text:
+    """The area, its interval and the word, each on a line of its own."""
+    cell = rich.text.Text(_percent(one.area))
+    if one.interval is not None:
+        cell.append("\n" + "-".join(_percent(end) for end in one.interval))
+    return cell.append(f"\n{kind_word(one.found)}", _STYLES[one.found])
+
+
+def kind_word(found: bool | None) -> str:
+    """Returns the word that says whether a kind is found."""
+    if found is None:
+        return "no area"
+    return "found" if found else "not found"
+
+
+def kind_titles(results: Results) -> dict[str, str]:
+    """Returns what each score that kinds are measured by is called, by name."""
+    # Every kind has the same ones.
+    areas = next((one.areas for one in results.kinds.values()), {})
+    return {
+        name: f"without a model: {name}"
+        if name in results.baselines
+        else results.provenance.title(name)
+        for name in areas
+    }
+
+
+def kind_verdicts(results: Results) -> list[str]:
+    """Says of each score which kinds it does not find.
+
+    Returns:
+        A sentence each; none where no kind has an area.
+    """
+    sentences = []
+    for name, title in kind_titles(results).items():
+        told = {
+            kind: one.areas[name].found
+            for kind, one in results.kinds.items()
+            if one.areas[name].found is not None
+        }
+        missed = [kind for kind, found in told.items() if not found]
+        if told:
+            sentences.append(
+                f"{title} finds {len(told) - len(missed)} of {len(told)} kinds"
+                + (f"; not found: {', '.join(missed)}" if missed else "")
+            )
+    return sentences
 
 
 def maps(results: Results) -> rich.table.Table:

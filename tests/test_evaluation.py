@@ -366,3 +366,30 @@ def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
 def test_what_does_not_fit(videos, labels, extra, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         evaluation.evaluate(videos, labels, ORIGIN, **extra)
+
+
+def test_kinds_are_those_of_the_scores():
+    kinds = {
+        name: {"cart": labels * (name != "04"), "fall": labels * (name == "04")}
+        for name, labels in LABELS.items()
+    }
+    fitted = calibrated({"error": 1.0, "motion": 0.5})
+    given = {"baselines": OPPOSITION, "calibration": fitted}
+    result = evaluation.evaluate(VIDEOS, LABELS, ORIGIN, kinds=kinds, **given)
+    assert list(result.kinds) == ["cart", "fall"]
+    cart = result.kinds["cart"]
+    assert (cart.frames, cart.videos) == (27, 2)
+    best = max(
+        result.baselines, key=lambda name: result.baselines[name].micro_auc
+    )
+    assert list(cart.areas) == ["paper", "online", "online motion", best]
+    # 04 is abnormal throughout, and shows no cart.
+    expected = pairs(
+        np.concatenate([labels[4:] for labels in LABELS.values()][:3]),
+        np.concatenate([video.online for video in VIDEOS[:3]]),
+    )
+    assert cart.areas["online"].area == pytest.approx(expected)
+    assert evaluation.evaluate(VIDEOS, LABELS, ORIGIN, **given).kinds == {}
+    assert evaluation.evaluate(VIDEOS, None, ORIGIN, kinds=kinds).kinds == {}
+    alone = evaluation.evaluate(VIDEOS, LABELS, ORIGIN, kinds=kinds)
+    assert list(alone.kinds["fall"].areas) == ["paper", "online"]

@@ -113,6 +113,48 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
     assert gammas[0] == 0 and stand.update_threshold in gammas
 
 
+def test_each_kind_has_an_area(evaluated):
+    kinds = results.read(evaluated).kinds
+    frames = {kind: one.frames for kind, one in kinds.items()}
+    videos = {kind: one.videos for kind, one in kinds.items()}
+    assert set(kinds) <= set(synthetic.KINDS)
+    for name, kind in (("Test001", "cart"), ("Test003", "fallen")):
+        labels = measures.read_labels(evaluated, name)
+        assert frames[kind] == labels.sum() > 0
+        assert videos[kind] == 1
+        assert 0 <= kinds[kind].areas["online motion"].area <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,kind\n", "the first line must read `video,start,end,kind`"),
+        ("video,start,end,kind\nTest009,1,2,cart\n", "must name a test video"),
+        (
+            "video,start,end,kind\nTest001,1,16,cart\n",
+            "must be labelled abnormal. Found there: Test001, cart, frame",
+        ),
+    ],
+)
+def test_a_bad_table_of_kinds_is_one_line_before_anything_is_scored(
+    text, message, place, evaluated, monkeypatch, capsys
+):
+    def scored(*_):
+        raise AssertionError("nothing must be scored")
+
+    path = place / "data" / "kinds.csv"
+    before = path.read_text()
+    path.write_text(text)
+    monkeypatch.setattr(protocol, "score", scored)
+    argv = ["evaluate", str(evaluated.parent), "--gamma", "0"]
+    try:
+        assert cli.main([*argv, "--no-gamma-sweep"]) == 2
+    finally:
+        path.write_text(before)
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(path) in line and message in line
+
+
 def test_opponents_see_frames_of_the_models_size_and_originals(
     evaluated, place, run_dir
 ):

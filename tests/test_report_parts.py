@@ -163,7 +163,7 @@ def test_charts_of_the_columns_that_a_log_has():
 
 def test_sections_that_hold_something():
     shown = {"frame_charts": [1], "pictures": [], "map_charts": []}
-    shown["event_rows"] = []
+    shown |= {"event_rows": [], "kind_rows": []}
     anchors = [
         anchor
         for anchor, _ in report_parts.sections(shown | {"training_charts": []})

@@ -18,7 +18,7 @@ from lgn_tf import (
     tables,
 )
 from lgn_tf.data import baselines
-from lgn_tf.results import Provenance
+from lgn_tf.results import KindArea, KindResult, Provenance
 from tests.drawn_scores import draw, opposition
 
 NAMES = ("01", "<script>alert(1)<", "a&b")
@@ -154,6 +154,45 @@ def test_what_an_operator_hears(evaluated):
     assert "#events" in anchors(page)
     for row in tables.event_rows(results.read(folder)):
         assert set(row) <= set(page.words)
+
+
+def test_kinds_that_are_found_and_not_found(evaluated):
+    run_dir = evaluated()
+    folder = run_dir / "evaluation"
+    assert "#kinds" not in anchors(Page(reporting.render(run_dir)))
+    flow = "local optical flow"
+    areas = (
+        ("cart <b>", 0.8123, (0.636, 0.881), "found"),
+        ("fall", 0.655, (0.337, 0.801), "missed"),
+        ("run", 0.59, None, "missed"),
+    )
+    kinds = {
+        kind: KindResult(
+            87, 3, dict.fromkeys(("paper", flow), KindArea(area, span, found))
+        )
+        for kind, area, span, style in areas
+        for found in [style == "found"]
+    }
+    results.write(
+        dataclasses.replace(results.read(folder), kinds=kinds), folder
+    )
+    page = Page(reporting.render(run_dir))
+    assert "#kinds" in anchors(page)
+    for word in (f"without a model: {flow}", "cart <b>", "no interval"):
+        assert word in page.words
+    # A colour, and a word that says the same.
+    tags = [tag["class"] for tag in page.named("span") if "class" in tag]
+    styles = [tag.split()[1] for tag in tags if tag.startswith("tag")]
+    words = [word for word in page.words if word in ("found", "not found")]
+    expected = [style for *_, style in areas for _ in range(2)]
+    assert styles == expected
+    assert words == [
+        {"found": "found", "missed": "not found"}[style] for style in expected
+    ]
+    for sentence in tables.kind_verdicts(results.read(folder)):
+        assert sentence in page.words
+    assert any("95 %: 63.6 to 88.1" in word for word in page.words)
+    assert any(tables.KIND_RULE in word for word in page.words)
 
 
 def test_a_model_that_predicts_no_better_than_copying(evaluated):

@@ -41,6 +41,14 @@ WHOLE = results.Results(
     skipped_draws=3,
     lambda_sweep=((0.0, 0.5), (0.1, 0.625)),
     gamma_sweep=((0.009, 0.75),),
+    kinds={
+        "cart": results.KindResult(
+            12, 2, {"paper": results.KindArea(0.75, (0.5, 0.875), False)}
+        ),
+        "fall": results.KindResult(
+            0, 0, {"paper": results.KindArea(None, None, None)}
+        ),
+    },
 )
 
 
@@ -58,6 +66,7 @@ def test_the_file_is_plain_json(tmp_path):
     assert values["baselines"]["local difference"]["interval"] == [0.25, 0.5]
     assert values["comparisons"]["paper"]["beaten"] is True
     assert values["lambda_sweep"] == [[0.0, 0.5], [0.1, 0.625]]
+    assert values["kinds"]["cart"]["areas"]["paper"]["found"] is False
     assert set(values) == {f.name for f in dataclasses.fields(WHOLE)}
 
 
@@ -71,6 +80,16 @@ def test_damaged(tmp_path, text):
     (tmp_path / "results.json").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"results\.json: not the results"):
         results.read(tmp_path)
+
+
+def test_results_without_kinds(tmp_path):
+    results.write(WHOLE, tmp_path)
+    path = tmp_path / "results.json"
+    values = json.loads(path.read_text())
+    del values["kinds"]
+    path.write_text(json.dumps(values))
+    found = results.read(tmp_path)
+    assert found == dataclasses.replace(WHOLE, kinds={})
 
 
 def test_results_of_an_older_version(tmp_path):

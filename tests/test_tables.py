@@ -10,6 +10,8 @@ from lgn_tf.alarm_thresholds import Promise
 from lgn_tf.events import EventResult
 from lgn_tf.results import (
     Comparison,
+    KindArea,
+    KindResult,
     MapResult,
     Opponent,
     Provenance,
@@ -100,6 +102,87 @@ def test_events_by_score_and_rate():
     found = dataclasses.replace(found, events={"online": (always,)})
     console.print(tables.events(found))
     assert "no threshold keeps it" in console.file.getvalue()
+
+
+KINDS = {
+    "cart": KindResult(
+        87,
+        3,
+        {
+            "paper": KindArea(0.8123, (0.636, 0.881), True),
+            "local optical flow": KindArea(0.661, (0.337, 0.801), False),
+        },
+    ),
+    "[red]fall": KindResult(
+        12,
+        1,
+        {
+            "paper": KindArea(0.59, None, False),
+            "local optical flow": KindArea(0.55, None, False),
+        },
+    ),
+    "jump": KindResult(
+        0,
+        0,
+        {
+            "paper": KindArea(None, None, None),
+            "local optical flow": KindArea(None, None, None),
+        },
+    ),
+}
+
+
+def test_kinds_by_score():
+    found = dataclasses.replace(RESULTS, kinds=KINDS)
+    lines = [line.split() for line in printed(tables.kinds(found)).splitlines()]
+    start = lines.index(["cart", "87", "3", "81.2", "66.1"])
+    assert lines[start + 1] == ["63.6-88.1", "33.7-80.1"]
+    assert lines[start + 2] == ["found", "not", "found"]
+    # Brackets are no mark-up, and a kind without an interval has no line of it.
+    assert lines[start + 3] == ["[red]fall", "12", "1", "59.0", "55.0"]
+    assert lines[start + 4] == ["not", "found"] * 2
+    assert lines[start + 5] == ["jump", "0", "0", "-", "-"]
+    assert lines[start + 6] == ["no", "area"] * 2
+    words = " ".join(printed(tables.kinds(found)).split())
+    for title in ("paper (whole video)", "without a model: local optical flow"):
+        assert title in words
+
+
+def test_kinds_that_are_not_found():
+    found = dataclasses.replace(RESULTS, kinds=KINDS)
+    sentences = [
+        "paper (whole video) finds 1 of 2 kinds; not found: [red]fall",
+        "without a model: local optical flow finds 0 of 2 kinds; not found: "
+        "cart, [red]fall",
+    ]
+    assert tables.kind_verdicts(found) == sentences
+    words = " ".join(printed(tables.kinds(found)).split())
+    for sentence in (*sentences, tables.KIND_RULE):
+        assert sentence in words
+    some = dataclasses.replace(RESULTS, kinds={"cart": KINDS["cart"]})
+    assert tables.kind_verdicts(some)[0].endswith("finds 1 of 1 kinds")
+    none = dataclasses.replace(RESULTS, kinds={"jump": KINDS["jump"]})
+    assert tables.kind_verdicts(none) == []
+    assert tables.kind_verdicts(RESULTS) == []
+
+
+def test_kinds_fit_a_terminal():
+    areas = {
+        name: KindArea(0.5, (0.25, 0.75), False)
+        for name in ("paper", "online", "online motion", "local optical flow")
+    }
+    stand = changed(in_sample=True)
+    found = dataclasses.replace(
+        stand, kinds={"wrong-way": KindResult(1648, 12, areas)}
+    )
+    console = rich.console.Console(file=io.StringIO(), width=80)
+    console.print(tables.kinds(found))
+    words = console.file.getvalue().split()
+    assert ["wrong-way", "1648", "12", *["50.0"] * 4] == words[
+        words.index("wrong-way") :
+    ][:7]
+    assert words.count("25.0-75.0") == 4
+    assert "in-sample" in words
 
 
 def changed(**fields):

@@ -10,7 +10,10 @@ import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
+
 from lgn_tf.data import labels, listings
+from lgn_tf.data.dataset import Dataset
 
 FILE = "kinds.csv"
 """Its name."""
@@ -18,6 +21,8 @@ FILE = "kinds.csv"
 _HEADER = ["video", "start", "end", "kind"]
 
 Row = tuple[str, labels.Interval, str]
+Kinds = dict[str, dict[str, labels.Labels]]
+"""For each video, for each kind: 1 where a frame shows it, uint8 (frames,)."""
 
 
 def write(path: Path, rows: Iterable[Row]) -> None:
@@ -38,9 +43,45 @@ def write(path: Path, rows: Iterable[Row]) -> None:
             table.writerow([video, start, end, kind])
 
 
-def read(
-    path: Path, frame_counts: Mapping[str, int]
-) -> dict[str, dict[str, labels.Labels]]:
+def find(
+    dataset: Dataset,
+    frame_counts: Mapping[str, int],
+    truth: Mapping[str, labels.Labels] | None,
+) -> Kinds | None:
+    """Reads the kinds of a data set, where it has the file.
+
+    Args:
+        dataset: what `layouts.recognise` found.
+        frame_counts: frames of each test video.
+        truth: their labels, (frames,) each; or None.
+
+    Returns:
+        What `read` returns; None without the file. None without labels, too:
+        the file does not say which frames are normal.
+
+    Raises:
+        ValueError: where the file is damaged, or a frame that shows a kind is
+            labelled normal.
+    """
+    root = dataset.root
+    # A single video is a data set; what is said of it lies beside it.
+    path = (root if root.is_dir() else root.parent) / FILE
+    if truth is None or not path.is_file():
+        return None
+    found = read(path, frame_counts)
+    for video, shown in found.items():
+        for kind, marks in shown.items():
+            wrong = np.flatnonzero(marks > truth[video])
+            if wrong.size:
+                raise ValueError(
+                    f"{path}: a frame that shows a kind must be labelled "
+                    f"abnormal. Found there: {video}, {kind}, frame "
+                    f"{wrong[0] + 1} is labelled normal"
+                )
+    return found
+
+
+def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
     """Reads which frames show which kind.
 
     Args:
@@ -54,10 +95,16 @@ def read(
 
     Raises:
         FileNotFoundError: where there is no such file.
-        ValueError: for another header, a row that holds no interval, an
-            interval that leaves its video, or a name that no test video has.
+        ValueError: for a file that is no table in UTF-8, another header, a row
+            that holds no interval, an interval that leaves its video, or a
+            name that no test video has.
     """
-    rows = _rows(path)
+    try:
+        rows = _rows(path)
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: must be a table in UTF-8. Found there: {error}"
+        ) from error
     for video, _, _ in rows:
         if video not in frame_counts:
             raise ValueError(

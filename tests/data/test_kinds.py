@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lgn_tf.data import kinds, layouts
+from lgn_tf.data import kinds, labels, layouts
 
 HEADER = "video,start,end,kind\n"
 COUNTS = {"a": 6, "b": 4, "c": 3}
@@ -93,3 +93,54 @@ def test_a_bad_table_is_named(tmp_path, text, message):
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         kinds.read(path, COUNTS)
+
+
+@pytest.mark.parametrize(
+    "contents", [b"\xff\xfe\x00v", HEADER.encode() + b"a,1,2,\xe9"]
+)
+def test_a_table_that_is_no_text_is_named(tmp_path, contents):
+    path = tmp_path / kinds.FILE
+    path.write_bytes(contents)
+    with pytest.raises(ValueError, match=r"kinds\.csv: must be a table in UTF"):
+        kinds.read(path, COUNTS)
+
+
+def test_a_field_without_an_end_is_named(tmp_path):
+    path = tmp_path / kinds.FILE
+    path.write_text(HEADER + 'a,1,2,"' + 200_000 * "x")
+    with pytest.raises(ValueError, match=r"kinds\.csv: must be a table.*field"):
+        kinds.read(path, COUNTS)
+
+
+def test_kinds_of_a_data_set_fit_its_labels(written):
+    dataset = written("own")
+    counts = {video.name: 14 for video in dataset.split("test")}
+    truth = labels.read(dataset, counts)
+    path = dataset.root / kinds.FILE
+    found = kinds.find(dataset, counts, truth)
+    for name, shown in kinds.read(path, counts).items():
+        for kind, marks in shown.items():
+            np.testing.assert_array_equal(found[name][kind], marks)
+    # Without labels nobody knows which frames are normal.
+    assert kinds.find(dataset, counts, None) is None
+    truth["02"] = np.zeros(14, np.uint8)
+    start = int(np.flatnonzero(found["02"]["wrong-way"])[0]) + 1
+    with pytest.raises(
+        ValueError,
+        match=rf"kinds\.csv: a frame that shows a kind must be labelled "
+        rf"abnormal\. Found there: 02, wrong-way, frame {start} is labelled "
+        "normal",
+    ):
+        kinds.find(dataset, counts, truth)
+    path.unlink()
+    assert kinds.find(dataset, counts, truth) is None
+
+
+def test_kinds_of_a_single_video_lie_beside_it(tmp_path):
+    video = tmp_path / "a.mp4"
+    video.touch()
+    kinds.write(tmp_path / kinds.FILE, [("a", (2, 3), "cart")])
+    found = kinds.find(
+        layouts.recognise(video), {"a": 6}, {"a": np.ones(6, np.uint8)}
+    )
+    np.testing.assert_array_equal(found["a"]["cart"], [0, 1, 1, 0, 0, 0])

@@ -61,6 +61,8 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
     console.print(tables.scores(found))
+    if found.kinds:
+        console.print(tables.kinds(found))
     if found.maps:
         console.print(tables.maps(found))
     for line in tables.notes(found):
