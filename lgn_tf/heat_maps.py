@@ -1,6 +1,8 @@
-"""A frame, its prediction and where they differ, as pictures (Fig. 6)."""
+"""A frame, its prediction and maps of it, as pictures (Fig. 6)."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -16,6 +18,18 @@ Picture = NDArray[np.uint8]
 Map = NDArray[np.float32]
 
 
+class Range(NamedTuple):
+    """The values of a map that are dark and bright.
+
+    Attributes:
+        dark: this and all below is darkest.
+        bright: this and all above is brightest.
+    """
+
+    dark: float
+    bright: float
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Panels:
     """JPEG files of one frame.
@@ -23,53 +37,62 @@ class Panels:
     Attributes:
         frame: with boxes at the strongest regions.
         prediction: of the same frame.
-        error: the error map in colours.
-        online: the map behind the online score in colours, or None.
+        maps: each map in colours, by name.
     """
 
     frame: bytes
     prediction: bytes
-    error: bytes
-    online: bytes | None
+    maps: Mapping[str, bytes]
 
 
 def draw(
     frame: Picture,
     prediction: Picture,
-    error: Map,
-    online: Map | None,
-    scales: tuple[float, float],
+    maps: Mapping[str, Map],
+    ranges: Mapping[str, Range],
+    boxed: Map,
 ) -> Panels:
     """Draws the panels of one frame.
-
-    Boxes lie at the strongest regions of the online map, or of the error map
-    where there is none.
 
     Args:
         frame: uint8 (height, width, channels), blue, green, red or gray.
         prediction: of the same shape.
-        error: float32 (h, w).
-        online: float32 (h, w) or None.
-        scales: the error and the online value that get the brightest colour.
+        maps: by name, float32 (rows, columns), each of its own size.
+        ranges: of each map.
+        boxed: the map whose strongest regions get boxes, (rows, columns).
     """
-    height, width = _size(frame.shape[0], frame.shape[1])
-    boxed = _enlarged(frame, (height, width))
-    for left, top, right, bottom in boxes(error if online is None else online):
+    size = height, width = _size(frame.shape[0], frame.shape[1])
+    marked = _enlarged(frame, size)
+    for left, top, right, bottom in boxes(boxed):
         cv2.rectangle(
-            boxed,
+            marked,
             (round(left * width), round(top * height)),
             (round(right * width) - 1, round(bottom * height) - 1),
             _AMBER,
             2,
         )
     return Panels(
-        _encoded(boxed),
-        _encoded(_enlarged(prediction, (height, width))),
-        # The root shows small errors, too.
-        _encoded(_coloured(np.sqrt(error), scales[0] ** 0.5, (height, width))),
-        None
-        if online is None
-        else _encoded(_coloured(online, scales[1], (height, width))),
+        _encoded(marked),
+        _encoded(_enlarged(prediction, size)),
+        {
+            name: _encoded(_coloured(values, ranges[name], size))
+            for name, values in maps.items()
+        },
+    )
+
+
+def common_range(maps: Sequence[Map]) -> Range:
+    """Returns a range that maps of several frames share.
+
+    Dark is what a place usually holds, bright the peak of the usual frame: the
+    medians over all frames, so that one glaring frame darkens no other.
+
+    Args:
+        maps: of each frame, one at least.
+    """
+    return Range(
+        float(np.median([np.median(one) for one in maps])),
+        float(np.median([one.max() for one in maps])),
     )
 
 
@@ -122,9 +145,10 @@ def _enlarged(picture: Picture, size: tuple[int, int]) -> Picture:
     return result
 
 
-def _coloured(values: Map, most: float, size: tuple[int, int]) -> Picture:
-    shares = np.clip(values / most if most > 0 else 0 * values, 0, 1)
-    levels = (255 * shares).round().astype(np.uint8)
+def _coloured(values: Map, shown: Range, size: tuple[int, int]) -> Picture:
+    span = shown.bright - shown.dark
+    shares = (values - shown.dark) / span if span > 0 else 0 * values
+    levels = (255 * np.clip(shares, 0, 1)).round().astype(np.uint8)
     coloured = cv2.applyColorMap(levels, cv2.COLORMAP_INFERNO)
     return _enlarged(coloured.astype(np.uint8), size)
 

@@ -1,11 +1,12 @@
 """Frames that are worth a look: what was there, and what was predicted.
 
 pictures/NAME/000123.npz   frame and prediction, uint8 (height, width,
-channels), blue, green, red or gray
+channels), blue, green, red or gray; and where it moves
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,22 @@ APART = 10
 """Frames that lie at least between two of them."""
 
 Frame = NDArray[np.uint8]
+Cells = NDArray[np.float32]
+
+
+class Pictured(NamedTuple):
+    """One frame of a video.
+
+    Attributes:
+        frame: uint8 (height, width, channels), as the model saw it.
+        prediction: the same.
+        motion: `motion.Motion.cells` since the frame before, float32 (rows,
+            columns); None where it was not measured.
+    """
+
+    frame: Frame
+    prediction: Frame
+    motion: Cells | None
 
 
 def choose(abnormality: NDArray[np.float64]) -> list[int]:
@@ -56,20 +73,47 @@ def write(
     Raises:
         OSError: where it cannot be written.
     """
-    path = folder / FOLDER / name / f"{place:06d}.npz"
+    path = _path(folder, name, place)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, frame=frame, prediction=prediction)
 
 
-def read(folder: Path, name: str, place: int) -> tuple[Frame, Frame]:
-    """Returns (frame, prediction) that `write` wrote.
+def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
+    """Adds to a frame that was written where it moves.
+
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+        place: of the frame in the video, from 0.
+        cells: float32 (rows, columns), see `Pictured`.
+
+    Raises:
+        FileNotFoundError: where there is no such frame.
+        OSError: where it cannot be written.
+    """
+    found = read(folder, name, place)
+    np.savez_compressed(
+        _path(folder, name, place),
+        frame=found.frame,
+        prediction=found.prediction,
+        motion=cells,
+    )
+
+
+def read(folder: Path, name: str, place: int) -> Pictured:
+    """Returns what `write` and `add_motion` wrote.
 
     Raises:
         FileNotFoundError: where there is no such frame.
     """
-    path = folder / FOLDER / name / f"{place:06d}.npz"
-    with np.load(path, allow_pickle=False) as archive:
-        return archive["frame"], archive["prediction"]
+    with np.load(_path(folder, name, place), allow_pickle=False) as archive:
+        return Pictured(
+            archive["frame"], archive["prediction"], archive.get("motion")
+        )
+
+
+def _path(folder: Path, name: str, place: int) -> Path:
+    return folder / FOLDER / name / f"{place:06d}.npz"
 
 
 def places(folder: Path, name: str) -> Sequence[int]:

@@ -170,7 +170,7 @@ def conclude(
 
     Args:
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
-            are long enough.
+            are long enough; to their `pictures/` the motion is added.
         footage: the test videos, at the model's size.
         dataset: their originals, labels, kinds and masks.
         stand: what the scores stand on; the label version is filled in.
@@ -195,7 +195,9 @@ def conclude(
         truth,
         dataclasses.replace(stand, label_version=version),
         masks=read_masks(dataset),
-        baselines=_baselines(footage, dataset, inputs, channels, progress),
+        baselines=_baselines(
+            folder, footage, dataset, inputs, channels, progress
+        ),
         kinds=kinds.find(dataset, counts, truth),
         calibration=calibration,
         frame_rate=frame_rate or alarms.FRAME_RATES.get(stand.dataset),
@@ -350,6 +352,7 @@ def read_masks(
 
 
 def _baselines(
+    folder: Path,
     footage: Footage,
     dataset: Dataset,
     inputs: int,
@@ -369,7 +372,10 @@ def _baselines(
                 footage_module.ahead(read),
                 inputs=inputs,
                 channels=channels,
+                pictured=pictures.places(folder, name),
             )
+            for place, cells in found[name].cells.items():
+                pictures.add_motion(folder, name, place, cells)
         done += count
         if progress is not None:
             progress(done, total)

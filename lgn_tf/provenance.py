@@ -92,4 +92,10 @@ def describe(
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
         weights=weights,
         memory_reset=memory_reset,
+        cue_weights={}
+        if calibration is None
+        else {
+            name: float(calibration.weights.get(name, 0))
+            for name in calibration.cues
+        },
     )

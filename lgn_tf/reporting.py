@@ -5,9 +5,7 @@ It is made of what lies in the run directory: `evaluation/` (see `measures`,
 `environment.json` and `log.csv`.
 """
 
-import base64
 import csv
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,22 +13,19 @@ from typing import Any
 
 import jinja2
 import markupsafe
-import numpy as np
 
 import lgn_tf
 from lgn_tf import (
     atomic,
     charts,
-    heat_maps,
+    gallery,
     measures,
-    pictures,
     report_parts,
     results,
     tables,
     visualisation,
 )
-from lgn_tf.heat_maps import Map, Picture
-from lgn_tf.measures import VideoScores
+from lgn_tf.gallery import Moment
 from lgn_tf.results import Results, VideoResult
 
 FILE = "report.html"
@@ -39,20 +34,6 @@ FIGURES = "figures"
 
 SHOWN = 24
 """Videos of which a picture is shown, those with the highest scores."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Moment:
-    """The frame of a video that is shown, and its maps."""
-
-    name: str
-    place: int
-    strength: float
-    caption: str
-    frame: Picture
-    prediction: Picture
-    error: Map
-    online: Map | None
 
 
 def write(run_dir: Path, out: Path | None = None) -> Path:
@@ -114,7 +95,7 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "frame_charts": report_parts.frame_charts(found),
         "map_charts": report_parts.map_charts(found),
         "training_charts": report_parts.training_charts(_log(run_dir)),
-        "pictures": _gallery(moments),
+        "pictures": gallery.draw(moments, found.provenance.cue_weights),
         "event_rows": tables.event_rows(found),
         "kind_rows": list(found.kinds.items()),
     }
@@ -136,7 +117,7 @@ def _contents(run_dir: Path) -> dict[str, Any]:
         "rows": report_parts.rows(found),
         "videos": videos,
         "has_online": "online" in found.scores,
-        "has_online_map": any(moment.online is not None for moment in moments),
+        "map_names": {name for one in moments for name in one.maps},
         "labelled": found.abnormal_frames is not None,
         "setup": _setup(run_dir),
         **shown,
@@ -145,7 +126,7 @@ def _contents(run_dir: Path) -> dict[str, Any]:
 
 def _videos(
     folder: Path, found: Results
-) -> tuple[list[dict[str, Any]], list[_Moment]]:
+) -> tuple[list[dict[str, Any]], list[Moment]]:
     """Curves of every video, and the moments that are shown."""
     told = {video.name: video for video in found.videos}
     weight = found.provenance.normality_weight
@@ -164,7 +145,7 @@ def _videos(
                 ),
             }
         )
-        moment = _moment(folder, scores, labels)
+        moment = gallery.moment(folder, scores, labels)
         if moment is not None:
             moments.append(moment)
     best = sorted(moments, key=lambda moment: -moment.strength)[:SHOWN]
@@ -190,79 +171,6 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
     if areas:
         parts.append(f"AUC: {', '.join(areas)}")
     return " · ".join(parts)
-
-
-def _moment(folder: Path, scores: VideoScores, labels: Any) -> _Moment | None:
-    """The most abnormal frame of a video that has a picture."""
-    series = -scores.psnr if scores.online is None else scores.online
-    places = [
-        place
-        for place in pictures.places(folder, scores.name)
-        if 0 <= place - scores.first < len(scores)
-    ]
-    if not places:
-        return None
-    place = max(places, key=lambda one: series[one - scores.first])
-    index = place - scores.first
-    frame, prediction = pictures.read(folder, scores.name, place)
-    parts = [f"PSNR {scores.psnr[index]:.1f} dB"]
-    if scores.online is not None:
-        parts.append(f"online score {scores.online[index]:.2f}")
-    if labels is not None:
-        parts.append("abnormal" if labels[index] else "normal")
-    return _Moment(
-        name=scores.name,
-        place=place,
-        strength=float(series[index]),
-        caption=" · ".join(parts),
-        frame=frame,
-        prediction=prediction,
-        error=scores.error_map[index],
-        online=None if scores.online_map is None else scores.online_map[index],
-    )
-
-
-def _gallery(moments: list[_Moment]) -> list[dict[str, Any]]:
-    """The panels of each moment, in colours of one scale."""
-    error = _scale([moment.error for moment in moments])
-    online = _scale([m.online for m in moments if m.online is not None])
-    gallery = []
-    for moment in moments:
-        drawn = heat_maps.draw(
-            moment.frame,
-            moment.prediction,
-            moment.error,
-            moment.online,
-            (error, online),
-        )
-        panels = {
-            "frame": drawn.frame,
-            "prediction": drawn.prediction,
-            "error": drawn.error,
-            "online map": drawn.online,
-        }
-        gallery.append(
-            {
-                "name": moment.name,
-                "frame": moment.place,
-                "caption": moment.caption,
-                "panels": [
-                    {"title": title, "source": _inline(contents)}
-                    for title, contents in panels.items()
-                    if contents is not None
-                ],
-            }
-        )
-    return gallery
-
-
-def _scale(maps: list[Map]) -> float:
-    """What gets the brightest colour; one glaring frame darkens no other."""
-    return float(np.median([one.max() for one in maps])) if maps else 0.0
-
-
-def _inline(contents: bytes) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(contents).decode()
 
 
 def _log(run_dir: Path) -> list[dict[str, float]]:

@@ -56,6 +56,8 @@ class Provenance:
         config_hash: SHA-256 of the configuration.
         weights: which weights, such as `last epoch`.
         memory_reset: whether each video began with the trained items.
+        cue_weights: of each cue that the calibration knows, in the sum behind
+            the online score; empty for a run without calibration.
     """
 
     dataset: str = ""
@@ -72,6 +74,7 @@ class Provenance:
     config_hash: str = ""
     weights: str = ""
     memory_reset: bool = False
+    cue_weights: dict[str, float] = dataclasses.field(default_factory=dict)
 
     def title(self, score: str) -> str:
         """Returns what a score is called in a table of these results."""

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lgn_tf import heat_maps
+from lgn_tf.heat_maps import Range
 
 
 def decoded(contents):
@@ -38,10 +39,17 @@ def test_panels(channels, size, shown):
     error[2, 12] = 0.25
     online = np.zeros((4, 8), np.float32)
     online[3, 0] = 9
-    panels = heat_maps.draw(frame, prediction, error, online, (0.25, 9.0))
+    panels = heat_maps.draw(
+        frame,
+        prediction,
+        {"error": error, "online": online},
+        {"error": Range(0.0, 0.25), "online": Range(0.0, 9.0)},
+        online,
+    )
+    assert list(panels.maps) == ["error", "online"]
     pictures = [
-        decoded(getattr(panels, name))
-        for name in ("frame", "prediction", "error", "online")
+        decoded(contents)
+        for contents in (panels.frame, panels.prediction, *panels.maps.values())
     ]
     assert {picture.shape for picture in pictures} == {(*shown, 3)}
     boxed, predicted, heat, live = pictures
@@ -59,12 +67,12 @@ def test_panels(channels, size, shown):
     assert live[-height // 8, width // 16].mean() > 150
 
 
-def test_without_an_online_map_boxes_lie_in_the_error_map():
+def test_boxes_lie_in_the_map_that_is_named():
     frame = np.full((256, 256, 1), 90, np.uint8)
     error = np.zeros((4, 4), np.float32)
     error[0, 3] = 1e-3
-    panels = heat_maps.draw(frame, frame, error, None, (1e-3, 0.0))
-    assert panels.online is None
+    panels = heat_maps.draw(frame, frame, {}, {}, error)
+    assert panels.maps == {}
     boxed = decoded(panels.frame).astype(int)
     amber = boxed[..., 2] - boxed[..., 0] > 100
     ys, xs = np.nonzero(amber)
@@ -72,9 +80,40 @@ def test_without_an_online_map_boxes_lie_in_the_error_map():
     assert ys.max() < 64 + 3 and xs.min() >= 192 - 3
 
 
+def test_a_range_is_dark_below_and_bright_above():
+    frame = np.zeros((256, 256, 3), np.uint8)
+    steps = np.array([[-5.0, 2.0, 3.0, 4.0, 9.0]], np.float32)
+    panels = heat_maps.draw(
+        frame, frame, {"a": steps}, {"a": Range(2.0, 4.0)}, steps
+    )
+    drawn = decoded(panels.maps["a"]).astype(int)
+    dark, low, middle, high, bright = (
+        drawn[128, round(51.2 * (k + 0.5))] for k in range(5)
+    )
+    assert dark.max() < 30 and low.max() < 30
+    assert abs(high - bright).max() < 10 and high.mean() > 150
+    assert 30 < middle.mean() < 150
+
+
+def test_frames_share_the_range_of_the_usual_one():
+    maps = [
+        np.array([[0, 1, 2]]),
+        np.array([[1, 2, 5]]),
+        # A glaring frame darkens no other.
+        np.array([[50, 60, 1000]]),
+    ]
+    assert heat_maps.common_range(maps) == Range(2.0, 5.0)
+
+
 def test_a_map_of_nothing_is_dark():
     frame = np.zeros((16, 16, 3), np.uint8)
-    nothing = np.zeros((4, 4), np.float32)
-    panels = heat_maps.draw(frame, frame, nothing, nothing, (0.0, 0.0))
-    for contents in (panels.error, panels.online):
-        assert decoded(contents).max() < 30
+    for value in (0, 3):
+        nothing = np.full((4, 4), value, np.float32)
+        panels = heat_maps.draw(
+            frame,
+            frame,
+            {"a": nothing},
+            {"a": heat_maps.common_range([nothing])},
+            nothing,
+        )
+        assert decoded(panels.maps["a"]).max() < 30

@@ -25,7 +25,23 @@ def test_write_and_read(tmp_path):
     pictures.write(tmp_path, "a b", 3, prediction, frame)
     assert pictures.places(tmp_path, "a b") == [3, 12]
     found = pictures.read(tmp_path, "a b", 12)
-    np.testing.assert_array_equal(found, (frame, prediction))
+    np.testing.assert_array_equal(found.frame, frame)
+    np.testing.assert_array_equal(found.prediction, prediction)
+    assert found.motion is None
     assert pictures.places(tmp_path, "other") == []
     with pytest.raises(FileNotFoundError, match="000004"):
         pictures.read(tmp_path, "a b", 4)
+
+
+def test_the_motion_of_a_frame_is_added_later(tmp_path):
+    random = np.random.default_rng(1)
+    frame, prediction = random.integers(0, 256, (2, 6, 4, 1), np.uint8)
+    cells = random.uniform(size=(40, 60)).astype(np.float32)
+    pictures.write(tmp_path, "a", 12, frame, prediction)
+    pictures.add_motion(tmp_path, "a", 12, cells)
+    found = pictures.read(tmp_path, "a", 12)
+    np.testing.assert_array_equal(found.frame, frame)
+    np.testing.assert_array_equal(found.prediction, prediction)
+    np.testing.assert_array_equal(found.motion, cells)
+    assert found.motion.dtype == np.float32
+    assert pictures.places(tmp_path, "a") == [12]

@@ -31,6 +31,7 @@ from lgn_tf.data import (
     footage,
     frames,
     layouts,
+    motion,
     synthetic,
 )
 from lgn_tf.data.footage import Encoded
@@ -187,19 +188,29 @@ def test_the_table_says_what_was_not_beaten(run_dir, evaluated, capsys):
     assert "the model predicts no better than copying the last frame" in words
 
 
-def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated):
+def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated, place):
     scores = measures.read(evaluated, "Test003")
     assert (scores.first, len(scores)) == (4, 12)
     assert scores.online_map.shape == (12, 4, 4)
     assert measures.read_labels(evaluated, "Test003").shape == (12,)
     shown = pictures.places(evaluated, "Test003")
     assert shown and all(4 <= one < 16 for one in shown)
-    frame, prediction = pictures.read(evaluated, "Test003", shown[0])
+    frame, prediction, moved = pictures.read(evaluated, "Test003", shown[0])
     assert frame.shape == prediction.shape == (32, 32, 1)
     # The stored prediction is the one that was scored.
     error = ((frame.astype(float) - prediction) / 255) ** 2
     quality = -10 * np.log10(error.mean())
     assert quality == pytest.approx(scores.psnr[shown[0] - 4], abs=0.1)
+    # Where it moves, from the frame before, in their own size.
+    video = layouts.recognise(place / "data").split("test")[2]
+    flow = motion.LocalFlow()
+    whole = map(motion.to_gray, footage.read_frames(video))
+    cells = [flow.update(frame).cells for frame in whole]
+    np.testing.assert_array_equal(moved, cells[shown[0]])
+    for other in shown:
+        assert pictures.read(evaluated, "Test003", other).motion is not None
+    weights = {"error": 1.0, "distance": 0.0, "motion": 1.0}
+    assert results.read(evaluated).provenance.cue_weights == weights
 
 
 def test_online_score_is_that_of_fixed_items(evaluated, run_dir):

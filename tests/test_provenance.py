@@ -1,6 +1,7 @@
 """Where gamma and lambda come from."""
 
 import dataclasses
+from typing import ClassVar
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_results_say_where_gamma_and_lambda_come_from(scoring, gamma, origin):
     stand = provenance.describe(config, None, gamma)
     assert stand.threshold_origin == origin
     assert stand.weight_origin == provenance.AS_PUBLISHED
-    assert stand.in_sample is None
+    assert stand.in_sample is None and stand.cue_weights == {}
     own = dataclasses.replace(config, data=DataConfig("folder"))
     found = provenance.describe(own, None, gamma)
     assert found.weight_origin == "as configured"
@@ -39,6 +40,8 @@ def test_results_say_where_gamma_and_lambda_come_from(scoring, gamma, origin):
 def test_a_quantile_of_fitted_clips_is_marked(monkeypatch):
     class Fitted:
         in_sample = True
+        cues: ClassVar = {"error": None, "motion": None, "distance": None}
+        weights: ClassVar = {"error": 1.0, "motion": 0.5}
 
         def update_threshold(self, level):
             return level / 100
@@ -47,6 +50,9 @@ def test_a_quantile_of_fitted_clips_is_marked(monkeypatch):
     stand = provenance.describe(config, Fitted(), 0.005)
     assert stand.threshold_origin.startswith("a quantile")
     assert stand.threshold_origin.endswith(", in-sample")
+    # A cue without a weight has no part in the online score.
+    weights = {"error": 1.0, "motion": 0.5, "distance": 0.0}
+    assert stand.cue_weights == weights
     monkeypatch.setattr(Fitted, "in_sample", False)
     stand = provenance.describe(config, Fitted(), 0.005)
     assert stand.threshold_origin.endswith("normal clips")

@@ -4,6 +4,7 @@ import dataclasses
 import html.parser
 import json
 import re
+import types
 
 import numpy as np
 import pytest
@@ -31,7 +32,16 @@ NUMBERS = np.random.default_rng(5)
 def evaluated(tmp_path):
     """Writes an evaluation, and returns the run directory."""
 
-    def make(*, labels=True, masks=True, shown=True, copying=30.0, **kinds):
+    def make(
+        *,
+        labels=True,
+        masks=True,
+        shown=True,
+        moved=True,
+        copying=30.0,
+        weights=types.MappingProxyType({"error": 1.0, "distance": 0.0}),
+        **kinds,
+    ):
         run_dir = tmp_path / "run <1>"
         folder = run_dir / "evaluation"
         videos = [draw(name, LABELS, **kinds) for name in NAMES]
@@ -41,6 +51,9 @@ def evaluated(tmp_path):
             if shown:
                 frames = NUMBERS.integers(0, 255, (2, 16, 32, 1), np.uint8)
                 pictures.write(folder, video.name, 12, *frames)
+                if moved:
+                    cells = NUMBERS.uniform(0, 1e-2, (30, 60))
+                    pictures.add_motion(folder, video.name, 12, cells)
         marks = np.zeros((30, 8, 16), bool)
         marks[10:20, 2:4, 3:9] = True
         found = evaluation.evaluate(
@@ -52,6 +65,7 @@ def evaluated(tmp_path):
                 normality_weight=0.6 if kinds.get("memory", True) else 1.0,
                 in_sample=True,
                 holdout=2,
+                cue_weights=dict(weights),
             ),
             masks=(lambda _: marks) if masks else None,
             baselines={
@@ -245,7 +259,7 @@ def test_what_is_drawn_is_told(evaluated):
     )
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert len(page.named("img")) == 3 * 4
+    assert len(page.named("img")) == 3 * 6
 
 
 @pytest.mark.parametrize(
@@ -271,11 +285,35 @@ def test_only_the_strongest_videos_are_shown(evaluated, monkeypatch):
     monkeypatch.setattr(reporting, "SHOWN", 2)
     run_dir = evaluated()
     page = Page(reporting.render(run_dir))
-    assert len(page.named("img")) == 2 * 4
+    assert len(page.named("img")) == 2 * 6
     folder = measures.Folder(run_dir / "evaluation")
     weakest = min(folder, key=lambda scores: scores.online[12 - 4]).name
     assert f"Video {weakest}" in page.words
     assert f"Video {weakest}, frame 12" not in page.words
+
+
+def test_each_cue_has_a_map_and_its_weight(evaluated):
+    weights = {"error": 1.0, "distance": 0.0, "motion": 0.5}
+    words = Page(reporting.render(evaluated(weights=weights))).words
+    for title in (
+        "error, weight 1",
+        "distance, weight 0",
+        "motion, weight 0.5",
+    ):
+        assert words.count(title) == len(NAMES)
+    assert any("a cue of weight 0 has none" in word for word in words)
+    assert any("Motion is the optical flow" in word for word in words)
+
+
+def test_an_older_evaluation_makes_a_report(evaluated):
+    """One without maps of the motion and without the weights of the cues."""
+    page = Page(reporting.render(evaluated(moved=False, weights={})))
+    assert len(page.named("img")) == 3 * 5
+    shown = [attrs["alt"].split(" of frame")[0] for attrs in page.named("img")]
+    assert shown[:5] == shown[5:10] == shown[10:]
+    assert shown[2:5] == ["online map", "error", "distance"]
+    told = " ".join(page.words)
+    assert "weight 0" not in told and "Motion is" not in told
 
 
 def test_videos_say_what_is_in_sample(evaluated):

@@ -15,6 +15,7 @@ WHOLE = results.Results(
         weight_origin="the paper's <b>",
         in_sample=True,
         holdout=2,
+        cue_weights={"error": 1.0, "motion": 0.5},
     ),
     scores={
         "paper": results.ScoreResult(
@@ -82,14 +83,15 @@ def test_damaged(tmp_path, text):
         results.read(tmp_path)
 
 
-def test_results_without_kinds(tmp_path):
+def test_results_without_kinds_and_weights_of_cues(tmp_path):
     results.write(WHOLE, tmp_path)
     path = tmp_path / "results.json"
     values = json.loads(path.read_text())
-    del values["kinds"]
+    del values["kinds"], values["provenance"]["cue_weights"]
     path.write_text(json.dumps(values))
     found = results.read(tmp_path)
-    assert found == dataclasses.replace(WHOLE, kinds={})
+    stand = dataclasses.replace(WHOLE.provenance, cue_weights={})
+    assert found == dataclasses.replace(WHOLE, kinds={}, provenance=stand)
 
 
 def test_results_of_an_older_version(tmp_path):

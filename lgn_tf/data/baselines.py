@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import time
 import types
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
@@ -74,12 +74,15 @@ class Scores:
             taken as the prediction.
         frames: of the video, with those that are not scored.
         seconds: that each score took for all frames, without decoding.
+        cells: `motion.Motion.cells` of the frames that were asked for, by
+            their places in the video.
     """
 
     series: Mapping[str, Series]
     copying: Series
     frames: int
     seconds: Mapping[str, float]
+    cells: Mapping[int, motion.Field] = dataclasses.field(default_factory=dict)
 
 
 def score(
@@ -89,6 +92,7 @@ def score(
     *,
     inputs: int = 4,
     channels: int = 3,
+    pictured: Collection[int] = (),
 ) -> Scores:
     """Scores a video of any length; one piece of it is in memory at a time.
 
@@ -100,6 +104,9 @@ def score(
             or 3), in order.
         inputs: n; the first n frames are left out, as for a model.
         channels: of the model; 1 takes `pieces` in gray.
+        pictured: places in the video of the frames whose cells are kept. The
+            flow is measured in every frame; the cells of a long video would
+            fill the memory.
 
     Raises:
         ValueError: where originals are more or fewer than frames, or no frame
@@ -107,7 +114,7 @@ def score(
     """
     watch = _Watch()
     errors, means = _compare(pieces, channels, watch)
-    local, flow = _move(originals, watch)
+    local, flow, cells = _move(originals, pictured, watch)
     count = len(errors)
     if len(flow) != count or count <= inputs:
         raise ValueError(
@@ -132,6 +139,7 @@ def score(
         copying,
         count,
         watch.seconds,
+        cells,
     )
 
 
@@ -171,11 +179,13 @@ def _compare(
     return np.array(errors), np.array(means)
 
 
-def _move(originals: Iterable[Frame], watch: _Watch) -> tuple[Series, Series]:
+def _move(
+    originals: Iterable[Frame], pictured: Collection[int], watch: _Watch
+) -> tuple[Series, Series, dict[int, motion.Field]]:
     """Local difference, in gray levels, and local flow of each frame."""
-    local, lengths = [], []
+    local, lengths, cells = [], [], {}
     flow, before = motion.LocalFlow(), None
-    for frame in originals:
+    for place, frame in enumerate(originals):
         gray = motion.to_gray(frame)
         with watch(LOCAL):
             small = cv2.resize(
@@ -186,8 +196,11 @@ def _move(originals: Iterable[Frame], watch: _Watch) -> tuple[Series, Series]:
             local.append(motion.box_means(off, (BOX, BOX)).max())
         before = small
         with watch(FLOW):
-            lengths.append(flow.update(gray).value)
-    return np.array(local, np.float64), np.array(lengths, np.float64)
+            moved = flow.update(gray)
+        lengths.append(moved.value)
+        if place in pictured:
+            cells[place] = moved.cells
+    return np.array(local, np.float64), np.array(lengths, np.float64), cells
 
 
 def evaluate(

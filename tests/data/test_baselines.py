@@ -77,6 +77,21 @@ def test_the_flow_is_that_of_the_originals():
     np.testing.assert_array_equal(found.series[baselines.FLOW], values[1:])
 
 
+def test_cells_are_kept_of_the_frames_that_are_asked_for():
+    small, video = both(noise(8, 64, 96, 3), (16, 16))
+    found = baselines.score("01", [small], video, inputs=2, pictured=(3, 7))
+    assert list(found.cells) == [3, 7]
+    for place, cells in found.cells.items():
+        pair = (motion.to_gray(frame) for frame in video[place - 1 : place + 1])
+        expected = motion.local_flow(*pair)
+        np.testing.assert_array_equal(cells, expected.cells)
+        assert cells.shape == (40, 60)
+        # The map of the cue: its value is the largest box of it.
+        series = found.series[baselines.FLOW]
+        assert series[place - 2] == expected.value
+    assert baselines.score("01", [small], video).cells == {}
+
+
 def test_pieces_make_no_difference():
     video = noise(9, 20, 24, 1)
     whole = baselines.score("01", [video], video)
