@@ -25,6 +25,8 @@ DISTANCE_SHARE = 5 / 16
 """Side of the box that the distance is averaged over, as a share of the
 map's."""
 
+_TOGETHER = 1024  # Maps that are filtered at once.
+
 
 def factor(size: tuple[int, int]) -> int:
     """Returns by how much an error map is pooled before it is stored.
@@ -104,10 +106,18 @@ def largest(maps: Maps, share: float) -> NDArray[np.float64]:
     """Returns the largest mean over a box of each map: how strong a cue is.
 
     Args:
-        maps: (frames, rows, columns).
+        maps: (frames, rows, columns); may lie in a file that is larger than
+            memory.
         share: of each side of the map, the side of the box.
 
     Returns:
         float64 (frames,).
     """
-    return filtered(maps, share).max(axis=(1, 2)).astype(np.float64)
+    starts = range(0, max(1, len(maps)), _TOGETHER)
+    return np.concatenate(
+        [
+            filtered(maps[start : start + _TOGETHER], share).max(axis=(1, 2))
+            for start in starts
+        ],
+        dtype=np.float64,
+    )

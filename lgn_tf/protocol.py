@@ -20,6 +20,7 @@ from lgn_tf import (
     atomic,
     evaluation,
     measures,
+    motion_scores,
     pictures,
     provenance,
     results,
@@ -168,6 +169,8 @@ def conclude(
 ) -> Results:
     """Evaluates scores that lie in a folder, and writes the results there.
 
+    The tables of the videos get the online score of all cues.
+
     Args:
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough; to their `pictures/` the motion is added.
@@ -190,14 +193,16 @@ def conclude(
     truth, version = read_labels(dataset, counts, labels)
     scores = measures.Folder(folder)
     inputs = scores[0].first
+    opposing = _baselines(folder, footage, dataset, inputs, channels, progress)
+    if calibration is not None:
+        flow = {n: one.series[baselines.FLOW] for n, one in opposing.items()}
+        motion_scores.add(folder, calibration, flow)
     found = evaluation.evaluate(
         scores,
         truth,
         dataclasses.replace(stand, label_version=version),
         masks=read_masks(dataset),
-        baselines=_baselines(
-            folder, footage, dataset, inputs, channels, progress
-        ),
+        baselines=opposing,
         kinds=kinds.find(dataset, counts, truth),
         calibration=calibration,
         frame_rate=frame_rate or alarms.FRAME_RATES.get(stand.dataset),

@@ -5,16 +5,24 @@ whichever process, its files hold the same bytes.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
-from lgn_tf import calibration, checkpoints, inference, measures, provenance
+from lgn_tf import (
+    calibration,
+    checkpoints,
+    inference,
+    measures,
+    motion_scores,
+    provenance,
+)
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
 from lgn_tf.data import footage
+from lgn_tf.data import motion as motion_module
 from lgn_tf.data.dataset import Video
 from lgn_tf.normality import normality
 
@@ -39,6 +47,7 @@ class Scoring:
             run without calibration.
         small: whether the model leaves cores idle, so that several processes
             score more than one does.
+        moves: whether the motion has a part in the online score of all cues.
     """
 
     gamma: float
@@ -48,6 +57,7 @@ class Scoring:
     frames: int
     in_sample: bool | None
     small: bool
+    moves: bool
 
     @property
     def independent(self) -> bool:
@@ -82,6 +92,7 @@ def describe(
         frames=config.model.frames,
         in_sample=stand.in_sample,
         small=_is_small(config),
+        moves=fitted is not None and fitted.moves,
     )
 
 
@@ -107,6 +118,7 @@ class RunScorer:
     Attributes:
         image_size: (height, width) that frames must have.
         chunk: frames that are best read at once.
+        moves: whether the motion of frames is asked for.
 
     Raises:
         FileNotFoundError: naming the file that is missing.
@@ -117,17 +129,23 @@ class RunScorer:
         """Loads the model."""
         config, model = checkpoints.load(run_dir)
         self._weight = scoring.normality_weight
+        self._calibration = _calibration(run_dir, config)
         self._scorer = inference.VideoScorer(
             model,
             gammas=(scoring.gamma,),
             reset_memory=scoring.reset_memory,
-            calibration=_calibration(run_dir, config),
+            calibration=self._calibration,
         )
         self.image_size = scoring.image_size
         self.chunk = self._scorer.chunk
+        self.moves = scoring.moves
 
     def write(
-        self, name: str, pieces: Iterable[NDArray[Any]], folder: Path
+        self,
+        name: str,
+        pieces: Iterable[NDArray[Any]],
+        folder: Path,
+        motion: Sequence[float] | None = None,
     ) -> None:
         """Scores one video and writes both its files; see `measures.write`.
 
@@ -135,6 +153,8 @@ class RunScorer:
             name: of the video.
             pieces: its frames in order; see `VideoScorer.score`.
             folder: that the files are written to.
+            motion: `motion.Motion.value` of every frame, complete once the
+                pieces are read; None leaves `online_motion` out.
 
         Raises:
             TooShortError: where no frame has enough frames before it.
@@ -143,6 +163,11 @@ class RunScorer:
             OSError: naming the file that could not be written.
         """
         (scores,) = self._scorer.score(name, pieces)
+        if self._calibration and self.moves and motion is not None:
+            series = motion_scores.score(
+                scores, self._calibration, motion[scores.first :]
+            )
+            scores = dataclasses.replace(scores, online_motion=series)
         paper = normality(scores.psnr, scores.distance, self._weight)
         measures.write(scores, folder, normality=paper)
 
@@ -171,15 +196,20 @@ class Work:
         scorer = RunScorer(self.run_dir, self.scoring)
 
         def score(video: Video, report: Callable[[int], None]) -> str | None:
-            source = footage.Encoded([video], scorer.image_size)
+            moved: list[float] = []
 
             def pieces() -> Iterator[NDArray[Any]]:
-                for piece in source.stream(0, scorer.chunk):
+                read = footage.read_frames(video)
+                if scorer.moves:
+                    read = motion_module.watched(read, moved)
+                for piece in footage.resized(
+                    read, scorer.image_size, scorer.chunk
+                ):
                     yield piece
                     report(len(piece))
 
             try:
-                scorer.write(video.name, pieces(), self.out)
+                scorer.write(video.name, pieces(), self.out, moved)
             except inference.TooShortError as error:
                 return str(error)
             return None

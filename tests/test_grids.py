@@ -74,3 +74,11 @@ def test_largest_mean_over_a_box():
     maps[:] = 0
     maps[1, 4, 3] = 1
     np.testing.assert_allclose(grids.largest(maps, 0.4), [0, 1 / 9, 0])
+
+
+def test_the_largest_of_more_maps_than_are_filtered_at_once(monkeypatch):
+    maps = np.random.default_rng(2).random((7, 6, 9)).astype(np.float32)
+    wanted = grids.largest(maps, 0.4)
+    monkeypatch.setattr(grids, "_TOGETHER", 3)
+    np.testing.assert_allclose(grids.largest(maps, 0.4), wanted, rtol=1e-6)
+    assert grids.largest(maps[:0], 0.4).shape == (0,)

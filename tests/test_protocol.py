@@ -248,6 +248,7 @@ def test_options_are_said(run_dir, evaluated, capsys):
     assert "each video begins with the trained items" in text
     assert "weights of the last epoch" in text
     assert results.read(out).provenance.memory_reset
+    assert measures.read(out, "Test003").online_motion is None
 
 
 def test_the_best_weights_have_a_calibration_of_their_own(
@@ -278,6 +279,29 @@ def test_the_table_of_frames_has_the_papers_normality(evaluated):
         found = [float(row["normality"]) for row in csv.DictReader(file)]
     wanted = normality(scores.psnr, scores.distance, 0.6)
     np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_the_score_of_all_cues_is_the_same_wherever_it_is_written(
+    place, run_dir, tmp_path
+):
+    names = ["Test001", "Test003"]
+    videos = [str(place / "data" / "Test" / name) for name in names]
+    plain = [str(run_dir), "--gamma", "0", "--out"]
+    evaluated, scored = tmp_path / "evaluated", tmp_path / "scored"
+    argv = ["evaluate", *plain, str(evaluated), "--no-gamma-sweep"]
+    assert cli.main(argv) == 0
+    assert cli.main(["score", *plain, str(scored), *videos]) == 0
+    series, labels = [], []
+    for name in names:
+        ours, theirs = (measures.read(f, name) for f in (evaluated, scored))
+        np.testing.assert_array_equal(ours.online_motion, theirs.online_motion)
+        assert np.any(ours.online_motion != ours.online)
+        series.append(ours.online_motion)
+        labels.append(measures.read_labels(evaluated, name))
+    # What the results say is of that column.
+    area = roc.area(np.concatenate(labels), np.concatenate(series))
+    found = results.read(evaluated).scores["online motion"]
+    assert found.micro_auc == pytest.approx(area, abs=1e-12)
 
 
 def test_without_labels_scores_are_written_and_metrics_absent(

@@ -3,6 +3,7 @@
 A `Footage` hands out uint8 frames of one size. `store.Stored` is another one.
 """
 
+import itertools
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent import futures
@@ -174,24 +175,34 @@ class Encoded:
                     break
                 if place >= start:
                     found.append(frame)
-        return self._stack(found)
+        return _stack(found, self.size)
 
     def stream(self, video: int, length: int) -> Iterator[Frames]:
         """Yields all frames in order, each decoded once."""
-        waiting: list[Frames] = []
-        for frame in read_frames(self._videos[video]):
-            waiting.append(frame)
-            if len(waiting) == length:
-                yield self._stack(waiting)
-                waiting = []
-        if waiting:
-            yield self._stack(waiting)
+        return resized(read_frames(self._videos[video]), self.size, length)
 
-    def _stack(self, found: list[Frames]) -> Frames:
-        channels = max(frame.shape[-1] for frame in found)
-        return np.stack(
-            [frames.prepare(frame, self.size, channels) for frame in found]
-        )
+
+def resized(
+    read: Iterable[Frames], size: tuple[int, int], length: int
+) -> Iterator[Frames]:
+    """Makes the pieces of a `Footage` from frames in their own size.
+
+    Args:
+        read: see `read_frames`; no more frames are held than a piece has.
+        size: (height, width) that frames are resized to.
+        length: frames of a piece; the last one may be shorter.
+
+    Yields:
+        uint8 (frames, *size, 1 or 3).
+    """
+    iterator = iter(read)
+    while piece := list(itertools.islice(iterator, length)):
+        yield _stack(piece, size)
+
+
+def _stack(found: list[Frames], size: tuple[int, int]) -> Frames:
+    channels = max(frame.shape[-1] for frame in found)
+    return np.stack([frames.prepare(frame, size, channels) for frame in found])
 
 
 def read_frames(video: Video) -> Iterator[Frames]:

@@ -8,7 +8,7 @@ Reference:
     Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -160,17 +160,42 @@ class LocalFlow:
         return lengths
 
 
+def watched(
+    frames: Iterable[NDArray[np.uint8]], found: list[float]
+) -> Iterator[NDArray[np.uint8]]:
+    """Passes the frames of a video on, and notes the motion in each.
+
+    Args:
+        frames: uint8 (height, width, 1 or 3), in their own size and in order.
+        found: gets `Motion.value` of each frame before it is passed on; 0 of
+            the first.
+
+    Yields:
+        The frames.
+    """
+    flow = LocalFlow()
+    for frame in frames:
+        found.append(flow.update(to_gray(frame)).value)
+        yield frame
+
+
+def values(frames: Iterable[NDArray[np.uint8]]) -> Iterator[float]:
+    """Yields the motion in each frame of a video as it comes; see `watched`."""
+    found: list[float] = []
+    for _ in watched(frames, found):
+        yield found.pop()
+
+
 def series(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """Measures the motion in every frame of a video.
 
     Args:
-        frames: uint8 (height, width, 1 or 3), in their own size and in order.
+        frames: see `watched`.
 
     Returns:
-        float64 (frames,), `Motion.value` of each; 0 of the first.
+        float64 (frames,).
     """
-    flow = LocalFlow()
-    return np.array([flow.update(to_gray(frame)).value for frame in frames])
+    return np.array(list(values(frames)))
 
 
 def _shrink(frame: Gray) -> Gray:

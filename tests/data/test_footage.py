@@ -54,3 +54,25 @@ def test_an_error_comes_in_the_place_of_its_piece():
     next(ahead)
     with pytest.raises(ValueError, match="third piece"):
         next(ahead)
+
+
+def test_no_more_frames_are_read_than_a_piece_takes():
+    seen = []
+
+    def frames():
+        for place in range(5):
+            seen.append(place)
+            yield np.full((4, 6, 1 + 2 * (place == 3)), place, np.uint8)
+
+    pieces = footage.resized(frames(), (2, 3), 2)
+    first = next(pieces)
+    assert seen == [0, 1]
+    others = list(pieces)
+    # A piece has as many channels as its frames need.
+    assert [one.shape for one in (first, *others)] == [
+        (2, 2, 3, 1),
+        (2, 2, 3, 3),
+        (1, 2, 3, 1),
+    ]
+    found = [one[:, 0, 0, 0].tolist() for one in (first, *others)]
+    assert found == [[0, 1], [2, 3], [4]]

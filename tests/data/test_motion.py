@@ -111,6 +111,22 @@ def test_frame_by_frame():
     assert others[2].value > others[0].value > others[1].value == 0
 
 
+def test_a_video_as_it_comes():
+    frames = [texture(64, 80)]
+    for step in (1, 0, 3):
+        frames.append(moved(frames[-1], step))
+    coloured = [np.repeat(frame[..., None], 3, axis=-1) for frame in frames]
+    flow = motion.LocalFlow()
+    wanted = [flow.update(frame).value for frame in frames]
+    np.testing.assert_array_equal(motion.series(coloured), wanted)
+    values = motion.values(iter(coloured))
+    assert [next(values), next(values)] == wanted[:2]
+    found = []
+    for place, frame in enumerate(motion.watched(coloured, found)):
+        # Noted before it is passed on, as it is.
+        assert frame is coloured[place] and found == wanted[: place + 1]
+
+
 def test_a_frame_may_be_overwritten():
     frame = texture(64, 80)
     after = moved(frame, 2)
