@@ -27,12 +27,15 @@ class Job:
         store: folder of the store, likewise.
         out: folder that is written to, likewise.
         scoring: with what the videos are scored.
+        motion: whether the online score with motion is given, from the motion
+            that the store holds.
     """
 
     run_dir: str
     store: str
     out: str
     scoring: Scoring
+    motion: bool = False
 
     def files(self, name: str) -> list[str]:
         """Returns the paths of both files of a video."""

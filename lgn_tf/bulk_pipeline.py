@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 
 from lgn_tf import storage, video_scores
 from lgn_tf.bulk_job import Job
+from lgn_tf.data import store
 from lgn_tf.data.store import Entry
 
 _DIRECT = (None, "DirectRunner")
@@ -124,17 +124,24 @@ class _Scorer:
     def score(self, entry: Entry) -> None:
         with self.lock:
             self.job.begin(entry)
-            pieces = _pieces(self.job, entry, self.run.chunk)
             if not storage.is_remote(self.job.out):
-                self.run.write(entry.name, pieces, Path(self.job.out))
+                self._write(entry, Path(self.job.out))
             else:
-                self._write_remote(entry.name, pieces)
+                self._write_remote(entry)
             self.job.finish(entry)
 
-    def _write_remote(self, name: str, pieces: Iterator[NDArray[Any]]) -> None:
+    def _write(self, entry: Entry, folder: Path) -> None:
+        self.run.write(
+            entry.name,
+            _pieces(self.job, entry, self.run.chunk),
+            folder,
+            _motion(self.job, entry) if self.job.motion else None,
+        )
+
+    def _write_remote(self, entry: Entry) -> None:
         with tempfile.TemporaryDirectory(prefix="lgn-") as folder:
-            self.run.write(name, pieces, Path(folder))
-            for target in self.job.files(name):
+            self._write(entry, Path(folder))
+            for target in self.job.files(entry.name):
                 kind, file = target.rsplit("/", 2)[1:]
                 storage.write(target, Path(folder, kind, file).read_bytes())
 
@@ -151,7 +158,19 @@ def _pieces(job: Job, entry: Entry, length: int) -> Iterator[NDArray[np.uint8]]:
             break
         shape = (-1, height, width, entry.channels)
         yield np.frombuffer(piece, np.uint8).reshape(shape)
-    needed = entry.bytes(job.scoring.image_size)
+    _require_bytes(path, entry.bytes(job.scoring.image_size), found)
+
+
+def _motion(job: Job, entry: Entry) -> list[float]:
+    """Reads the motion in the frames of a stored video."""
+    path = storage.join(job.store, *entry.motion_path.parts)
+    contents = storage.read(path)
+    _require_bytes(path, entry.motion_bytes, len(contents))
+    found: list[float] = np.frombuffer(contents, store.MOTION_TYPE).tolist()
+    return found
+
+
+def _require_bytes(path: str, needed: int, found: int) -> None:
     if found != needed:
         raise ValueError(
             f"{path}: must hold {needed} bytes. Found there: {found}. "

@@ -14,7 +14,7 @@ from typing import Any
 import keras
 
 import lgn_tf
-from lgn_tf import checkpoints, storage, video_scores
+from lgn_tf import calibration, checkpoints, storage, video_scores
 from lgn_tf import config as config_module
 from lgn_tf.bulk_job import DESCRIPTION, Job
 from lgn_tf.data import dataset, store
@@ -85,8 +85,15 @@ def score(
         description = _describe(folder, scoring, split)
     _require_independent(scoring)
     entries = _entries(store_folder, split, scoring)
-    job = Job(run_dir, store_folder, out, scoring)
-    _agree(out, description)
+    motion = scoring.moves and all(entry.motion for entry in entries)
+    if scoring.moves and not motion:
+        say(
+            f"{store_folder}: does not hold the motion in every video, so "
+            "there is no online score with motion. `lgn prepare --motion` "
+            "adds it"
+        )
+    job = Job(run_dir, store_folder, out, scoring, motion)
+    _agree(out, description | {"motion": motion})
     long = [entry for entry in entries if entry.frames > scoring.frames]
     too_short = tuple(e.name for e in entries if e.frames <= scoring.frames)
     if not long:
@@ -148,6 +155,7 @@ def _describe(run_dir: Path, scoring: Scoring, split: str) -> dict[str, Any]:
         "model": hashlib.sha256(model.encode()).hexdigest(),
         "weights": _digest(run_dir / checkpoints.WEIGHTS),
         "calibration": _digest(run_dir / checkpoints.CALIBRATION),
+        "cue_weights": calibration.weights_of(config.scoring),
         "gamma": scoring.gamma,
         "normality_weight": scoring.normality_weight,
         "reset_memory": scoring.reset_memory,

@@ -1,7 +1,10 @@
 """Many videos: by several processes, and by Beam, as by one process."""
 
+import csv
 import dataclasses
+import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +15,24 @@ import pytest
 from lgn_tf import (
     bulk_job,
     bulk_scoring,
+    calibration,
     checkpoints,
     cli,
+    measures,
     run_calibration,
     storage,
     video_scores,
     workers,
 )
 from lgn_tf.config import Config, DataConfig, ModelConfig
-from lgn_tf.data import archives, preparation, store, synthetic
+from lgn_tf.data import (
+    archives,
+    footage,
+    motion,
+    preparation,
+    store,
+    synthetic,
+)
 from lgn_tf.data.footage import InMemory
 from lgn_tf.data.layouts import recognise
 from lgn_tf.model.lgn_net import build_model
@@ -101,6 +113,23 @@ def by_one(place, videos):
     return contents(place / "one")
 
 
+@pytest.fixture(scope="module")
+def moving(place):
+    """Returns a folder like `place`, where motion has a part in the score."""
+    folder = place / "moving"
+    folder.mkdir()
+    shutil.copytree(place / "run", folder / "run")
+    path = folder / "run" / checkpoints.CALIBRATION
+    known = calibration.load(path)
+    lengths = np.random.default_rng(1).gamma(2, 1e-2, known.frames)
+    cues = {**known.cues, "motion": lengths}
+    dataclasses.replace(known, cues=cues).save(path)
+    preparation.prepare(
+        recognise(place / "data"), folder / "store", (16, 24), motion=True
+    )
+    return folder
+
+
 def contents(folder):
     return {
         f"{kind}/{file.name}": file.read_bytes()
@@ -138,6 +167,89 @@ def test_processes_write_what_one_writes(place, videos, by_one, capsys):
     text = capsys.readouterr().out
     assert "skipped: Test002: a video must have at least 5 frames" in text
     assert "scores of 2 videos" in text
+
+
+@pytest.mark.slow
+def test_motion_adds_a_column_and_nothing_else(
+    moving, videos, by_one, monkeypatch
+):
+    """The same, whoever scores: one process, several, or Beam."""
+    argv = ["score", str(moving / "run"), *videos]
+    reads = []
+    original = footage.read_frames
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            footage,
+            "read_frames",
+            lambda video: reads.append(video.name) or original(video),
+        )
+        out = moving / "one"
+        assert cli.main([*argv, "--workers", "1", "--out", str(out)]) == 0
+    # Each decoded once.
+    assert reads == ["Test001", "Test002", "Test003"]
+    found = contents(out)
+    for name, before in by_one.items():
+        if name.startswith("maps"):
+            assert found[name] == before
+            continue
+        rows = list(csv.reader(io.StringIO(found[name].decode())))
+        place = rows[0].index("online_motion")
+        assert rows[0][place - 1] == "online"
+        text = io.StringIO()
+        csv.writer(text).writerows(
+            [*row[:place], *row[place + 1 :]] for row in rows
+        )
+        assert text.getvalue().encode() == before
+    out = moving / "two"
+    assert cli.main([*argv, "--workers", "2", "--out", str(out)]) == 0
+    assert contents(out) == found
+    assert bulk(moving).scored == 2
+    assert contents(moving / "out") == found
+    root = f"pretended:/{moving}"
+    bulk_scoring.score(
+        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
+    )
+    assert contents(moving / "far") == found
+
+
+def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
+    argv = ["score", str(moving / "run"), videos[0], "--out", str(tmp_path)]
+    assert cli.main(argv) == 0
+    scores = measures.read(tmp_path, "Test001")
+    (video,) = recognise(Path(videos[0])).videos
+    moved = motion.series(footage.read_frames(video))
+    known = calibration.load(moving / "run" / checkpoints.CALIBRATION)
+    cues = {**calibration.cues_of(scores), "motion": moved[4:]}
+    np.testing.assert_array_equal(
+        scores.online_motion, known.score(cues, calibration.CUES)
+    )
+    assert np.any(scores.online_motion != scores.online)
+
+
+def test_a_store_without_motion(moving, place, by_one, tmp_path):
+    (tmp_path / "run").symlink_to(moving / "run")
+    (tmp_path / "store").symlink_to(place / "store")
+    said = []
+    bulk_scoring.score(
+        *(str(tmp_path / name) for name in ("run", "store", "out")),
+        say=said.append,
+    )
+    assert "`lgn prepare --motion` adds it" in said[0]
+    assert contents(tmp_path / "out") == by_one
+    # What was begun without is not gone on with.
+    (tmp_path / "store").unlink()
+    (tmp_path / "store").symlink_to(moving / "store")
+    with pytest.raises(ValueError, match="motion was False and is True"):
+        bulk(tmp_path)
+
+
+def test_a_file_of_motion_that_is_cut_short(moving, tmp_path):
+    (tmp_path / "run").symlink_to(moving / "run")
+    shutil.copytree(moving / "store", tmp_path / "store")
+    path = tmp_path / "store" / "test" / "Test001.motion"
+    path.write_bytes(path.read_bytes()[:-8])
+    with pytest.raises(ValueError, match=r"Test001\.motion: must hold 176 byt"):
+        bulk(tmp_path)
 
 
 def test_videos_in_order_take_one_process(
@@ -240,11 +352,10 @@ def test_other_settings_are_refused(place, tmp_path):
         with pytest.raises(ValueError, match=message):
             bulk(tmp_path, **given)
     assert path.read_bytes() == before
-    path.write_bytes(
-        json.dumps(json.loads(before) | {"weights": "others"}).encode()
-    )
-    with pytest.raises(ValueError, match="weights was 'others' and is"):
-        bulk(tmp_path)
+    for name, value in (("weights", "others"), ("cue_weights", {"error": 2})):
+        path.write_text(json.dumps(json.loads(before) | {name: value}))
+        with pytest.raises(ValueError, match=rf" {name} was .*{value!r} and "):
+            bulk(tmp_path)
     path.write_text("[1]")
     with pytest.raises(ValueError, match="not a JSON object"):
         bulk(tmp_path)
@@ -301,8 +412,8 @@ def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
         def __init__(self, *_):
             pass
 
-        def write(self, name, pieces, folder):
-            del name, folder
+        def write(self, name, pieces, folder, motion):
+            del name, folder, motion
             list(pieces)
 
     monkeypatch.setattr(video_scores, "RunScorer", Reader)

@@ -52,6 +52,11 @@ def _add_prepare(commands: Any) -> None:
     )
     for name, text in (
         ("--skip-bad", "leave out videos that cannot be read, and name them"),
+        (
+            "--motion",
+            "also store the motion in the frames, measured in their own size: "
+            "what `lgn bulk-score` needs for the online score with motion",
+        ),
         ("--check", "only compare the store with its source's checksums"),
     ):
         parser.add_argument(name, action="store_true", help=text)
@@ -160,6 +165,7 @@ def _prepare(options: argparse.Namespace) -> None:
             tuple(options.image_size),
             workers=options.workers,
             skip_bad=options.skip_bad,
+            motion=options.motion,
             progress=lambda done, total: bar.update(
                 task, completed=done, total=total
             ),

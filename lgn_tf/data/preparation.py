@@ -12,9 +12,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from lgn_tf import atomic
 from lgn_tf.data import footage, frames, store
+from lgn_tf.data import motion as motion_module
 from lgn_tf.data.dataset import Dataset, Video
 
 Progress = Callable[[int, int], None]
@@ -32,6 +34,7 @@ def prepare(
     *,
     workers: int | None = None,
     skip_bad: bool = False,
+    motion: bool = False,
     progress: Progress | None = None,
 ) -> store.Store:
     """Decodes and resizes every video into a store, or what is missing of it.
@@ -46,6 +49,9 @@ def prepare(
         workers: threads; default one for each core this process may use.
         skip_bad: leave out videos that cannot be read, and name them in the
             manifest, rather than stop at the first.
+        motion: also measure the motion in the frames, in their own size, and
+            make anew what was stored without; what was stored with it keeps
+            it either way.
         progress: called from time to time.
 
     Raises:
@@ -65,7 +71,7 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
         _sweep(folder)
-        _Preparation(dataset, folder, size, skip_bad, progress).run(
+        _Preparation(dataset, folder, size, skip_bad, motion, progress).run(
             workers or len(os.sched_getaffinity(0))
         )
     return store.open_store(folder)
@@ -107,10 +113,11 @@ class _Preparation:
         folder: Path,
         size: tuple[int, int],
         skip_bad: bool,
+        motion: bool,
         progress: Progress | None,
     ) -> None:
         self.dataset, self.folder, self.size = dataset, folder, size
-        self.skip_bad, self.progress = skip_bad, progress
+        self.skip_bad, self.motion, self.progress = skip_bad, motion, progress
         self.entries: dict[tuple[str, str], store.Entry] = {}
         self.skipped: dict[tuple[str, str], str] = {}
         self.stop = threading.Event()
@@ -204,20 +211,24 @@ class _Preparation:
     def _one(self, video: Video, earlier: store.Entry | None) -> store.Entry:
         source = store.fingerprint(video)
         if earlier is not None and earlier.source == source:
-            path = self.folder / earlier.path
-            wanted = earlier.bytes(self.size)
-            if path.is_file() and path.stat().st_size == wanted:
+            if self._is_whole(earlier):
                 self._advance(earlier.frames)
                 return earlier
-        entry = store.Entry(video.name, video.split, 0, 1, source)
+        moved: list[float] = []
+        entry = store.Entry(video.name, video.split, 0, 1, source, self.motion)
         path = self.folder / entry.path
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(path.name + ".partial")
         try:
-            written = self._write(video, temporary, channels=1)
-            channels = 1
+            written, channels = self._write(video, temporary, 1, moved), 1
             if written is None:
-                written, channels = self._write(video, temporary, 3), 3
+                written, channels = self._write(video, temporary, 3, moved), 3
+            if self.motion:
+                # First: where the frames have their name, all is there.
+                atomic.write_bytes(
+                    self.folder / entry.motion_path,
+                    np.array(moved, store.MOTION_TYPE).tobytes(),
+                )
             temporary.replace(path)
         except OSError as error:
             # Without the name of the file nobody knows which disk is full.
@@ -231,13 +242,32 @@ class _Preparation:
             entry, frames=written or 0, channels=channels
         )
 
-    def _write(self, video: Video, path: Path, channels: int) -> int | None:
+    def _is_whole(self, entry: store.Entry) -> bool:
+        """Whether all is there that this run would write of a video."""
+        if self.motion and not entry.motion:
+            return False
+        wanted = {entry.path: entry.bytes(self.size)}
+        if entry.motion:
+            wanted[entry.motion_path] = entry.motion_bytes
+        paths = {self.folder / name: size for name, size in wanted.items()}
+        return all(
+            path.is_file() and path.stat().st_size == size
+            for path, size in paths.items()
+        )
+
+    def _write(
+        self, video: Video, path: Path, channels: int, moved: list[float]
+    ) -> int | None:
         """Writes every frame; None where one of them has colour after all."""
         count = 0
+        moved.clear()
+        read = footage.read_frames(video)
+        if self.motion:
+            read = motion_module.watched(read, moved)
         # Written rather than mapped: a mapped write on a full disk kills the
         # process, a plain one raises.
         with path.open("wb") as file:
-            for frame in footage.read_frames(video):
+            for frame in read:
                 if self.stop.is_set():
                     raise _Stopped
                 if channels == 1:
@@ -259,7 +289,10 @@ class _Preparation:
                 self.progress(self.done, self.total)
 
     def _remove_others(self) -> None:
-        kept = {self.folder / e.path for e in self.entries.values()}
-        for path in self.folder.glob("*/*.frames"):
-            if path not in kept:
-                path.unlink()
+        entries = self.entries.values()
+        kept = {e.path for e in entries}
+        kept |= {e.motion_path for e in entries if e.motion}
+        for kind in ("*/*.frames", f"*/*{store.MOTION}"):
+            for path in self.folder.glob(kind):
+                if path.relative_to(self.folder) not in kept:
+                    path.unlink()

@@ -4,6 +4,7 @@
       manifest.json      what is there, made from which sources
       train/01.frames    uint8 (frames, height, width, channels), C order
       test/01.frames
+      test/01.motion     float64 (frames,), where it was asked for
 
 A video is written under another name, flushed to disk and renamed, and only
 then the manifest is, so that a kill at any moment leaves nothing half written;
@@ -26,6 +27,8 @@ from lgn_tf.data import footage
 from lgn_tf.data.dataset import Dataset, Video
 
 MANIFEST = "manifest.json"
+MOTION = ".motion"
+MOTION_TYPE = "<f8"
 FORMAT = 1
 _BLOCK = 1 << 20
 
@@ -55,6 +58,8 @@ class Entry:
         frames: their number.
         channels: 1 where no frame of the video holds colour, else 3.
         source: what it was made from.
+        motion: whether the motion in its frames lies beside them, measured in
+            their own size.
     """
 
     name: str
@@ -62,11 +67,22 @@ class Entry:
     frames: int
     channels: int
     source: Source
+    motion: bool = False
 
     @property
     def path(self) -> Path:
         """Where it lies, below the folder of the store."""
         return Path(self.split) / f"{self.name}.frames"
+
+    @property
+    def motion_path(self) -> Path:
+        """Where its motion lies."""
+        return self.path.with_suffix(MOTION)
+
+    @property
+    def motion_bytes(self) -> int:
+        """How large that file must be."""
+        return self.frames * np.dtype(MOTION_TYPE).itemsize
 
     def bytes(self, size: tuple[int, int]) -> int:
         """Returns how large the file must be."""

@@ -11,7 +11,14 @@ import cv2
 import numpy as np
 import pytest
 
-from lgn_tf.data import archives, footage, layouts, preparation, store
+from lgn_tf.data import (
+    archives,
+    footage,
+    layouts,
+    motion,
+    preparation,
+    store,
+)
 
 SIZE = (24, 32)
 
@@ -101,6 +108,79 @@ def test_only_what_changed_is_made_anew(written, tmp_path):
         "test/Test003.frames",
     }
     assert (made.split("train").read(0, 2, 3) == 9).all()
+
+
+def stored_motion(folder, entry):
+    return np.fromfile(folder / entry.motion_path, store.MOTION_TYPE)
+
+
+@pytest.mark.parametrize("layout", ["ucsd", "own"])
+def test_the_motion_is_that_of_frames_in_their_own_size(
+    written, tmp_path, layout
+):
+    dataset = written(layout)
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, motion=True)
+    for video, entry in zip(dataset.videos, made.manifest.entries, strict=True):
+        wanted = motion.series(footage.read_frames(video))
+        assert entry.motion and wanted[0] == 0 < wanted[1:].max()
+        np.testing.assert_array_equal(stored_motion(made.folder, entry), wanted)
+    # The frames are those of a store without.
+    plain = preparation.prepare(dataset, tmp_path / "plain", SIZE)
+    assert not any(entry.motion for entry in plain.manifest.entries)
+    ours, theirs = contents(made.folder), contents(plain.folder)
+    differ = {name for name in ours if ours[name] != theirs.get(name)}
+    assert differ == {
+        "manifest.json",
+        *(str(entry.motion_path) for entry in made.manifest.entries),
+    }
+
+
+def test_the_motion_of_a_video_that_turns_out_coloured(tmp_path, coloured):
+    """Which is read twice; the motion is noted once."""
+    frames = coloured.train[0].frames.copy()
+    frames[:5] = frames[:5, ..., :1]
+    archives.write_video(tmp_path / "own" / "a.avi", frames)
+    dataset = layouts.recognise(tmp_path / "own")
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, motion=True)
+    np.testing.assert_array_equal(
+        stored_motion(made.folder, made.manifest.entries[0]),
+        motion.series(footage.read_frames(dataset.videos[0])),
+    )
+
+
+def test_motion_is_added_kept_and_forgotten(written, tmp_path):
+    dataset, folder = written("ucsd"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    made = preparation.prepare(dataset, folder, SIZE, motion=True)
+    assert all(entry.motion for entry in made.manifest.entries)
+    with_motion = contents(folder)
+    # Kept by a run that does not ask for it.
+    again = preparation.prepare(dataset, folder, SIZE)
+    assert again.manifest == made.manifest
+    assert contents(folder) == with_motion
+    # What was cut short is made anew.
+    path = folder / made.manifest.entries[0].motion_path
+    path.write_bytes(path.read_bytes()[:-1])
+    preparation.prepare(dataset, folder, SIZE, motion=True)
+    assert contents(folder) == with_motion
+    # That of another source goes.
+    frame = dataset.root / "Train/Train001/003.tif"
+    archives.write_images(
+        frame.parent, [np.full((48, 64, 1), 9, np.uint8)], "{:03d}.tif", 3
+    )
+    made = preparation.prepare(dataset, folder, SIZE)
+    assert [e.motion for e in made.manifest.entries] == [False] + 4 * [True]
+    assert not path.exists()
+
+
+def test_a_store_of_before_there_was_motion(written, tmp_path):
+    made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
+    path = made.folder / store.MANIFEST
+    values = json.loads(path.read_text())
+    for entry in values["entries"]:
+        del entry["motion"]
+    path.write_text(json.dumps(values))
+    assert store.read_manifest(made.folder) == made.manifest
 
 
 def test_another_size_makes_it_anew(written, tmp_path):
