@@ -196,7 +196,8 @@ def _scores(
     online = [row.online for row in rows if row.online is not None]
     if len(online) == len(rows):
         table["online"] = Score(online, 0.0)
-    if calibration is not None and _moves(rows, calibration):
+    moved = all(MOTION in row.cues for row in rows)
+    if calibration is not None and calibration.moves and moved:
         moving = [calibration.score(row.cues, CUES) for row in rows]
         table["online motion"] = Score(moving, 0.0)
     if smoothing is not None:
@@ -221,13 +222,6 @@ def _scores(
             series = [row.cues[name] for row in rows]
             table[f"cue {name}"] = Score(series, None)
     return table
-
-
-def _moves(rows: Sequence[_Rows], calibration: Calibration) -> bool:
-    """Whether the motion has a part in the online score of these videos."""
-    measured = MOTION in calibration.cues and bool(rows)
-    weighed = bool(calibration.weights.get(MOTION))
-    return measured and weighed and all(MOTION in row.cues for row in rows)
 
 
 def _events(
