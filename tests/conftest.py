@@ -45,6 +45,7 @@ def exported_run(tmp_path_factory):
     model = build_model(config)
     rng = np.random.default_rng(0)
     # An untrained residual model predicts no change.
+    model.decoder.scale.assign(1.0)
     last = model.decoder.last
     last.kernel.assign(rng.normal(0, 0.02, last.kernel.shape))
     run_dir = tmp_path_factory.mktemp("runs") / "small"

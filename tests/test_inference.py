@@ -31,6 +31,7 @@ def small(variant="glo_net", **arguments):
     model.build()
     if model.residual:
         # An untrained one predicts no change.
+        model.decoder.scale.assign(1.0)
         last = model.decoder.last
         random = np.random.default_rng(9)
         last.kernel.assign(random.normal(0, 0.05, last.kernel.shape))

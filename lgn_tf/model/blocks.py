@@ -96,7 +96,6 @@ class Conv(keras.layers.Layer):
         filters: number of output channels.
         strides: 1 or 2; of no meaning where `transposed`.
         transposed: whether to double the resolution.
-        zeros: whether kernel and bias start at zero.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
@@ -107,14 +106,11 @@ class Conv(keras.layers.Layer):
         (batch, 2 height, 2 width, filters) where `transposed`.
     """
 
-    def __init__(
-        self, filters, strides=1, transposed=False, zeros=False, **kwargs
-    ):
+    def __init__(self, filters, strides=1, transposed=False, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
         self.strides = strides
         self.transposed = transposed
-        self.zeros = zeros
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -122,21 +118,15 @@ class Conv(keras.layers.Layer):
             shape = (3, 3, self.filters, channels)
         else:
             shape = (3, 3, channels, self.filters)
+        self.kernel = self.add_weight(
+            name="kernel", shape=shape, initializer=kernel_initializer()
+        )
         # The bias starts within the bounds of the kernel: fan-in, see there.
         bound = (9 * shape[2]) ** -0.5
-        kernel, bias = (
-            ("zeros", "zeros")
-            if self.zeros
-            else (
-                kernel_initializer(),
-                keras.initializers.RandomUniform(-bound, bound),
-            )
-        )
-        self.kernel = self.add_weight(
-            name="kernel", shape=shape, initializer=kernel
-        )
         self.bias = self.add_weight(
-            name="bias", shape=(self.filters,), initializer=bias
+            name="bias",
+            shape=(self.filters,),
+            initializer=keras.initializers.RandomUniform(-bound, bound),
         )
 
     def call(self, inputs):
@@ -161,7 +151,6 @@ class Conv(keras.layers.Layer):
             "filters": self.filters,
             "strides": self.strides,
             "transposed": self.transposed,
-            "zeros": self.zeros,
         }
         return super().get_config() | config
 

@@ -21,7 +21,8 @@ class Decoder(keras.layers.Layer):
         channels: of the predicted frame.
         width: multiplier of every channel count.
         residual: whether to draw the change to the last input frame. The last
-            layer is linear then, and starts at zero: no change.
+            layer is linear then, and multiplied by one learned number that
+            starts at zero: no change.
         rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
@@ -38,6 +39,10 @@ class Decoder(keras.layers.Layer):
 
     Raises:
         ValueError: where both inputs are None.
+
+    Reference:
+        The number that starts at zero: Bachlechner et al., ReZero is All You
+        Need, UAI 2021.
     """
 
     def __init__(
@@ -71,9 +76,7 @@ class Decoder(keras.layers.Layer):
             )
             for index in range(2)
         ]
-        self.last = Conv(
-            channels, zeros=residual, name="last", dtype=self.dtype_policy
-        )
+        self.last = Conv(channels, name="last", dtype=self.dtype_policy)
 
     def build(self, local_features_shape=None, global_features_shape=None):
         if local_features_shape is None and global_features_shape is None:
@@ -96,6 +99,16 @@ class Decoder(keras.layers.Layer):
             block.build(shape)
             shape = block.compute_output_shape(shape)
         self.last.build(shape)
+        if self.residual:
+            # A last layer of zeros would copy as well, and learn more slowly:
+            # nothing before it would get a gradient that tells it apart.
+            self.scale = self.add_weight(
+                name="scale",
+                shape=(),
+                initializer="zeros",
+                dtype="float32",
+                autocast=False,
+            )
 
     def call(self, local_features=None, global_features=None, training=False):
         call = rematerialisation.caller(self.rematerialise and training)
@@ -113,7 +126,7 @@ class Decoder(keras.layers.Layer):
             features = call(block, features, training=training)
         # The range of the frame needs more digits than half precision has.
         drawn = ops.cast(self.last(features), "float32")
-        return drawn if self.residual else ops.tanh(drawn)
+        return self.scale * drawn if self.residual else ops.tanh(drawn)
 
     def get_config(self):
         config = {
