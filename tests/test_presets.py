@@ -63,7 +63,8 @@ def test_lite_is_small_and_holds_out_two_videos(name, channels):
     assert small.data.holdout == 2
     assert small.training == dataclasses.replace(
         PRESETS[name].training,
-        steps=1600,
+        steps=3200,
+        batch_size=4,
         learning_rate=1e-3,
         schedule="step",
     )
