@@ -23,6 +23,7 @@ from lgn_tf.intake import Intake, required
 from lgn_tf.model.encoder import sliding_windows
 from lgn_tf.model.outputs import Encoding
 from lgn_tf.model.prototypes import MemoryReadout
+from lgn_tf.served_scores import ServedScores
 
 CHUNK = 8
 """Windows of a video that are scored at once."""
@@ -35,9 +36,11 @@ class Endpoints:
 
     Args:
         model: an `LGNNet` on the TensorFlow backend.
-        statistics: `calibration.Statistics`, or None for no online score.
+        statistics: `evidence.Statistics`, or None for no online score.
         max_video_frames: most frames of one video in a request.
         chunk: windows of a video that are scored at once.
+        moving: `evidence.Statistics` with motion, for endpoints that are told
+            it; or None for none.
     """
 
     def __init__(
@@ -46,13 +49,14 @@ class Endpoints:
         statistics: Any,
         max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
         chunk: int = CHUNK,
+        moving: Any = None,
     ) -> None:
         """Stores the arguments; the graphs are built when called."""
         import tensorflow as tf
 
         self._tf = tf
         self._model = model
-        self._statistics = statistics
+        self._measures = ServedScores(model, statistics, moving)
         self._intake = Intake(model, max_video_frames)
         self._chunk = chunk
         self._window = model.frames + 1
@@ -79,13 +83,19 @@ class Endpoints:
         """
         raw, encoded = self._intake.from_raw, self._intake.from_encoded
         result: dict[str, Callable[..., Outputs]] = {
-            signatures.DEFAULT: lambda x: self._score(*raw(x)),
-            "score_encoded": lambda x: self._score(*encoded(x)),
+            signatures.DEFAULT: lambda x, motion=None: self._score(
+                *raw(x), motion
+            ),
+            "score_encoded": lambda x, motion=None: self._score(
+                *encoded(x), motion
+            ),
             "predict": lambda x: self._predict(*raw(x)),
             "predict_encoded": lambda x: self._draw(*encoded(x)),
-            "score_video": lambda x: self._score_videos(*raw(x, True)),
-            "score_video_encoded": lambda x: self._score_videos(
-                *encoded(x, True)
+            "score_video": lambda x, motion=None: self._score_videos(
+                *raw(x, True), motion
+            ),
+            "score_video_encoded": lambda x, motion=None: self._score_videos(
+                *encoded(x, True), motion
             ),
         }
         if self._model.has_memory:
@@ -95,13 +105,19 @@ class Endpoints:
             result["score_with_memory_encoded"] = lambda x, items, gamma: (
                 self._learn(*encoded(x), items, gamma)
             )
+        if self._measures.moving is not None:
+            for like, name in signatures.TOLD_MOTION.items():
+                result[name] = result[like]
         return result
 
-    def _score(self, frames: Any, usable: Any) -> Outputs:
+    def _score(self, frames: Any, usable: Any, motion: Any = None) -> Outputs:
         target, prediction, readout = self._run(frames)
+        valid = self._tf.reduce_all(usable, axis=1)
+        if motion is not None:
+            motion, valid = self._intake.with_motion(motion, valid)
         return {
-            "valid": self._tf.reduce_all(usable, axis=1),
-            **self._measures(target, prediction, readout),
+            "valid": valid,
+            **self._measures(target, prediction, readout, motion),
         }
 
     def _run(self, frames: Any) -> tuple[Any, Any, Any]:
@@ -113,25 +129,6 @@ class Endpoints:
         model = self._model
         size = (*model.image_size, model.channels)
         return self._tf.ensure_shape(frames, (None, count, *size))
-
-    def _measures(self, target: Any, prediction: Any, readout: Any) -> Outputs:
-        result = {
-            "psnr": scoring.psnr(target, prediction),
-            "regular_score": scoring.regular_score(target, prediction),
-        }
-        distance = readout.distance if readout else None
-        if distance is not None:
-            result["distance"] = scoring.feature_distance(distance)
-        if self._statistics is not None:
-            evidence, _ = scoring.online_evidence(
-                scoring.stored_error_map(target, prediction),
-                distance,
-                self._statistics,
-                self._model.image_size,
-            )
-            online = scoring.online_score(evidence, self._statistics)
-            result |= {"normality": 1.0 - online, "anomaly_score": online}
-        return result
 
     def _predict(self, frames: Any, usable: Any) -> Outputs:
         target, prediction, readout = self._run(frames)
@@ -230,29 +227,28 @@ class Endpoints:
         )
         return MemoryReadout(features, (), (), distance, ())
 
-    def _score_videos(self, frames: Any, usable: Any) -> Outputs:
+    def _score_videos(
+        self, frames: Any, usable: Any, motion: Any = None
+    ) -> Outputs:
         """Scores every window; memory does not grow with their number."""
         tf = self._tf
-        calibrated = self._statistics is not None
-        names = ["psnr", "regular_score"]
-        names += ["distance"] if self._model.has_memory else []
-        names += ["normality", "anomaly_score"] if calibrated else []
+        valid = self._intake.of_windows(usable)
+        rows = [self._shaped(frames, None)]
+        if motion is not None:
+            motion, valid = self._intake.with_motion(motion, valid)
+            rows.append(motion)
         measures = tf.map_fn(
-            lambda video: self._score_video(video, names),
-            self._shaped(frames, None),
+            lambda row: self._score_video(*row),
+            rows,
             fn_output_signature={
-                name: tf.TensorSpec((None,), tf.float32) for name in names
+                name: tf.TensorSpec((None,), tf.float32)
+                for name in self._measures.names
             },
             parallel_iterations=1,
         )
-        count = tf.shape(usable)[1] - self._window + 1
-        shifted = [
-            usable[:, start : start + count] for start in range(self._window)
-        ]
-        valid = tf.reduce_all(tf.stack(shifted), axis=0)
         return {"valid": valid, **measures}
 
-    def _score_video(self, video: Any, names: list[str]) -> Outputs:
+    def _score_video(self, video: Any, motion: Any = None) -> Outputs:
         tf, model, n = self._tf, self._model, self._model.frames
         windows = tf.shape(video)[0] - n
         chunks = (windows + self._chunk - 1) // self._chunk
@@ -260,7 +256,7 @@ class Endpoints:
             name: tf.TensorArray(
                 tf.float32, chunks, infer_shape=False, element_shape=(None,)
             )
-            for name in names
+            for name in self._measures.names
         }
         first = frames_module.to_float(video[: n - 1])
         carried = model.encode_frames(first) if model.has_local else first
@@ -281,7 +277,12 @@ class Endpoints:
             )
             readout = model.read(encoding)
             prediction = model.decode(encoding, readout)
-            measures = self._measures(frames[n:], prediction, readout)
+            measures = self._measures(
+                frames[n:],
+                prediction,
+                readout,
+                None if motion is None else motion[start : stop - n],
+            )
             return (
                 chunk + 1,
                 carried,
@@ -297,4 +298,4 @@ class Endpoints:
             (tf.constant(0), carried, found),
             parallel_iterations=1,
         )
-        return {name: found[name].concat() for name in names}
+        return {name: each.concat() for name, each in found.items()}

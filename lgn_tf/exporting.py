@@ -107,6 +107,7 @@ def export(
         config.model,
         calibration is not None,
         model.memory.items.shape[-1] if model.has_memory else None,
+        calibration is not None and calibration.moves,
     )
     with _new_version(out, version) as (folder, number):
         _save(
@@ -115,6 +116,7 @@ def export(
                 model,
                 calibration and calibration.statistics,
                 max_video_frames,
+                moving=calibration and calibration.moving_statistics,
             ),
             endpoints,
             folder,

@@ -5,8 +5,8 @@ same `data.frames`. A request of another shape fails, with a text that says
 which is wanted. A picture that cannot be used does not fail: it is black, and
 marked.
 
-Letters: B rows of the batch, T frames of a row, h and w of the frames as they
-came, H, W and C of the model's.
+Letters: B rows of the batch, T frames of a row, V windows, h and w of the
+frames as they came, H, W and C of the model's.
 """
 
 from typing import Any
@@ -97,6 +97,41 @@ class Intake:
         wanted = tf.gather(sizes, first, axis=1, batch_dims=1)[:, None]
         same = tf.reduce_all(sizes == wanted, axis=-1)
         return self._unflatten(flat, shape), decoded & same
+
+    def of_windows(self, usable: Any) -> Any:
+        """Returns whether all frames of each window are usable.
+
+        Args:
+            usable: bool (B, T).
+
+        Returns:
+            bool (B, V).
+        """
+        tf = self._tf
+        count = tf.shape(usable)[1] - self._window + 1
+        shifted = [
+            usable[:, start : start + count] for start in range(self._window)
+        ]
+        return tf.reduce_all(tf.stack(shifted), axis=0)
+
+    def with_motion(self, motion: Any, valid: Any) -> tuple[Any, Any]:
+        """Checks the motion that a caller measured.
+
+        Args:
+            motion: float32, one number for each of `valid`.
+            valid: bool (B,), or (B, V) for the windows of a video.
+
+        Returns:
+            The motion, 0 where it is negative or not finite, and `valid`,
+            false there.
+        """
+        tf = self._tf
+        motion = tf.ensure_shape(motion, (None,) * len(valid.shape))
+        same = tf.reduce_all(tf.shape(motion) == tf.shape(valid))
+        what = "row" if len(valid.shape) == 1 else "window"
+        motion = required(motion, (same, f"motion must be one number a {what}"))
+        sound = tf.math.is_finite(motion) & (motion >= 0)
+        return tf.where(sound, motion, 0.0), valid & sound
 
     def _unflatten(self, flat: Any, shape: Any) -> Any:
         return self._tf.reshape(

@@ -11,6 +11,8 @@ which is what tells TensorFlow Serving to send it so.
 """
 
 import dataclasses
+import types
+from collections.abc import Mapping
 
 from lgn_tf.config import ModelConfig
 
@@ -24,6 +26,24 @@ MAX_VIDEO_FRAMES = 256
 PICTURE_SCALE = 0.5
 """Root of the mean squared error of a pixel that has the last colour of an
 `error_map_bytes` picture; 0 has the first."""
+
+
+TOLD_MOTION: Mapping[str, str] = types.MappingProxyType(
+    {
+        DEFAULT: "score_with_motion",
+        "score_encoded": "score_with_motion_encoded",
+        "score_video": "score_video_with_motion",
+        "score_video_encoded": "score_video_with_motion_encoded",
+    }
+)
+"""Endpoints that are told the motion, by the one that each is like else."""
+
+_OF_ALL_CUES = {
+    "valid": "false where a picture of the window could not be used, or the "
+    "motion is negative or no number; its scores then say nothing",
+    "normality": "online, with motion; 1 is normal",
+    "anomaly_score": "online, with motion; 1 is abnormal",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -184,8 +204,38 @@ def memory(model: ModelConfig, item_dim: int) -> tuple[Tensor, Tensor]:
     return items, gamma
 
 
+def told_motion(endpoint: Endpoint) -> Endpoint:
+    """Returns the endpoint like one of `TOLD_MOTION` that is told the motion.
+
+    A graph computes no optical flow: the caller does, and the online score is
+    that of all cues.
+    """
+    motion = Tensor(
+        "motion",
+        "float32",
+        # One number a window, as there is one score.
+        endpoint.outputs[0].shape,
+        "of the last frame of the window: the largest local mean of the "
+        "optical flow from the frame before, in shares of the longer side",
+    )
+    return Endpoint(
+        TOLD_MOTION[endpoint.name],
+        f"{endpoint.meaning} and the motion in them",
+        (*endpoint.inputs, motion),
+        tuple(
+            dataclasses.replace(
+                each, meaning=_OF_ALL_CUES.get(each.name, each.meaning)
+            )
+            for each in endpoint.outputs
+        ),
+    )
+
+
 def endpoints(
-    model: ModelConfig, calibrated: bool, item_dim: int | None
+    model: ModelConfig,
+    calibrated: bool,
+    item_dim: int | None,
+    moving: bool = False,
 ) -> tuple[Endpoint, ...]:
     """Returns every endpoint of an exported model, the default one first.
 
@@ -193,6 +243,7 @@ def endpoints(
         model: what the network looks like.
         calibrated: whether the export holds a calibration.
         item_dim: numbers of one item; None for a model without memory.
+        moving: whether the motion has a part in the online score of all cues.
     """
     window = model.frames + 1
     raw, encoded = raw_frames(window), encoded_frames(window)
@@ -241,4 +292,6 @@ def endpoints(
                 ("score_with_memory_encoded", encoded),
             )
         ]
+    if moving:
+        result += [told_motion(e) for e in result if e.name in TOLD_MOTION]
     return tuple(result)

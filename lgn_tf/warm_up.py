@@ -69,8 +69,9 @@ def write(
 
 def _shape(tensor: Tensor, rows: int, model: ModelConfig) -> list[int]:
     # Where any size goes: as many rows as asked, frames of one window, the
-    # model's height and width.
-    usual = [rows, model.frames + 1, *model.image_size, 3]
+    # model's height and width. The motion is that of windows.
+    count = 1 if tensor.name == "motion" else model.frames + 1
+    usual = [rows, count, *model.image_size, 3]
     return [
         usual[place] if size is None else size
         for place, size in enumerate(tensor.shape)

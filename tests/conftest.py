@@ -63,6 +63,47 @@ def exported_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def moving_run(exported_run, tmp_path_factory):
+    """Returns (run_dir, config, model, calibration) of that run with motion."""
+    import dataclasses
+    import shutil
+
+    import numpy as np
+
+    from lgn_tf import calibration, checkpoints
+
+    _, config, model, _ = exported_run
+    run_dir = tmp_path_factory.mktemp("runs") / "moving"
+    shutil.copytree(exported_run[0], run_dir)
+    path = run_dir / checkpoints.CALIBRATION
+    known = calibration.load(path, calibration.weights_of(config.scoring))
+    lengths = np.random.default_rng(2).gamma(2, 1e-2, known.frames)
+    known = dataclasses.replace(known, cues={**known.cues, "motion": lengths})
+    known.save(path)
+    return run_dir, config, model, known
+
+
+@pytest.fixture(scope="session")
+def exported_moving(moving_run, tmp_path_factory):
+    """Returns the first exported version of the run with motion."""
+    from lgn_tf import exporting
+
+    out = tmp_path_factory.mktemp("models") / "lgn_net"
+    return exporting.export(moving_run[0], out, warm_up_batches=())
+
+
+@pytest.fixture(scope="session")
+def moving_server(exported_moving):
+    """Returns an embedded server over that version."""
+    from lgn_tf.serving.model_settings import ModelSettings
+    from lgn_tf.serving.server import EmbeddedServer
+
+    models = (ModelSettings("lgn_net", exported_moving.path.parent),)
+    with EmbeddedServer(lambda: models) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def exported(exported_run, tmp_path_factory):
     """Returns the first exported version of that run."""
     from lgn_tf import exporting

@@ -67,6 +67,29 @@ def test_shapes():
     assert found["score_with_memory"].outputs[-1].shape == items.shape
 
 
+def test_motion_is_told_beside_what_other_endpoints_take():
+    found = by_name(MODEL, True, 512)
+    moving = by_name(MODEL, True, 512, True)
+    # What was there stays as it is.
+    assert {name: moving[name] for name in found} == found
+    told = set(moving) - set(found)
+    assert told == {
+        "score_with_motion",
+        "score_with_motion_encoded",
+        "score_video_with_motion",
+        "score_video_with_motion_encoded",
+    }
+    for like, name in signatures.TOLD_MOTION.items():
+        *others, motion = moving[name].inputs
+        assert tuple(others) == found[like].inputs
+        assert (motion.name, motion.dtype) == ("motion", "float32")
+        # One number for each score.
+        assert motion.shape == moving[name].outputs[0].shape
+        assert [(o.name, o.dtype, o.shape) for o in moving[name].outputs] == [
+            (o.name, o.dtype, o.shape) for o in found[like].outputs
+        ]
+
+
 def test_no_memory():
     found = by_name(NO_MEMORY, False, None)
     assert "score_with_memory" not in found
