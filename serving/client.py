@@ -14,6 +14,7 @@ and every score. In a program:
 
 import argparse
 import csv
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,10 @@ WINDOW = 5
 
 PIECE = 32
 """Frames of a request."""
+
+
+_Frame = tuple[bytes, float]
+# A file, and the motion in it.
 
 
 class Score(NamedTuple):
@@ -56,6 +61,7 @@ def score(
     window: int = WINDOW,
     piece: int = PIECE,
     parallel: int = 2,
+    motion: Iterable[float] | None = None,
 ) -> Iterator[Score]:
     """Scores a video as it comes, each frame sent once but for the overlaps.
 
@@ -65,13 +71,17 @@ def score(
         window: frames of a window of the model.
         piece: frames of a request.
         parallel: requests under way at the same time.
+        motion: in each frame, from the frame before, as `serving.motion`
+            measures it; read along with the frames. The online score is then
+            that with motion.
 
     Yields:
         A `Score` for each frame from number `window` - 1 on, in order.
 
     Raises:
         ServingError: where the server refuses.
-        ValueError: for fewer frames than a window, or pieces smaller than one.
+        ValueError: for fewer frames than a window, pieces smaller than one, or
+            fewer numbers of `motion` than frames.
     """
     if piece < window or parallel < 1:
         raise ValueError(
@@ -79,12 +89,16 @@ def score(
             f"Received: piece={piece}, parallel={parallel}"
         )
 
-    def ask(part: tuple[int, list[bytes]]) -> list[Score]:
-        start, files = part
-        found = server.predict(
-            "score_video_encoded",
-            {"encoded_frames": np.array([files], object)},
-        )
+    def ask(part: tuple[int, list[_Frame]]) -> list[Score]:
+        start, held = part
+        name = "score_video_encoded"
+        inputs = {"encoded_frames": np.array([[f for f, _ in held]], object)}
+        if motion is not None:
+            name = "score_video_with_motion_encoded"
+            # Each window is asked about its last frame.
+            moved = [value for _, value in held[window - 1 :]]
+            inputs["motion"] = np.array([moved], np.float32)
+        found = server.predict(name, inputs)
         valid = found.pop("valid")[0]
         return [
             Score(
@@ -97,7 +111,7 @@ def score(
 
     with ThreadPoolExecutor(parallel) as threads:
         waiting = []
-        for part in _pieces(frames, window, piece):
+        for part in _pieces(_paired(frames, motion), window, piece):
             waiting.append(threads.submit(ask, part))
             if len(waiting) > parallel:
                 yield from waiting.pop(0).result()
@@ -105,11 +119,28 @@ def score(
             yield from each.result()
 
 
+def _paired(
+    frames: Iterable[bytes], motion: Iterable[float] | None
+) -> Iterator[_Frame]:
+    """Yields (file, motion); 0 where there is none to tell."""
+    if motion is None:
+        motion = itertools.repeat(0.0)
+    values = iter(motion)
+    for place, frame in enumerate(frames):
+        value = next(values, None)
+        if value is None:
+            raise ValueError(
+                "`motion` must be one number a frame. "
+                f"Received: {place} for more frames"
+            )
+        yield frame, value
+
+
 def _pieces(
-    frames: Iterable[bytes], window: int, piece: int
-) -> Iterator[tuple[int, list[bytes]]]:
-    """Yields (first frame, files), with window - 1 frames of overlap."""
-    held: list[bytes] = []
+    frames: Iterable[_Frame], window: int, piece: int
+) -> Iterator[tuple[int, list[_Frame]]]:
+    """Yields (first frame, frames), with window - 1 frames of overlap."""
+    held: list[_Frame] = []
     start = 0
     for frame in frames:
         held.append(frame)
@@ -179,6 +210,7 @@ def _score_all(server: Server, options: argparse.Namespace) -> None:
                 bar.track(frames, task_id=task),
                 window=options.window,
                 piece=options.piece,
+                motion=_moved(source, pictures) if options.motion else None,
             ):
                 if writer is None:
                     writer = csv.writer(sys.stdout)
@@ -186,6 +218,15 @@ def _score_all(server: Server, options: argparse.Namespace) -> None:
                 writer.writerow(
                     [name, each.frame, int(each.valid), *each.values.values()]
                 )
+
+
+def _moved(source: Path | None, pictures: Sequence[Path]) -> Iterator[float]:
+    # A link to the file of the evaluation, which a copy may lack.
+    from serving import motion
+
+    if source is None:
+        return motion.values(map(footage.decode_picture, pictures))
+    return motion.values(footage.decoded(source))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -210,6 +251,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=(".png", ".jpg"),
         default=".png",
         help="how frames of a video travel (default: .png, without loss)",
+    )
+    parser.add_argument(
+        "--motion",
+        action="store_true",
+        help="measure the optical flow and tell it to the server, for the "
+        "online score with motion; in frames as they are before --encoding",
     )
     for name, kind, default, text in (
         ("timeout", float, 60.0, "seconds for a request with all its tries"),

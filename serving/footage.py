@@ -13,6 +13,8 @@ AS_THEY_ARE = (".jpg", ".jpeg", ".png")
 
 TO_ENCODE = (".bmp", ".tif", ".tiff")
 
+Frame = NDArray[np.uint8]
+
 
 def is_picture(path: Path) -> bool:
     """Whether a file is a picture, by its ending."""
@@ -37,16 +39,46 @@ def open_footage(
         ValueError: for a folder without pictures or a file that is no video.
     """
     if path.is_dir():
-        files = sorted(filter(is_picture, path.iterdir()), key=_natural)
-        files = [each for each in files if not each.name.startswith(".")]
-        if not files:
-            raise ValueError(f"{path}: must hold pictures. Found there: none")
-        return (read_picture(each) for each in files), len(files)
+        files = _pictures(path)
+        return map(read_picture, files), len(files)
+    video = _opened(path)
+    promised = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
+    encoded = (encode(frame, encoding) for frame in _frames(video))
+    return encoded, promised if promised > 0 else None
+
+
+def decoded(path: Path) -> Iterator[Frame]:
+    """Returns the frames of `open_footage` before they are encoded.
+
+    Args:
+        path: a folder of pictures, or a video.
+
+    Returns:
+        uint8 (height, width, 3) blue, green, red, or gray (height, width), in
+        their own size.
+
+    Raises:
+        ValueError: as `open_footage`, and for a picture that cannot be
+            decoded.
+    """
+    if path.is_dir():
+        return map(decode_picture, _pictures(path))
+    return _frames(_opened(path))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    files = sorted(filter(is_picture, folder.iterdir()), key=_natural)
+    files = [each for each in files if not each.name.startswith(".")]
+    if not files:
+        raise ValueError(f"{folder}: must hold pictures. Found there: none")
+    return files
+
+
+def _opened(path: Path) -> cv2.VideoCapture:
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
         raise ValueError(f"{path}: not a readable video")
-    promised = int(video.get(cv2.CAP_PROP_FRAME_COUNT))
-    return _frames(video, encoding), promised if promised > 0 else None
+    return video
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:
@@ -63,16 +95,28 @@ def read_picture(path: Path) -> bytes:
         ValueError: where another kind of file cannot be decoded.
         OSError: where it cannot be read.
     """
-    contents = path.read_bytes()
     if path.suffix.lower() in AS_THEY_ARE:
-        return contents
-    frame = cv2.imdecode(np.frombuffer(contents, np.uint8), cv2.IMREAD_ANYCOLOR)
+        return path.read_bytes()
+    return encode(decode_picture(path), ".png")
+
+
+def decode_picture(path: Path) -> Frame:
+    """Returns the pixels of a picture; see `decoded`.
+
+    Raises:
+        ValueError: where it cannot be decoded.
+        OSError: where it cannot be read.
+    """
+    contents = np.frombuffer(path.read_bytes(), np.uint8)
+    # The server does not turn pictures, either.
+    flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    frame = cv2.imdecode(contents, flags) if contents.size else None
     if frame is None:
         raise ValueError(f"{path}: not a readable picture")
-    return encode(np.asarray(frame, np.uint8), ".png")
+    return np.asarray(frame, np.uint8)
 
 
-def encode(frame: NDArray[np.uint8], encoding: str) -> bytes:
+def encode(frame: Frame, encoding: str) -> bytes:
     """Encodes one frame; blue, green, red, or gray.
 
     Raises:
@@ -84,12 +128,12 @@ def encode(frame: NDArray[np.uint8], encoding: str) -> bytes:
     return contents.tobytes()
 
 
-def _frames(video: cv2.VideoCapture, encoding: str) -> Iterator[bytes]:
+def _frames(video: cv2.VideoCapture) -> Iterator[Frame]:
     try:
         while True:
             found, frame = video.read()
             if not found:
                 return
-            yield encode(np.asarray(frame, np.uint8), encoding)
+            yield np.asarray(frame, np.uint8)
     finally:
         video.release()
