@@ -49,6 +49,18 @@ def weights_of(scoring: ScoringConfig) -> dict[str, float]:
     return {name: getattr(scoring, f"{name}_weight") for name in CUES}
 
 
+def weighed(
+    scoring: ScoringConfig, weights: Mapping[str, float]
+) -> ScoringConfig:
+    """Returns the settings with other weights of some cues, by name.
+
+    Raises:
+        ValueError: for weights that are out of bounds.
+    """
+    changes: dict[str, Any] = {f"{n}_weight": w for n, w in weights.items()}
+    return dataclasses.replace(scoring, **changes)
+
+
 WEIGHTS: Mapping[str, float] = types.MappingProxyType(
     weights_of(ScoringConfig())
 )
@@ -82,6 +94,11 @@ class Calibration:
     def frames(self) -> int:
         """Scored frames of all clips."""
         return sum(self.lengths)
+
+    @property
+    def cue_weights(self) -> dict[str, float]:
+        """Weight of each cue that was measured, by name."""
+        return {name: float(self.weights.get(name, 0)) for name in self.cues}
 
     @property
     def moves(self) -> bool:

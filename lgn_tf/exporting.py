@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ def export(
     version: int | None = None,
     dtype: str | None = None,
     weights: str = checkpoints.WEIGHTS,
+    cue_weights: Mapping[str, float] | None = None,
     warm_up_batches: Sequence[int] = (1, 8),
     max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
 ) -> Exported:
@@ -77,6 +78,8 @@ def export(
         version: its number; one more than the largest there by default.
         dtype: precision of the layers, instead of the run's.
         weights: `checkpoints.WEIGHTS` or `checkpoints.BEST`.
+        cue_weights: of some cues in the online score, by name, instead of the
+            run's.
         warm_up_batches: rows of the warm-up requests; none where empty.
         max_video_frames: most frames of one video in a request.
 
@@ -91,6 +94,8 @@ def export(
     """
     _check(version, warm_up_batches)
     config, model = _load(run_dir, weights, dtype)
+    scoring = calibration_module.weighed(config.scoring, cue_weights or {})
+    config = dataclasses.replace(config, scoring=scoring)
     if max_video_frames <= config.model.frames:
         raise ValueError(
             "`max_video_frames` must be at least a window, "

@@ -51,9 +51,11 @@ def describe(
             "clips": list(calibration.names),
             "frames": calibration.frames,
             "in_sample": calibration.in_sample,
+            "cue_weights": calibration.cue_weights,
         },
         "verdicts": evaluated and tables.verdicts(evaluated),
-        "notes": evaluated and tables.notes(evaluated),
+        "notes": evaluated
+        and [*_other_weights(evaluated, calibration), *tables.notes(evaluated)],
         "results": evaluated and msgspec.to_builtins(evaluated),
         "endpoints": [dataclasses.asdict(each) for each in endpoints],
         "bytes": dict(sizes),
@@ -68,6 +70,42 @@ def _results(folder: Path) -> Results | None:
     if not (folder / results.FILE).is_file():
         return None
     return results.read(folder)
+
+
+def _other_weights(evaluated: Results, calibration: Any) -> list[str]:
+    """Says where the results are of other weights than the version's."""
+    theirs = evaluated.provenance.cue_weights
+    if calibration is None or not theirs or theirs == calibration.cue_weights:
+        return []
+    return [
+        "the online scores below weigh the cues otherwise than this version: "
+        + weights_text(theirs)
+    ]
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """Returns weights of cues in words."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items())
+
+
+def read_config(extra: Path) -> Config:
+    """Reads from a card the configuration of the version.
+
+    Args:
+        extra: the folder of the card.
+
+    Raises:
+        FileNotFoundError: where there is no card.
+        ValueError: where it is damaged, naming the file.
+    """
+    path = extra / JSON
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return config_module.from_dict(card["config"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be a model card. Found there: {error}"
+        ) from error
 
 
 def sha256(path: Path) -> str:
@@ -93,7 +131,8 @@ def _markdown(card: Mapping[str, Any]) -> str:
         kind = "in-sample" if calibration["in_sample"] else "held out"
         online = (
             f"{calibration['frames']} frames of {len(calibration['clips'])} "
-            f"clips, {kind}"
+            f"clips, {kind}; weights of the cues: "
+            f"{weights_text(calibration['cue_weights'])}"
         )
     rows = {
         "run": card["run"],

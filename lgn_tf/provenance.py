@@ -92,10 +92,5 @@ def describe(
         config_hash=hashlib.sha256(text.encode()).hexdigest(),
         weights=weights,
         memory_reset=memory_reset,
-        cue_weights={}
-        if calibration is None
-        else {
-            name: float(calibration.weights.get(name, 0))
-            for name in calibration.cues
-        },
+        cue_weights={} if calibration is None else calibration.cue_weights,
     )

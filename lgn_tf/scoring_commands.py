@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EVALUATION = "evaluation"
 SCORES = "scores"
+_CUES = ("error", "distance", "motion")
 
 
 def add(commands: Any) -> None:
@@ -47,14 +48,7 @@ def add(commands: Any) -> None:
         help="frames a second, to time alarms by (default: the published "
         "rate of the data set)",
     )
-    for cue in ("error", "distance", "motion"):
-        parser.add_argument(
-            f"--{cue}-weight",
-            type=float,
-            metavar="WEIGHT",
-            help=f"of the {cue} in the online score; 0 leaves it out "
-            "(default: that of the run)",
-        )
+    add_cue_weights(parser)
     parser.add_argument(
         "--best",
         action="store_true",
@@ -103,6 +97,24 @@ def add_gamma(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_cue_weights(parser: argparse.ArgumentParser) -> None:
+    """Adds the weights of the cues in the online score."""
+    for cue in _CUES:
+        parser.add_argument(
+            f"--{cue}-weight",
+            type=float,
+            metavar="WEIGHT",
+            help=f"of the {cue} in the online score; 0 leaves it out "
+            "(default: that of the run)",
+        )
+
+
+def cue_weights(options: argparse.Namespace) -> dict[str, float]:
+    """Returns the weights that were given, by cue."""
+    given = {cue: getattr(options, f"{cue}_weight") for cue in _CUES}
+    return {cue: value for cue, value in given.items() if value is not None}
+
+
 def _gamma(text: str) -> float | str:
     try:
         return text if text == "auto" else float(text)
@@ -124,6 +136,7 @@ def _workers(text: str) -> int | None:
 def _evaluate(options: argparse.Namespace) -> None:
     import rich.console
 
+    from lgn_tf import calibration as calibration_module
     from lgn_tf import (
         checkpoints,
         environment,
@@ -143,15 +156,12 @@ def _evaluate(options: argparse.Namespace) -> None:
         )
     given = {"data_root": options.data_root, "labels": options.labels_version}
     given = {name: value for name, value in given.items() if value is not None}
-    weighed = {
-        f"{cue}_weight": getattr(options, f"{cue}_weight")
-        for cue in ("error", "distance", "motion")
-        if getattr(options, f"{cue}_weight") is not None
-    }
     config = dataclasses.replace(
         config,
         data=dataclasses.replace(config.data, **given),
-        scoring=dataclasses.replace(config.scoring, **weighed),
+        scoring=calibration_module.weighed(
+            config.scoring, cue_weights(options)
+        ),
     )
     if options.fps is not None and not options.fps > 0:
         raise ValueError(

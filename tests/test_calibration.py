@@ -1,5 +1,6 @@
 """The fit of the online score, on arrays that can be checked by hand."""
 
+import dataclasses
 import errno
 import os
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from lgn_tf import calibration, grids, scoring
+from lgn_tf.config import ScoringConfig
 from lgn_tf.measures import VideoScores
 
 SIZE = (40, 24)
@@ -159,6 +161,26 @@ def test_without_motion(left_out):
     assert not found.moves
     assert found.moving_statistics is None
     assert found.statistics.motion is None
+    # Of the cues that were measured; one without a weight has 0.
+    known = {"error": 1.0, "distance": 0.5}
+    assert found.cue_weights == (
+        known if left_out == "measured" else known | {"motion": 0.0}
+    )
+    assert dataclasses.replace(found, weights={}).cue_weights["error"] == 0
+
+
+def test_other_weights_of_some_cues():
+    scoring = ScoringConfig(update_threshold=0.25, distance_weight=2.0)
+    found = calibration.weighed(scoring, {"error": 0.5, "motion": 0.0})
+    assert calibration.weights_of(found) == {
+        "error": 0.5,
+        "distance": 2.0,
+        "motion": 0.0,
+    }
+    assert found.update_threshold == 0.25
+    assert calibration.weighed(scoring, {}) == scoring
+    with pytest.raises(ValueError, match="`motion_weight` must"):
+        calibration.weighed(scoring, {"motion": -1.0})
 
 
 def test_values_clip_by_clip():

@@ -1,5 +1,6 @@
 """A version appears whole or not at all, and holds what it should."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -309,6 +310,75 @@ def test_the_command(exported_run, tmp_path, capsys):
     for name in ("weights", "variables", "graph", "warm-up requests"):
         assert re.search(rf"^  {name}: [\d,]+ bytes$", printed, re.MULTILINE)
     assert "no calibration" not in printed
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Notes the statistics that the endpoints get."""
+    given = []
+
+    class Noted(exporting.Endpoints):
+        def __init__(self, model, statistics, *_, moving, **__):
+            del model
+            given.append((statistics, moving))
+
+    monkeypatch.setattr(exporting, "Endpoints", Noted)
+    return given
+
+
+WEIGHTS = {"error": 2.0, "distance": 0.25, "motion": 3.0}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("left_out", [None, "motion", "distance"])
+def test_other_weights_of_the_cues(moving_run, tmp_path, told, left_out):
+    run_dir, config, _, known = moving_run
+    weights = WEIGHTS | ({left_out: 0.0} if left_out else {})
+    arguments = ["export", "--run", str(run_dir), "--out", str(tmp_path)]
+    for name, value in weights.items():
+        arguments += [f"--{name}-weight", str(value)]
+    assert cli.main(arguments) == 0
+    ((statistics, moving),) = told
+    wanted = dataclasses.replace(known, weights=weights)
+    for ours, theirs in (
+        (statistics, wanted.statistics),
+        (moving, wanted.moving_statistics),
+    ):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            assert ours[:2] == theirs[:2] and ours.motion == theirs.motion
+            np.testing.assert_array_equal(ours.knots, theirs.knots)
+    extra = tmp_path / "1" / exporting.EXTRA
+    card = json.loads((extra / model_card.JSON).read_text())
+    assert card["calibration"]["cue_weights"] == weights
+    exported = model_card.read_config(extra)
+    assert calibration.weights_of(exported.scoring) == weights
+    names = {each["name"] for each in card["endpoints"]}
+    assert ("score_with_motion" in names) == (left_out != "motion")
+    text = (extra / model_card.TEXT).read_text()
+    words = ", ".join(f"{name} {value:g}" for name, value in weights.items())
+    assert f"weights of the cues: {words} |" in text
+    # The run keeps its own.
+    assert checkpoints.read_config(run_dir) == config
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--motion-weight", "-1"], "`motion_weight` must"),
+        (
+            ["--error-weight", "0", "--distance-weight", "0"],
+            "`error_weight` or `distance_weight` must be above 0",
+        ),
+    ],
+)
+def test_weights_that_are_none(exported_run, tmp_path, capsys, flags, message):
+    out = tmp_path / "out"
+    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
+    assert cli.main([*arguments, *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not out.exists()
 
 
 def frames_of(config, rows=2, size=(30, 20)):

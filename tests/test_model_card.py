@@ -1,11 +1,12 @@
 """What an exported version says of the evaluation of its run."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
-from lgn_tf import evaluation, model_card, results, tables
+from lgn_tf import calibration, evaluation, model_card, results, tables
 from lgn_tf.config import Config
 from tests.drawn_scores import draw, opposition
 
@@ -45,6 +46,33 @@ def test_the_results_stand_on_the_card(evaluated, tmp_path):
     for sentence in verdicts:
         assert f"- {sentence}\n" in text
     assert "- the model predicts no better than copying the last" in text
+
+
+@pytest.mark.parametrize("weight", [1.0, 2.5])
+def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
+    theirs = {"error": 1.0, "motion": 1.0}
+    stand = dataclasses.replace(evaluated.provenance, cue_weights=theirs)
+    results.write(
+        dataclasses.replace(evaluated, provenance=stand),
+        tmp_path / "run" / "evaluation",
+    )
+    known = calibration.fit(
+        [draw("clip", np.zeros(14), memory=False)],
+        in_sample=False,
+        weights={"error": 1.0, "motion": weight},
+        motion=[np.ones(10)],
+    )
+    card = model_card.describe(tmp_path / "run", Config(), (), known, {}, {})
+    marks = [line for line in card["notes"] if "weigh the cues" in line]
+    assert marks == (
+        []
+        if weight == 1
+        else [
+            "the online scores below weigh the cues otherwise than this "
+            "version: error 1, motion 1"
+        ]
+    )
+    assert set(tables.notes(evaluated)) <= set(card["notes"])
 
 
 def test_a_run_that_was_not_evaluated(tmp_path):

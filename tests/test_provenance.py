@@ -40,8 +40,7 @@ def test_results_say_where_gamma_and_lambda_come_from(scoring, gamma, origin):
 def test_a_quantile_of_fitted_clips_is_marked(monkeypatch):
     class Fitted:
         in_sample = True
-        cues: ClassVar = {"error": None, "motion": None, "distance": None}
-        weights: ClassVar = {"error": 1.0, "motion": 0.5}
+        cue_weights: ClassVar = {"error": 1.0, "motion": 0.5, "distance": 0.0}
 
         def update_threshold(self, level):
             return level / 100
@@ -50,9 +49,7 @@ def test_a_quantile_of_fitted_clips_is_marked(monkeypatch):
     stand = provenance.describe(config, Fitted(), 0.005)
     assert stand.threshold_origin.startswith("a quantile")
     assert stand.threshold_origin.endswith(", in-sample")
-    # A cue without a weight has no part in the online score.
-    weights = {"error": 1.0, "motion": 0.5, "distance": 0.0}
-    assert stand.cue_weights == weights
+    assert stand.cue_weights == Fitted.cue_weights
     monkeypatch.setattr(Fitted, "in_sample", False)
     stand = provenance.describe(config, Fitted(), 0.005)
     assert stand.threshold_origin.endswith("normal clips")

@@ -1,12 +1,15 @@
 """Serves a run's export and compares: REST's scores with the evaluation's.
 
 The first test video goes over the wire as PNG files, the memory goes along
-where the run updates it at test time, and every score must be the one that
-`lgn evaluate` has stored.
+where the run updates it at test time, and the motion where the export is told
+it. Every score must be the one that `lgn evaluate` has stored. An online score
+that it has not stored, or with other weights of the cues than the export's, is
+scored anew by its code.
 """
 
 import base64
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +19,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf import calibration as calibration_module
-from lgn_tf import checkpoints, config, measures, provenance
-from lgn_tf.data import sources
+from lgn_tf import (
+    checkpoints,
+    config,
+    exporting,
+    inference,
+    measures,
+    model_card,
+    motion_scores,
+    provenance,
+    results,
+)
+from lgn_tf.calibration import Calibration
+from lgn_tf.data import footage, motion, sources
+from lgn_tf.serving import model_settings
 from lgn_tf.serving.model_settings import ModelSettings
 from lgn_tf.serving.server import EmbeddedServer
 
 MODEL = "lgn_net"
+EVALUATION = "evaluation"
 MOST_FRAMES = 24
 TOLERANCE = {"psnr": 1e-3, "distance": 1e-5, "regular_score": 1e-5}
-"""Largest difference of a score; `online` may differ by 1e-4."""
+"""Largest difference of a score; the online ones may differ by 1e-4."""
+
+TOLD = "score_video_with_motion_encoded"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +53,13 @@ class Comparison:
         video: its name.
         frames: scored frames.
         differences: the largest of each measure.
+        anew: of the measures that were scored anew, why.
     """
 
     video: str
     frames: int
     differences: dict[str, float]
+    anew: dict[str, str]
 
 
 def check(run_dir: Path, models: Path) -> Comparison:
@@ -57,32 +77,113 @@ def check(run_dir: Path, models: Path) -> Comparison:
         ValueError: where a score differs.
     """
     settings = checkpoints.read_config(run_dir)
-    source = sources.open_source(settings).store.split("test")
-    count = min(MOST_FRAMES, source.frame_counts[0])
-    name = source.names[0]
-    stored = measures.read(run_dir / "evaluation", name)
-    path = run_dir / checkpoints.CALIBRATION
-    fitted = calibration_module.load(path) if path.is_file() else None
+    source = sources.open_source(settings)
+    clips = source.store.split("test")
+    count = min(MOST_FRAMES, clips.frame_counts[0])
+    name, frames = clips.names[0], clips.read(0, 0, count)
+    fitted = _calibration(run_dir, models, settings)
     gamma = provenance.threshold(settings, fitted, None)
-    files = [_as_file(each) for each in source.read(0, 0, count)]
+    moved = None
     served = (ModelSettings(MODEL, models),)
     with EmbeddedServer(lambda: served) as server:
         base = f"http://127.0.0.1:{server.rest_port}"
         with httpx.Client(base_url=base, timeout=600, trust_env=False) as http:
-            found = _scores(http, files, settings, gamma)
+            if TOLD in _signatures(http):
+                moved = _motion(source, name, count)[settings.model.frames :]
+            files = [_as_file(each) for each in frames]
+            found = _scores(http, files, settings, gamma, moved)
+    wanted, anew = _expected(
+        run_dir, settings, name, frames, fitted, gamma, moved
+    )
     differences = {
-        key: float(np.abs(found[key] - wanted[: len(found[key])]).max())
-        for key, wanted in dataclasses.asdict(stored).items()
-        if key in found and wanted is not None
+        key: float(np.abs(found[key] - series[: len(found[key])]).max())
+        for key, series in wanted.items()
+        if key in found and series is not None
     }
     for key, difference in differences.items():
         if not difference <= TOLERANCE.get(key, 1e-4):
+            how = ", scored anew" if key in anew else ""
             raise ValueError(
                 f"{models}: {key} of {name} must be that of "
-                f"{run_dir / 'evaluation'}. Found there: a difference of "
+                f"{run_dir / EVALUATION}{how}. Found there: a difference of "
                 f"{difference:.2g}"
             )
-    return Comparison(name, len(found["psnr"]), differences)
+    return Comparison(name, len(found["psnr"]), differences, anew)
+
+
+def _calibration(
+    run_dir: Path, models: Path, settings: config.Config
+) -> Calibration | None:
+    """Returns that of the run, with the weights of the version."""
+    path = run_dir / checkpoints.CALIBRATION
+    if not path.is_file():
+        return None
+    versions = model_settings.version_folders(models)
+    if versions:
+        extra = versions[max(versions)] / exporting.EXTRA
+        if (extra / model_card.JSON).is_file():
+            settings = model_card.read_config(extra)
+    weights = calibration_module.weights_of(settings.scoring)
+    return calibration_module.load(path, weights)
+
+
+def _motion(source: Any, name: str, count: int) -> NDArray[np.float64]:
+    """Measures the first frames of a test video in their own size."""
+    (video,) = (v for v in source.dataset.split("test") if v.name == name)
+    frames = itertools.islice(footage.read_frames(video), count)
+    return motion.series(frames)
+
+
+def _expected(
+    run_dir: Path,
+    settings: config.Config,
+    name: str,
+    frames: NDArray[np.uint8],
+    fitted: Calibration | None,
+    gamma: float,
+    moved: NDArray[np.float64] | None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Returns every measure, and of those scored anew the reason."""
+    stored = measures.read(run_dir / EVALUATION, name)
+    wanted = dataclasses.asdict(stored)
+    anew: dict[str, str] = {}
+    if fitted is None:
+        return wanted, anew
+    weights = _evaluated_weights(run_dir, settings, fitted)
+    if weights != fitted.cue_weights:
+        words = model_card.weights_text(weights)
+        anew["online"] = anew["online_motion"] = (
+            f"the evaluation weighs the cues otherwise: {words}"
+        )
+    elif gamma:
+        anew["online_motion"] = "the evaluation's has a memory that learns"
+    elif stored.online_motion is None:
+        anew["online_motion"] = "the evaluation holds none"
+    if moved is None:
+        anew.pop("online_motion", None)
+    if anew:
+        _, model = checkpoints.load(run_dir)
+        scorer = inference.VideoScorer(model, calibration=fitted)
+        (scores,) = scorer.score(name, [frames])
+        if "online" in anew:
+            wanted["online"] = scores.online
+        if moved is not None and "online_motion" in anew:
+            wanted["online_motion"] = motion_scores.score(scores, fitted, moved)
+    return wanted, anew
+
+
+def _evaluated_weights(
+    run_dir: Path, settings: config.Config, fitted: Calibration
+) -> dict[str, float]:
+    """Returns the weights of the cues that the evaluation has."""
+    folder = run_dir / EVALUATION
+    if (folder / results.FILE).is_file():
+        weights = results.read(folder).provenance.cue_weights
+        if weights:
+            return weights
+    # An earlier version has not written them: those of the run.
+    weights = calibration_module.weights_of(settings.scoring)
+    return {cue: weights[cue] for cue in fitted.cues}
 
 
 def _as_file(frame: NDArray[np.uint8]) -> dict[str, str]:
@@ -90,18 +191,39 @@ def _as_file(frame: NDArray[np.uint8]) -> dict[str, str]:
     return {"b64": base64.b64encode(contents).decode()}
 
 
+def _signatures(http: httpx.Client) -> dict[str, Any]:
+    metadata = http.get(f"/v1/models/{MODEL}/metadata").json()
+    return dict(metadata["metadata"]["signature_def"]["signature_def"])
+
+
 def _scores(
-    http: httpx.Client, files: list[Any], settings: config.Config, gamma: float
+    http: httpx.Client,
+    files: list[Any],
+    settings: config.Config,
+    gamma: float,
+    moved: NDArray[np.float64] | None,
 ) -> dict[str, NDArray[Any]]:
-    whole = _ask(http, "score_video_encoded", {"encoded_frames": [files]})
-    found = {key: np.array(values[0]) for key, values in whole.items()}
-    if not found.pop("valid").all():
-        raise ValueError("The server could not decode all frames")
+    inputs = {"encoded_frames": [files]}
+    found = _whole(http, "score_video_encoded", inputs)
     if "anomaly_score" in found:
         # With the trained items, whatever gamma is.
         found["online"] = found.pop("anomaly_score")
+    if moved is not None:
+        told = _whole(http, TOLD, inputs | {"motion": [moved.tolist()]})
+        found["online_motion"] = told["anomaly_score"]
     if gamma:
         found |= _with_memory(http, files, settings.model, gamma)
+    return found
+
+
+def _whole(
+    http: httpx.Client, signature: str, inputs: dict[str, Any]
+) -> dict[str, NDArray[Any]]:
+    """Scores the video in one request."""
+    answer = _ask(http, signature, inputs)
+    found = {key: np.array(values[0]) for key, values in answer.items()}
+    if not found.pop("valid").all():
+        raise ValueError("The server could not decode all frames")
     return found
 
 
@@ -112,10 +234,7 @@ def _with_memory(
     gamma: float,
 ) -> dict[str, NDArray[Any]]:
     """Scores frame by frame, and carries the items."""
-    metadata = http.get(f"/v1/models/{MODEL}/metadata").json()
-    signature = metadata["metadata"]["signature_def"]["signature_def"][
-        "score_with_memory_encoded"
-    ]
+    signature = _signatures(http)["score_with_memory_encoded"]
     shape = signature["inputs"]["items"]["tensor_shape"]["dim"]
     # Zeros stand for the trained items.
     items: Any = np.zeros([int(dim["size"]) for dim in shape[1:]])[None]

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lgn_tf import scoring_commands
+
 if TYPE_CHECKING:
     from lgn_tf.serving.model_settings import ModelSettings
 
@@ -62,7 +64,9 @@ def _check(options: argparse.Namespace) -> None:
         "what the evaluation scored:"
     )
     for name, difference in found.differences.items():
-        print(f"  {name}: largest difference {difference:.2g}")
+        reason = found.anew.get(name)
+        words = f"; scored anew, since {reason}" if reason else ""
+        print(f"  {name}: largest difference {difference:.2g}{words}")
 
 
 def _add_export(commands: Any) -> None:
@@ -91,6 +95,7 @@ def _add_export(commands: Any) -> None:
         action="store_true",
         help="the best weights by held-out videos instead of the last",
     )
+    scoring_commands.add_cue_weights(parser)
     parser.add_argument(
         "--warm-up-batches",
         type=int,
@@ -117,6 +122,7 @@ def _export(options: argparse.Namespace) -> None:
         version=options.version,
         dtype=options.dtype,
         weights=checkpoints.BEST if options.best else checkpoints.WEIGHTS,
+        cue_weights=scoring_commands.cue_weights(options),
         warm_up_batches=tuple(options.warm_up_batches),
         max_video_frames=options.max_video_frames,
     )

@@ -1,17 +1,20 @@
 """Served scores are those of the evaluation, memory and all."""
 
 import dataclasses
+import json
 import shutil
 import types
 
+import cv2
 import numpy as np
 import pytest
 
 from lgn_tf import calibration as calibration_module
-from lgn_tf import checkpoints, cli, inference, measures
+from lgn_tf import checkpoints, cli, inference, measures, protocol
 from lgn_tf import config as config_module
-from lgn_tf.data import sources
-from lgn_tf.data.footage import InMemory
+from lgn_tf.data import archives, layouts, sources
+from lgn_tf.data.footage import Encoded, InMemory
+from lgn_tf.serving import check
 
 FRAMES = 9
 
@@ -53,6 +56,47 @@ def evaluated(exported_run, tmp_path, monkeypatch):
     return evaluate
 
 
+FRAMES_OF_OWN_SIZE = (30, 44)
+
+
+@pytest.fixture
+def moving(moving_run, tmp_path, monkeypatch):
+    """Returns a function: gamma to a run directory, evaluated with motion."""
+    run_dir, config, model, _ = moving_run
+    rng = np.random.default_rng(6)
+    small = rng.integers(0, 256, (8, 11, 3), np.uint8)
+    large = cv2.resize(small, FRAMES_OF_OWN_SIZE[::-1])
+    clip = np.stack([np.roll(large, 2 * step, 1) for step in range(FRAMES)])
+    archives.write_images(tmp_path / "walk", clip, "{}.png", 0)
+    dataset = layouts.recognise(tmp_path / "walk")
+    footage = Encoded(dataset.split("test"), config.model.image_size)
+    store = types.SimpleNamespace(split=lambda _: footage)
+    source = types.SimpleNamespace(store=store, dataset=dataset)
+    monkeypatch.setattr(sources, "open_source", lambda _: source)
+
+    def evaluate(gamma=0.0, weights=None):
+        folder = tmp_path / "run"
+        shutil.copytree(run_dir, folder)
+        scoring = dataclasses.replace(config.scoring, update_threshold=gamma)
+        settings = dataclasses.replace(config, scoring=scoring)
+        config_module.write(settings, folder / checkpoints.CONFIG)
+        known = calibration_of(folder)
+        if weights is not None:
+            known = dataclasses.replace(known, weights=weights)
+        protocol.evaluate(
+            model,
+            settings,
+            footage,
+            dataset,
+            folder / "evaluation",
+            calibration=known,
+            options=protocol.Options(gamma_sweep=False),
+        )
+        return folder
+
+    return evaluate
+
+
 def calibration_of(folder):
     scoring = checkpoints.read_config(folder).scoring
     return calibration_module.load(
@@ -74,3 +118,114 @@ def test_the_memory_goes_along(evaluated, exported, capsys):
     measures.write(changed, run_dir / "evaluation")
     assert cli.main(["check-served", str(run_dir), str(models)]) == 2
     assert "psnr of walk must be that of" in capsys.readouterr().err
+
+
+def compared(run_dir, models, capsys):
+    """Returns the line of each measure."""
+    assert cli.main(["check-served", str(run_dir), str(models)]) == 0
+    lines = capsys.readouterr().out.splitlines()[1:]
+    return dict(line.strip().split(": ", 1) for line in lines)
+
+
+@pytest.mark.slow
+def test_the_motion_goes_along(moving, exported_moving, capsys):
+    run_dir, models = moving(), exported_moving.path.parent
+    lines = compared(run_dir, models, capsys)
+    assert set(lines) == {
+        *("psnr", "distance", "regular_score", "online", "online_motion"),
+    }
+    assert not any("scored anew" in line for line in lines.values())
+    scores = measures.read(run_dir / "evaluation", "walk")
+    assert np.abs(scores.online_motion - scores.online).min() > 1e-3
+    measures.add_online_motion(
+        run_dir / "evaluation", "walk", scores.online_motion + 2e-4
+    )
+    assert cli.main(["check-served", str(run_dir), str(models)]) == 2
+    assert "online_motion of walk must be that" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_other_weights_and_a_memory_that_learns(
+    moving, exported_moving, capsys
+):
+    weights = {"error": 0.5, "distance": 1.0, "motion": 3.0}
+    run_dir = moving(10.0, weights)
+    lines = compared(run_dir, exported_moving.path.parent, capsys)
+    for name in ("online", "online_motion"):
+        assert lines[name].endswith(
+            "scored anew, since the evaluation weighs the cues otherwise: "
+            "error 0.5, distance 1, motion 3"
+        )
+    assert "anew" not in lines["psnr"]
+    # The evaluation's own numbers are others.
+    stored = measures.read(run_dir / "evaluation", "walk")
+    known = calibration_of(run_dir)
+    cues = calibration_module.cues_of(stored)
+    ours = known.score(cues, calibration_module.IN_GRAPH)
+    assert np.abs(ours - stored.online).max() > 1e-3
+
+
+def expected(run_dir, moved, gamma=0.0):
+    settings = checkpoints.read_config(run_dir)
+    source = sources.open_source(settings).store.split("test")
+    return check._expected(
+        run_dir,
+        settings,
+        "walk",
+        source.read(0, 0, FRAMES),
+        calibration_of(run_dir),
+        gamma,
+        moved,
+    )
+
+
+def test_what_is_scored_anew(moving):
+    """What the evaluation holds not, and no more than is compared."""
+    run_dir = moving()
+    moved = np.full(FRAMES - 4, 0.01)
+    stored = measures.read(run_dir / "evaluation", "walk")
+    wanted, anew = expected(run_dir, moved)
+    assert not anew
+    np.testing.assert_array_equal(wanted["online_motion"], stored.online_motion)
+    wanted, anew = expected(run_dir, moved, gamma=0.1)
+    assert anew == {
+        "online_motion": "the evaluation's has a memory that learns"
+    }
+    known = calibration_of(run_dir)
+    cues = {**calibration_module.cues_of(stored), "motion": moved}
+    np.testing.assert_allclose(
+        wanted["online_motion"],
+        known.score(cues, calibration_module.CUES),
+        rtol=1e-5,
+    )
+    np.testing.assert_array_equal(wanted["online"], stored.online)
+    # An evaluation of before there was such a column.
+    without = dataclasses.replace(stored, online_motion=None)
+    measures.write(without, run_dir / "evaluation")
+    wanted, anew = expected(run_dir, moved)
+    assert anew == {"online_motion": "the evaluation holds none"}
+    assert expected(run_dir, None)[1] == {}
+    # And of before its weights were noted: those of the run.
+    (run_dir / "evaluation" / "results.json").unlink()
+    assert set(expected(run_dir, moved)[1]) == {"online_motion"}
+
+
+def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
+    run_dir, config, _, known = moving_run
+    assert check._calibration(run_dir, tmp_path, config).weights == (
+        known.weights
+    )
+    for number, weight in (("9", 4.0), ("10", 7.0)):
+        extra = tmp_path / number / "assets.extra"
+        extra.mkdir(parents=True)
+        scoring = dataclasses.replace(config.scoring, motion_weight=weight)
+        values = config_module.to_dict(
+            dataclasses.replace(config, scoring=scoring)
+        )
+        path = extra / "model_card.json"
+        path.write_text(json.dumps({"config": values}))
+    found = check._calibration(run_dir, tmp_path, config)
+    assert found.weights == known.weights | {"motion": 7.0}
+    path.write_text("{")
+    with pytest.raises(ValueError, match=r"model_card\.json: must be a model"):
+        check._calibration(run_dir, tmp_path, config)
