@@ -149,16 +149,18 @@ def _expected(
     anew: dict[str, str] = {}
     if fitted is None:
         return wanted, anew
-    weights = _evaluated_weights(run_dir, settings, fitted)
-    if weights != fitted.cue_weights:
-        words = model_card.weights_text(weights)
-        anew["online"] = anew["online_motion"] = (
-            f"the evaluation weighs the cues otherwise: {words}"
-        )
-    elif gamma:
+    if gamma:
         anew["online_motion"] = "the evaluation's has a memory that learns"
     elif stored.online_motion is None:
         anew["online_motion"] = "the evaluation holds none"
+    weights = _evaluated_weights(run_dir, settings, fitted)
+    for key, cues in (
+        ("online", calibration_module.IN_GRAPH),
+        ("online_motion", calibration_module.CUES),
+    ):
+        if any(weights.get(c) != fitted.cue_weights.get(c) for c in cues):
+            words = model_card.weights_text(weights)
+            anew[key] = f"the evaluation weighs the cues otherwise: {words}"
     if moved is None:
         anew.pop("online_motion", None)
     if anew:

@@ -165,15 +165,17 @@ def test_other_weights_and_a_memory_that_learns(
     assert np.abs(ours - stored.online).max() > 1e-3
 
 
-def expected(run_dir, moved, gamma=0.0):
+def expected(run_dir, moved, gamma=0.0, **weights):
     settings = checkpoints.read_config(run_dir)
     source = sources.open_source(settings).store.split("test")
+    known = calibration_of(run_dir)
+    known = dataclasses.replace(known, weights={**known.weights, **weights})
     return check._expected(
         run_dir,
         settings,
         "walk",
         source.read(0, 0, FRAMES),
-        calibration_of(run_dir),
+        known,
         gamma,
         moved,
     )
@@ -199,6 +201,10 @@ def test_what_is_scored_anew(moving):
         rtol=1e-5,
     )
     np.testing.assert_array_equal(wanted["online"], stored.online)
+    # A weight that only one of the two scores knows.
+    assert set(expected(run_dir, moved, motion=9.0)[1]) == {"online_motion"}
+    assert expected(run_dir, None, motion=9.0)[1] == {}
+    assert set(expected(run_dir, None, error=9.0)[1]) == {"online"}
     # An evaluation of before there was such a column.
     without = dataclasses.replace(stored, online_motion=None)
     measures.write(without, run_dir / "evaluation")
