@@ -135,8 +135,23 @@ class _Scorer:
             entry.name,
             _pieces(self.job, entry, self.run.chunk),
             folder,
-            _motion(self.job, entry) if self.job.motion else None,
+            self._motion(entry) if self.job.motion else None,
         )
+
+    def _motion(self, entry: Entry) -> list[float]:
+        """Measures the stored motion of a video; see `RunScorer.write`."""
+        path = storage.join(self.job.store, *entry.motion_path.parts)
+        # Of a frame, so that a long video need not fit into memory.
+        size = entry.motion_bytes // entry.frames
+        found, strengths = 0, []
+        for piece in storage.stream(path, size):
+            found += len(piece)
+            if len(piece) != size or found > entry.motion_bytes:
+                break
+            cells = np.frombuffer(piece, store.MOTION_TYPE)
+            strengths.append(self.run.strength(cells.reshape(entry.cells)))
+        _require_bytes(path, entry.motion_bytes, found)
+        return strengths
 
     def _write_remote(self, entry: Entry) -> None:
         with tempfile.TemporaryDirectory(prefix="lgn-") as folder:
@@ -159,15 +174,6 @@ def _pieces(job: Job, entry: Entry, length: int) -> Iterator[NDArray[np.uint8]]:
         shape = (-1, height, width, entry.channels)
         yield np.frombuffer(piece, np.uint8).reshape(shape)
     _require_bytes(path, entry.bytes(job.scoring.image_size), found)
-
-
-def _motion(job: Job, entry: Entry) -> list[float]:
-    """Reads the motion in the frames of a stored video."""
-    path = storage.join(job.store, *entry.motion_path.parts)
-    contents = storage.read(path)
-    _require_bytes(path, entry.motion_bytes, len(contents))
-    found: list[float] = np.frombuffer(contents, store.MOTION_TYPE).tolist()
-    return found
 
 
 def _require_bytes(path: str, needed: int, found: int) -> None:

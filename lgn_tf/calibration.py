@@ -21,13 +21,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgn_tf import atomic, grids
+from lgn_tf import atomic, grids, local_scales
 from lgn_tf import evidence as evidence_module
 from lgn_tf.config import ScoringConfig
+from lgn_tf.data import motion as motion_module
 from lgn_tf.evidence import LEVELS, Array, CueStatistics, Statistics
+from lgn_tf.local_scales import Maps
 from lgn_tf.measures import VideoScores
 
-FORMAT = 3
+FORMAT = 4
 
 MEASURES = ("psnr", "distance", "regular_score")
 """What quantiles are kept of."""
@@ -74,6 +76,8 @@ class Calibration:
     Attributes:
         cues: for each of `CUES` that there is, float64 (frames,): its value on
             each scored frame, clip after clip.
+        scales: for each of them, float32 (rows, columns): what its map is
+            divided by, see `local_scales`.
         quantiles: for each of `MEASURES` that the model has, (LEVELS,) float64
             from the smallest to the largest value.
         names: of the clips.
@@ -84,6 +88,7 @@ class Calibration:
     """
 
     cues: Mapping[str, Array]
+    scales: Mapping[str, Maps]
     quantiles: Mapping[str, Array]
     names: tuple[str, ...]
     lengths: tuple[int, ...]
@@ -104,6 +109,14 @@ class Calibration:
     def moves(self) -> bool:
         """Whether the motion has a part in the online score of all cues."""
         return MOTION in self.cues and bool(self.weights.get(MOTION))
+
+    @property
+    def motion_cells(self) -> tuple[int, int] | None:
+        """Rows and columns of the motion's cells; None where not `moves`."""
+        if not self.moves:
+            return None
+        rows, columns = self.scales[MOTION].shape
+        return rows, columns
 
     @property
     def statistics(self) -> Statistics:
@@ -128,7 +141,9 @@ class Calibration:
         )
 
     def _usual(self, cue: str) -> CueStatistics:
-        return evidence_module.usual(self.cues[cue], self.weights.get(cue, 0))
+        return evidence_module.usual(
+            self.cues[cue], self.weights.get(cue, 0), self.scales[cue]
+        )
 
     def evidence(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
@@ -168,6 +183,14 @@ class Calibration:
             self.evidence(cues, chosen),
             evidence_module.distribution(self.evidence(self.cues, chosen)),
         )
+
+    def strength(self, cells: Maps) -> float:
+        """Returns the motion cue of a frame.
+
+        Args:
+            cells: float32 (rows, columns), `motion.Motion.cells`.
+        """
+        return _strength(cells, self.scales[MOTION])
 
     def by_clip(self, values: Array) -> list[Array]:
         """Cuts values of all frames (frames,) into those of each clip."""
@@ -213,6 +236,7 @@ class Calibration:
         }
         for name, values in self.cues.items():
             arrays[f"cue_{name}"] = values
+            arrays[f"scale_{name}"] = self.scales[name]
         for name, values in self.quantiles.items():
             arrays[f"quantiles_{name}"] = values
         buffer = io.BytesIO()
@@ -247,8 +271,10 @@ def load(path: Path, weights: Mapping[str, float] = WEIGHTS) -> Calibration:
             )
         if arrays["format"] != FORMAT:
             raise ValueError(f"format {arrays['format']}")
+        cues = _named(arrays, "cue_", CUES)
         return Calibration(
-            _named(arrays, "cue_", CUES),
+            cues,
+            {name: arrays[f"scale_{name}"] for name in cues},
             _named(arrays, "quantiles_", MEASURES),
             tuple(str(name) for name in arrays["names"]),
             tuple(int(length) for length in arrays["lengths"]),
@@ -272,13 +298,36 @@ def _named(
     }
 
 
-def cues_of(video: VideoScores) -> dict[str, Array]:
-    """Returns the cues of a scored video that its maps hold, (frames,) each."""
-    found = {ERROR: grids.largest(video.error_map, grids.ERROR_SHARE)}
+def cues_of(
+    video: VideoScores, scales: Mapping[str, Maps] | None = None
+) -> dict[str, Array]:
+    """Returns the cues of a scored video that its maps hold, (frames,) each.
+
+    Args:
+        video: the scored video.
+        scales: of the calibration, by cue; None divides by nothing.
+    """
+    found = {ERROR: (video.error_map, grids.ERROR_SHARE)}
     if video.distance_map is not None:
-        found[DISTANCE] = grids.largest(
-            video.distance_map, grids.DISTANCE_SHARE
-        )
+        found[DISTANCE] = video.distance_map, grids.DISTANCE_SHARE
+    return {
+        name: grids.largest(maps, share, scales[name] if scales else 1.0)
+        for name, (maps, share) in found.items()
+    }
+
+
+def _strength(cells: Maps, scale: Maps) -> float:
+    return motion_module.strength(
+        cells, local_scales.resized(scale, cells.shape)
+    )
+
+
+def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
+    """Of each cue; how a place looks says nothing of how fast it moves."""
+    size = video.error_map.shape[1:]
+    found = {ERROR: local_scales.resized(scale, size), MOTION: scale}
+    if video.distance_map is not None:
+        found[DISTANCE] = np.ones(video.distance_map.shape[1:], np.float32)
     return found
 
 
@@ -287,7 +336,8 @@ def fit(
     *,
     in_sample: bool,
     weights: Mapping[str, float] = WEIGHTS,
-    motion: Sequence[ArrayLike] | None = None,
+    motion: Sequence[Maps] | None = None,
+    scale: Maps | None = None,
 ) -> Calibration:
     """Measures normal clips.
 
@@ -295,7 +345,11 @@ def fit(
         videos: scores of normal clips, by a memory that stays as it is.
         in_sample: whether the model was fitted on these clips.
         weights: of the cues, by name.
-        motion: for each clip, the motion in its scored frames; or None.
+        motion: for each clip, `motion.Motion.cells` in its scored frames,
+            (frames, rows, columns); or None.
+        scale: how fast things usually move at each place, from
+            `local_scales.measure`; default that of `motion`, and the same
+            everywhere without.
 
     Raises:
         ValueError: where there is not one scored frame, or some score is not
@@ -306,14 +360,23 @@ def fit(
             "`videos` must hold scored frames of normal clips, each longer "
             "than the model's input. Received: no video"
         )
-    parts = [cues_of(video) for video in videos]
+    if scale is None:
+        scale = np.ones((1, 1), np.float32)
+        if motion is not None:
+            scale = local_scales.measure(motion)
+    scales = _scales(videos[0], scale)
+    parts = [cues_of(video, scales) for video in videos]
     cues = {
         name: np.concatenate([part[name] for part in parts])
         for name in parts[0]
     }
     if motion is not None:
-        cues[MOTION] = np.concatenate(
-            [np.asarray(one, np.float64) for one in motion]
+        cues[MOTION] = np.array(
+            [
+                _strength(cells, scales[MOTION])
+                for clip in motion
+                for cells in clip
+            ]
         )
     series = {
         name: np.concatenate([getattr(video, name) for video in videos])
@@ -322,6 +385,7 @@ def fit(
     }
     return Calibration(
         cues,
+        {name: scales[name] for name in cues},
         {
             name: np.quantile(values, np.linspace(0, 1, LEVELS))
             for name, values in series.items()

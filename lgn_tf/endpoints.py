@@ -114,7 +114,9 @@ class Endpoints:
         target, prediction, readout = self._run(frames)
         valid = self._tf.reduce_all(usable, axis=1)
         if motion is not None:
-            motion, valid = self._intake.with_motion(motion, valid)
+            motion, valid = self._intake.with_motion(
+                motion, valid, self._measures.moving.motion.scale.shape
+            )
         return {
             "valid": valid,
             **self._measures(target, prediction, readout, motion),
@@ -235,7 +237,9 @@ class Endpoints:
         valid = self._intake.of_windows(usable)
         rows = [self._shaped(frames, None)]
         if motion is not None:
-            motion, valid = self._intake.with_motion(motion, valid)
+            motion, valid = self._intake.with_motion(
+                motion, valid, self._measures.moving.motion.scale.shape
+            )
             rows.append(motion)
         measures = tf.map_fn(
             lambda row: self._score_video(*row),

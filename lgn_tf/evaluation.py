@@ -17,6 +17,7 @@ from lgn_tf.calibration import CUES, IN_GRAPH, MOTION, Calibration
 from lgn_tf.comparison import Score
 from lgn_tf.data import baselines as baselines_module
 from lgn_tf.data.kinds import Kinds
+from lgn_tf.local_scales import Maps
 from lgn_tf.measures import Series, VideoScores
 from lgn_tf.normality import min_max, normality
 from lgn_tf.results import Provenance, Results, VideoResult
@@ -86,7 +87,8 @@ def evaluate(
             "`smoothing` must lie above 0 and at most at 1. "
             f"Received: smoothing={smoothing}"
         )
-    rows = [_rows(one, labels) for one in videos]
+    scales = calibration.scales if calibration else None
+    rows = [_rows(one, labels, scales) for one in videos]
     names = [row.name for row in rows]
     if not names or len(set(names)) != len(names):
         raise ValueError(
@@ -97,10 +99,7 @@ def evaluate(
     opposing = _opposing(rows, baselines)
     if opposing:
         rows = [
-            dataclasses.replace(
-                row,
-                cues={**row.cues, MOTION: one.series[baselines_module.FLOW]},
-            )
+            dataclasses.replace(row, cues={**row.cues, MOTION: one.moved})
             for row, one in zip(rows, opposing, strict=True)
         ]
     table = _scores(rows, weight, smoothing, calibration)
@@ -151,7 +150,11 @@ def paper_auc(
     return _paper_auc(rows, _truth(rows), weight)
 
 
-def _rows(scores: VideoScores, labels: Mapping[str, Labels] | None) -> _Rows:
+def _rows(
+    scores: VideoScores,
+    labels: Mapping[str, Labels] | None,
+    scales: Mapping[str, Maps] | None = None,
+) -> _Rows:
     wanted = None
     if labels is not None:
         if scores.name not in labels:
@@ -174,7 +177,7 @@ def _rows(scores: VideoScores, labels: Mapping[str, Labels] | None) -> _Rows:
         scores.online,
         int(scores.updated.sum()),
         wanted,
-        calibration_module.cues_of(scores),
+        calibration_module.cues_of(scores, scales),
     )
 
 

@@ -26,11 +26,14 @@ class CueStatistics(NamedTuple):
         median: on normal video.
         spread: from there to the 95 % quantile.
         weight: in the sum of all cues; 0 leaves the cue out.
+        scale: that its map is divided by, float32 (rows, columns); see
+            `local_scales`.
     """
 
     median: float
     spread: float
     weight: float
+    scale: NDArray[np.float32]
 
     def part(self, values: ArrayLike) -> Array:
         """Returns what values of the cue (frames,) add to the evidence."""
@@ -68,18 +71,21 @@ class Distribution(NamedTuple):
     tail: np.float32
 
 
-def usual(values: Array, weight: float) -> CueStatistics:
+def usual(
+    values: Array, weight: float, scale: NDArray[np.float32]
+) -> CueStatistics:
     """Measures a cue on normal video.
 
     Args:
         values: float64 (frames,).
         weight: of the cue.
+        scale: that its map was divided by, (rows, columns).
     """
     median = float(np.median(values))
     spread = float(np.quantile(values, _HIGH)) - median
     # Where nothing ever changed, any change is unusual, and finite.
     spread = max(spread, 1e-2 * abs(median), 1e-8)
-    return CueStatistics(median, spread, float(weight))
+    return CueStatistics(median, spread, float(weight), scale)
 
 
 def distribution(evidence: Array) -> Distribution:

@@ -112,7 +112,7 @@ def export(
         config.model,
         calibration is not None,
         model.memory.items.shape[-1] if model.has_memory else None,
-        calibration is not None and calibration.moves,
+        calibration.motion_cells if calibration is not None else None,
     )
     with _new_version(out, version) as (folder, number):
         _save(

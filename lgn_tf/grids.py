@@ -102,13 +102,17 @@ def filtered(maps: Maps, share: float) -> Maps:
     return values.astype(np.float32)
 
 
-def largest(maps: Maps, share: float) -> NDArray[np.float64]:
+def largest(
+    maps: Maps, share: float, scale: Maps | float = 1.0
+) -> NDArray[np.float64]:
     """Returns the largest mean over a box of each map: how strong a cue is.
 
     Args:
         maps: (frames, rows, columns); may lie in a file that is larger than
             memory.
         share: of each side of the map, the side of the box.
+        scale: that the mean around each place is divided by, (rows, columns);
+            see `local_scales`.
 
     Returns:
         float64 (frames,).
@@ -116,7 +120,9 @@ def largest(maps: Maps, share: float) -> NDArray[np.float64]:
     starts = range(0, max(1, len(maps)), _TOGETHER)
     return np.concatenate(
         [
-            filtered(maps[start : start + _TOGETHER], share).max(axis=(1, 2))
+            (filtered(maps[start : start + _TOGETHER], share) / scale).max(
+                axis=(1, 2)
+            )
             for start in starts
         ],
         dtype=np.float64,

@@ -114,24 +114,29 @@ class Intake:
         ]
         return tf.reduce_all(tf.stack(shifted), axis=0)
 
-    def with_motion(self, motion: Any, valid: Any) -> tuple[Any, Any]:
+    def with_motion(
+        self, motion: Any, valid: Any, cells: tuple[int, ...]
+    ) -> tuple[Any, Any]:
         """Checks the motion that a caller measured.
 
         Args:
-            motion: float32, one number for each of `valid`.
+            motion: float32, a map (rows, columns) for each of `valid`.
             valid: bool (B,), or (B, V) for the windows of a video.
+            cells: rows and columns that a map must have.
 
         Returns:
-            The motion, 0 where it is negative or not finite, and `valid`,
-            false there.
+            The motion, 0 where a number is negative or not finite, and
+            `valid`, false where one is.
         """
         tf = self._tf
-        motion = tf.ensure_shape(motion, (None,) * len(valid.shape))
-        same = tf.reduce_all(tf.shape(motion) == tf.shape(valid))
-        what = "row" if len(valid.shape) == 1 else "window"
-        motion = required(motion, (same, f"motion must be one number a {what}"))
+        ranks = len(valid.shape)
+        motion = tf.ensure_shape(motion, (*(None,) * ranks, *cells))
+        same = tf.reduce_all(tf.shape(motion)[:ranks] == tf.shape(valid))
+        what = "row" if ranks == 1 else "window"
+        motion = required(motion, (same, f"motion must be one map a {what}"))
         sound = tf.math.is_finite(motion) & (motion >= 0)
-        return tf.where(sound, motion, 0.0), valid & sound
+        motion = tf.where(sound, motion, 0.0)
+        return motion, valid & tf.reduce_all(sound, axis=(-2, -1))
 
     def _unflatten(self, flat: Any, shape: Any) -> Any:
         return self._tf.reshape(

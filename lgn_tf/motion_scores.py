@@ -24,7 +24,7 @@ def score(
     Args:
         scores: of the video, with their maps.
         calibration: of the online score; `moves` must hold.
-        motion: (frames,), `motion.Motion.value` of each scored frame.
+        motion: (frames,), `Calibration.strength` of each scored frame.
 
     Returns:
         float64 (frames,) in [0, 1], high means abnormal.
@@ -38,7 +38,7 @@ def score(
             f"{scores.name}: `motion` must be one number for each of the "
             f"{len(scores)} scored frames. Received: shape {np.shape(motion)}"
         )
-    cues = calibration_module.cues_of(scores)
+    cues = calibration_module.cues_of(scores, calibration.scales)
     cues[calibration_module.MOTION] = np.asarray(motion, np.float64)
     return calibration.score(cues, calibration_module.CUES)
 

@@ -8,6 +8,7 @@ The folder appears whole, in the place of an older one, or not at all.
 """
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from lgn_tf import (
     provenance,
     results,
 )
-from lgn_tf.calibration import Calibration
+from lgn_tf.calibration import MOTION, Calibration
 from lgn_tf.config import Config
 from lgn_tf.data import baselines, frames, kinds, masks
 from lgn_tf.data import footage as footage_module
@@ -43,6 +44,9 @@ Labels = Mapping[str, NDArray[np.uint8]]
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
 
+SMOOTHING = 0.3
+"""Seconds of the causal average: as long as an alarm must last to be raised."""
+
 _PIECE = 64  # Frames that are read at once where no model needs more.
 
 
@@ -56,8 +60,9 @@ class Options:
         reset_memory: whether each video starts with the trained items.
         gamma_sweep: whether other thresholds are scored in the same pass.
         labels: version of the frame labels; empty for the preferred one.
-        smoothing: share of the newest frame in a causal moving average of the
-            online scores, reported besides; None leaves these scores out.
+        smoothing: seconds of a causal average of the online scores, reported
+            besides; None takes `SMOOTHING` where there is a frame rate, 0
+            leaves these scores out.
         frame_rate: frames a second of the videos; None takes the published
             one, and leaves events out where there is none.
         weights: which are scored with, in words.
@@ -104,8 +109,8 @@ def evaluate(
         The results. Videos that are too short for a score are named there.
 
     Raises:
-        ValueError: where no video is long enough, or labels or kinds do not
-            fit.
+        ValueError: where no video is long enough, labels or kinds do not fit,
+            or for a smoothing as in `share_of_newest`.
         OSError: where no space is left; an older folder stays.
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
@@ -118,6 +123,9 @@ def evaluate(
     truth, _ = read_labels(dataset, counts, options.labels)
     # What is damaged is said before anything is scored.
     kinds.find(dataset, counts, truth)
+    share_of_newest(
+        options.smoothing, _rate(options.frame_rate, config.data.dataset)
+    )
     gamma = provenance.threshold(config, calibration, options.gamma)
     gammas = gammas_of(model, gamma, calibration, options.gamma_sweep)
     scorer = VideoScorer(
@@ -193,10 +201,13 @@ def conclude(
     truth, version = read_labels(dataset, counts, labels)
     scores = measures.Folder(folder)
     inputs = scores[0].first
-    opposing = _baselines(folder, footage, dataset, inputs, channels, progress)
+    rate = _rate(frame_rate, stand.dataset)
+    opposing = _baselines(
+        folder, footage, dataset, inputs, channels, calibration, progress
+    )
     if calibration is not None:
-        flow = {n: one.series[baselines.FLOW] for n, one in opposing.items()}
-        motion_scores.add(folder, calibration, flow)
+        moved = {name: one.moved for name, one in opposing.items()}
+        motion_scores.add(folder, calibration, moved)
     found = evaluation.evaluate(
         scores,
         truth,
@@ -205,14 +216,51 @@ def conclude(
         baselines=opposing,
         kinds=kinds.find(dataset, counts, truth),
         calibration=calibration,
-        frame_rate=frame_rate or alarms.FRAME_RATES.get(stand.dataset),
-        smoothing=smoothing,
+        frame_rate=rate,
+        smoothing=share_of_newest(smoothing, rate),
         gamma_sweep=gamma_sweep,
     )
     skipped = tuple(name for name, count in counts.items() if count <= inputs)
     found = dataclasses.replace(found, skipped=skipped)
     results.write(found, folder)
     return found
+
+
+def _rate(given: float | None, dataset: str) -> float | None:
+    return given or alarms.FRAME_RATES.get(dataset)
+
+
+def share_of_newest(
+    seconds: float | None, frame_rate: float | None
+) -> float | None:
+    """Returns what the newest frame counts in a causal average.
+
+    Args:
+        seconds: after which a frame counts a third (1 / e) of what it did; None
+            for `SMOOTHING`.
+        frame_rate: frames a second; None where nobody knows.
+
+    Returns:
+        The share; None where nothing is averaged.
+
+    Raises:
+        ValueError: for seconds out of bounds, or without a frame rate.
+    """
+    if seconds is None:
+        seconds = SMOOTHING if frame_rate else 0.0
+    if not 0 <= seconds < math.inf:
+        raise ValueError(
+            "`smoothing` must be seconds, not below 0. "
+            f"Received: smoothing={seconds}"
+        )
+    if not seconds:
+        return None
+    if not frame_rate:
+        raise ValueError(
+            "`smoothing` takes the frames a second of the videos, and the data "
+            f"set says none: give --fps. Received: smoothing={seconds:g}"
+        )
+    return -math.expm1(-1 / (seconds * frame_rate))
 
 
 def read_labels(
@@ -362,6 +410,7 @@ def _baselines(
     dataset: Dataset,
     inputs: int,
     channels: int,
+    calibration: Calibration | None,
     progress: Progress | None,
 ) -> dict[str, baselines.Scores]:
     originals = {video.name: video for video in dataset.split("test")}
@@ -378,6 +427,9 @@ def _baselines(
                 inputs=inputs,
                 channels=channels,
                 pictured=pictures.places(folder, name),
+                strength=calibration.strength
+                if calibration is not None and MOTION in calibration.cues
+                else None,
             )
             for place, cells in found[name].cells.items():
                 pictures.add_motion(folder, name, place, cells)

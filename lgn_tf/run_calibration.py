@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from lgn_tf import calibration, checkpoints
+from lgn_tf import calibration, checkpoints, local_scales
 from lgn_tf.calibration import Calibration
 from lgn_tf.config import Config
 from lgn_tf.data import footage as footage_module
@@ -16,6 +16,7 @@ from lgn_tf.data.footage import Footage
 from lgn_tf.data.sources import Source
 from lgn_tf.inference import VideoScorer
 from lgn_tf.measures import VideoScores
+from lgn_tf.spool import Spool
 
 Progress = Callable[[int, int], None]
 
@@ -59,6 +60,7 @@ def of_run(
     found = calibrate(
         model,
         fitted if held_out is None else held_out,
+        others=None if held_out is None else fitted,
         in_sample=held_out is None,
         weights=cues,
         originals=videos,
@@ -73,6 +75,7 @@ def calibrate(
     footage: Footage,
     *,
     in_sample: bool,
+    others: Footage | None = None,
     weights: Mapping[str, float] = calibration.WEIGHTS,
     originals: Mapping[str, Video] | None = None,
     progress: Progress | None = None,
@@ -84,6 +87,9 @@ def calibrate(
         footage: the clips.
         in_sample: whether the model was fitted on them; then `MOST_FRAMES` of
             them, evenly spread, are enough.
+        others: more normal clips, whose motion alone is measured: they help to
+            tell how fast things usually move at each place. `MOST_FRAMES` of
+            them, evenly spread, are enough; or None.
         weights: of the cues.
         originals: the same clips on disk, by name, where they can be read in
             their own size, which is what the motion is measured in; or None.
@@ -104,25 +110,38 @@ def calibrate(
             found += scorer.score(footage.names[index], pieces)
         if progress:
             progress(done, total)
+    moved = _motion([one.name for one in found], originals, model.frames)
+    scale = None
+    if moved and others is not None:
+        names = [others.names[index] for index in _spread(others)]
+        scale = local_scales.measure(
+            moved + (_motion(names, originals, 0) or [])
+        )
     return calibration.fit(
         found,
         in_sample=in_sample,
         weights=weights,
-        motion=_motion(found, originals),
+        motion=moved,
+        scale=scale,
     )
 
 
 def _motion(
-    found: Sequence[VideoScores], originals: Mapping[str, Video] | None
+    names: Sequence[str], originals: Mapping[str, Video] | None, first: int
 ) -> list[NDArray[Any]] | None:
-    if originals is None or not all(one.name in originals for one in found):
+    """The cells of the motion in each clip, from frame `first` on."""
+    if originals is None or not all(name in originals for name in names):
         return None
-    return [
-        motion.series(footage_module.read_frames(originals[one.name]))[
-            one.first :
-        ]
-        for one in found
-    ]
+    return [_cells(originals[name], first) for name in names]
+
+
+def _cells(video: Video, first: int) -> NDArray[Any]:
+    rows = Spool()
+    read = footage_module.ahead(footage_module.read_frames(video))
+    for place, moved in enumerate(motion.measured(read)):
+        if place >= first:
+            rows.append(moved.cells[None])
+    return rows.array()
 
 
 def _spread(footage: Footage) -> list[int]:

@@ -116,29 +116,30 @@ def stored_error_map(target, prediction):
     return pooled(errors, grids.factor(target.shape[1:3]))
 
 
-def largest(maps, share):
+def largest(maps, sides, scale=1.0):
     """Largest mean over a box of each map; see `grids.largest`.
 
     Args:
         maps: tensor (batch, rows, columns).
-        share: of each side of the map, the side of the box.
+        sides: (rows, columns) of the box, odd.
+        scale: that the mean around each place is divided by, (rows, columns).
 
     Returns:
         A float32 tensor (batch,).
     """
-    sides = grids.box(maps.shape[1:], share)
     maps = ops.cast(maps, "float32")[..., None]
     # Outside of the map there is nothing to average.
-    boxed = ops.average_pool(maps, sides, strides=1, padding="same")
-    return ops.max(boxed, axis=(1, 2, 3))
+    boxed = ops.average_pool(maps, sides, strides=1, padding="same")[..., 0]
+    return ops.max(boxed / scale, axis=(1, 2))
 
 
 def online_evidence(errors, distances, statistics, size):
     """How unusual a frame is, and where.
 
     A sum of cues, each in units of its spread on normal video: by how much the
-    largest mean over a box exceeds what is usual, times the weight of the cue.
-    The map is the same sum, place by place, and not averaged over a box.
+    largest mean over a box, divided by the local scale, exceeds what is usual,
+    times the weight of the cue. The map is the same sum, place by place, and
+    not averaged over a box.
 
     Args:
         errors: tensor (batch, ...), from `stored_error_map`.
@@ -151,35 +152,37 @@ def online_evidence(errors, distances, statistics, size):
         (evidence, map): float32 tensors (batch,) and (batch, rows, columns) on
         the grid of cells of `grids.CELL` pixels.
     """
-    grid = pooled(errors, grids.CELL // grids.factor(size))
-    cues = [(errors, grid, statistics.error, grids.ERROR_SHARE)]
+    cell = grids.CELL // grids.factor(size)
+    cues = [(errors, cell, statistics.error, grids.ERROR_SHARE)]
     if distances is not None:
-        cues.append(
-            (distances, distances, statistics.distance, grids.DISTANCE_SHARE)
-        )
+        cues.append((distances, 1, statistics.distance, grids.DISTANCE_SHARE))
     evidence = places = 0.0
-    for maps, cells, usual, share in cues:
+    for maps, cell, usual, share in cues:
         # A cue without weight costs nothing; one at least has some.
         if usual.weight:
             factor = usual.weight / usual.spread
-            evidence += factor * (largest(maps, share) - usual.median)
-            places += factor * (ops.cast(cells, "float32") - usual.median)
+            sides = grids.box(maps.shape[1:], share)
+            found = largest(maps, sides, usual.scale)
+            evidence += factor * (found - usual.median)
+            scaled = pooled(ops.cast(maps, "float32") / usual.scale, cell)
+            places += factor * (scaled - usual.median)
     return evidence, places
 
 
-def motion_evidence(motion, statistics):
+def motion_evidence(cells, sides, statistics):
     """What the motion adds to the evidence: a graph is told, and sees none.
 
     Args:
-        motion: tensor (batch,), the largest local mean of the optical flow.
+        cells: tensor (batch, rows, columns), `motion.Motion.cells`.
+        sides: (rows, columns) of the box that they are averaged over.
         statistics: `evidence.Statistics` with motion.
 
     Returns:
         A float32 tensor (batch,).
     """
     usual = statistics.motion
-    factor = usual.weight / usual.spread
-    return factor * (ops.cast(motion, "float32") - usual.median)
+    found = largest(cells, sides, usual.scale)
+    return usual.weight / usual.spread * (found - usual.median)
 
 
 def online_score(evidence, statistics):

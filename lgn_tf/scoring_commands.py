@@ -38,9 +38,9 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--smoothing",
         type=float,
-        metavar="SHARE",
-        help="report a causal moving average of the online score besides; "
-        "the share of the newest frame, in (0, 1]",
+        metavar="SECONDS",
+        help="of the causal average of the online scores that is reported "
+        "besides; 0 leaves it out (default: 0.3 where the frame rate is known)",
     )
     parser.add_argument(
         "--fps",

@@ -3,6 +3,7 @@
 from typing import Any
 
 from lgn_tf import scoring
+from lgn_tf.data import motion as motion_module
 
 
 class ServedScores:
@@ -38,7 +39,8 @@ class ServedScores:
             target: tensor (batch, height, width, channels) in [-1, 1].
             prediction: tensor of the same shape.
             readout: `MemoryReadout`, or () without a memory.
-            motion: tensor (batch,) that the online score takes in; or None.
+            motion: tensor (batch, rows, columns), `motion.Motion.cells`, that
+                the online score takes in; or None.
         """
         result = {
             "psnr": scoring.psnr(target, prediction),
@@ -56,7 +58,9 @@ class ServedScores:
                 self._size,
             )
             if motion is not None:
-                evidence += scoring.motion_evidence(motion, statistics)
+                evidence += scoring.motion_evidence(
+                    motion, (motion_module.BOX,) * 2, statistics
+                )
             online = scoring.online_score(evidence, statistics)
             result |= {"normality": 1.0 - online, "anomaly_score": online}
         return result

@@ -204,19 +204,23 @@ def memory(model: ModelConfig, item_dim: int) -> tuple[Tensor, Tensor]:
     return items, gamma
 
 
-def told_motion(endpoint: Endpoint) -> Endpoint:
+def told_motion(endpoint: Endpoint, cells: tuple[int, int]) -> Endpoint:
     """Returns the endpoint like one of `TOLD_MOTION` that is told the motion.
 
     A graph computes no optical flow: the caller does, and the online score is
     that of all cues.
+
+    Args:
+        endpoint: that is told nothing.
+        cells: rows and columns of `motion.Motion.cells` of a frame.
     """
     motion = Tensor(
         "motion",
         "float32",
-        # One number a window, as there is one score.
-        endpoint.outputs[0].shape,
-        "of the last frame of the window: the largest local mean of the "
-        "optical flow from the frame before, in shares of the longer side",
+        # One map a window, as there is one score.
+        (*endpoint.outputs[0].shape, *cells),
+        "of the last frame of the window: the mean length, in each cell, of "
+        "the optical flow from the frame before, in shares of the longer side",
     )
     return Endpoint(
         TOLD_MOTION[endpoint.name],
@@ -235,7 +239,7 @@ def endpoints(
     model: ModelConfig,
     calibrated: bool,
     item_dim: int | None,
-    moving: bool = False,
+    cells: tuple[int, int] | None = None,
 ) -> tuple[Endpoint, ...]:
     """Returns every endpoint of an exported model, the default one first.
 
@@ -243,7 +247,8 @@ def endpoints(
         model: what the network looks like.
         calibrated: whether the export holds a calibration.
         item_dim: numbers of one item; None for a model without memory.
-        moving: whether the motion has a part in the online score of all cues.
+        cells: rows and columns of the motion of a frame, where it has a part
+            in the online score of all cues.
     """
     window = model.frames + 1
     raw, encoded = raw_frames(window), encoded_frames(window)
@@ -292,6 +297,10 @@ def endpoints(
                 ("score_with_memory_encoded", encoded),
             )
         ]
-    if moving:
-        result += [told_motion(e) for e in result if e.name in TOLD_MOTION]
+    if cells is not None:
+        result += [
+            told_motion(each, cells)
+            for each in result
+            if each.name in TOLD_MOTION
+        ]
     return tuple(result)

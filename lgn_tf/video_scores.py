@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf import (
@@ -140,6 +141,16 @@ class RunScorer:
         self.chunk = self._scorer.chunk
         self.moves = scoring.moves
 
+    def strength(self, cells: NDArray[np.float32]) -> float:
+        """Returns the motion cue of a frame; see `Calibration.strength`.
+
+        Raises:
+            ValueError: where the run has no calibration.
+        """
+        if self._calibration is None:
+            raise ValueError("The run must have a calibration. Received: none")
+        return self._calibration.strength(cells)
+
     def write(
         self,
         name: str,
@@ -153,8 +164,8 @@ class RunScorer:
             name: of the video.
             pieces: its frames in order; see `VideoScorer.score`.
             folder: that the files are written to.
-            motion: `motion.Motion.value` of every frame, complete once the
-                pieces are read; None leaves `online_motion` out.
+            motion: `strength` of every frame, complete once the pieces are
+                read; None leaves `online_motion` out.
 
         Raises:
             TooShortError: where no frame has enough frames before it.
@@ -201,7 +212,10 @@ class Work:
             def pieces() -> Iterator[NDArray[Any]]:
                 read = footage.read_frames(video)
                 if scorer.moves:
-                    read = motion_module.watched(read, moved)
+                    read = motion_module.watched(
+                        read,
+                        lambda one: moved.append(scorer.strength(one.cells)),
+                    )
                 for piece in footage.resized(
                     read, scorer.image_size, scorer.chunk
                 ):

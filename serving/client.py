@@ -25,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 import rich.console
 import rich.progress
+from numpy.typing import NDArray
 
 from serving import footage, transport
 from serving.transport import Server
@@ -36,7 +37,8 @@ PIECE = 32
 """Frames of a request."""
 
 
-_Frame = tuple[bytes, float]
+_Cells = NDArray[np.float32]
+_Frame = tuple[bytes, _Cells]
 # A file, and the motion in it.
 
 
@@ -61,7 +63,7 @@ def score(
     window: int = WINDOW,
     piece: int = PIECE,
     parallel: int = 2,
-    motion: Iterable[float] | None = None,
+    motion: Iterable[_Cells] | None = None,
 ) -> Iterator[Score]:
     """Scores a video as it comes, each frame sent once but for the overlaps.
 
@@ -71,9 +73,9 @@ def score(
         window: frames of a window of the model.
         piece: frames of a request.
         parallel: requests under way at the same time.
-        motion: in each frame, from the frame before, as `serving.motion`
-            measures it; read along with the frames. The online score is then
-            that with motion.
+        motion: in each frame, from the frame before: the cells of what
+            `serving.motion` measures; read along with the frames. The online
+            score is then that with motion.
 
     Yields:
         A `Score` for each frame from number `window` - 1 on, in order.
@@ -81,7 +83,7 @@ def score(
     Raises:
         ServingError: where the server refuses.
         ValueError: for fewer frames than a window, pieces smaller than one, or
-            fewer numbers of `motion` than frames.
+            fewer maps of `motion` than frames.
     """
     if piece < window or parallel < 1:
         raise ValueError(
@@ -96,7 +98,7 @@ def score(
         if motion is not None:
             name = "score_video_with_motion_encoded"
             # Each window is asked about its last frame.
-            moved = [value for _, value in held[window - 1 :]]
+            moved = [cells for _, cells in held[window - 1 :]]
             inputs["motion"] = np.array([moved], np.float32)
         found = server.predict(name, inputs)
         valid = found.pop("valid")[0]
@@ -120,20 +122,20 @@ def score(
 
 
 def _paired(
-    frames: Iterable[bytes], motion: Iterable[float] | None
+    frames: Iterable[bytes], motion: Iterable[_Cells] | None
 ) -> Iterator[_Frame]:
-    """Yields (file, motion); 0 where there is none to tell."""
+    """Yields (file, motion); an empty map where there is none to tell."""
     if motion is None:
-        motion = itertools.repeat(0.0)
-    values = iter(motion)
+        motion = itertools.repeat(np.zeros((0, 0), np.float32))
+    maps = iter(motion)
     for place, frame in enumerate(frames):
-        value = next(values, None)
-        if value is None:
+        cells = next(maps, None)
+        if cells is None:
             raise ValueError(
-                "`motion` must be one number a frame. "
+                "`motion` must be one map a frame. "
                 f"Received: {place} for more frames"
             )
-        yield frame, value
+        yield frame, cells
 
 
 def _pieces(
@@ -220,13 +222,16 @@ def _score_all(server: Server, options: argparse.Namespace) -> None:
                 )
 
 
-def _moved(source: Path | None, pictures: Sequence[Path]) -> Iterator[float]:
+def _moved(source: Path | None, pictures: Sequence[Path]) -> Iterator[_Cells]:
     # A link to the file of the evaluation, which a copy may lack.
     from serving import motion
 
-    if source is None:
-        return motion.values(map(footage.decode_picture, pictures))
-    return motion.values(footage.decoded(source))
+    frames = (
+        footage.decoded(source)
+        if source
+        else (map(footage.decode_picture, pictures))
+    )
+    return (each.cells for each in motion.measured(frames))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -78,7 +78,13 @@ def moving_run(exported_run, tmp_path_factory):
     path = run_dir / checkpoints.CALIBRATION
     known = calibration.load(path, calibration.weights_of(config.scoring))
     lengths = np.random.default_rng(2).gamma(2, 1e-2, known.frames)
-    known = dataclasses.replace(known, cues={**known.cues, "motion": lengths})
+    # Of frames of 2 to 3.
+    scale = np.linspace(0.3, 1, 40 * 60, dtype=np.float32).reshape(40, 60)
+    known = dataclasses.replace(
+        known,
+        cues={**known.cues, "motion": lengths},
+        scales={**known.scales, "motion": scale},
+    )
     known.save(path)
     return run_dir, config, model, known
 

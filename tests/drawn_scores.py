@@ -63,4 +63,5 @@ def opposition(frames, labels=None, *, seed=0, strength=None, copying=36.0):
         copying=numbers.normal(copying, 1, frames),
         frames=frames + 4,
         seconds={name: 0.01 * (frames + 4) for name in series},
+        moved=series[baselines.FLOW],
     )

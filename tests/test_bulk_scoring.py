@@ -122,8 +122,12 @@ def moving(place):
     path = folder / "run" / checkpoints.CALIBRATION
     known = calibration.load(path)
     lengths = np.random.default_rng(1).gamma(2, 1e-2, known.frames)
-    cues = {**known.cues, "motion": lengths}
-    dataclasses.replace(known, cues=cues).save(path)
+    scale = np.linspace(0.3, 1, 48 * 60, dtype=np.float32).reshape(48, 60)
+    dataclasses.replace(
+        known,
+        cues={**known.cues, "motion": lengths},
+        scales={**known.scales, "motion": scale},
+    ).save(path)
     preparation.prepare(
         recognise(place / "data"), folder / "store", (16, 24), motion=True
     )
@@ -217,9 +221,11 @@ def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
     assert cli.main(argv) == 0
     scores = measures.read(tmp_path, "Test001")
     (video,) = recognise(Path(videos[0])).videos
-    moved = motion.series(footage.read_frames(video))
     known = calibration.load(moving / "run" / checkpoints.CALIBRATION)
-    cues = {**calibration.cues_of(scores), "motion": moved[4:]}
+    moved = motion.measured(footage.read_frames(video))
+    strengths = [known.strength(one.cells) for one in moved]
+    cues = calibration.cues_of(scores, known.scales)
+    cues["motion"] = np.array(strengths[4:])
     np.testing.assert_array_equal(
         scores.online_motion, known.score(cues, calibration.CUES)
     )
@@ -248,7 +254,7 @@ def test_a_file_of_motion_that_is_cut_short(moving, tmp_path):
     shutil.copytree(moving / "store", tmp_path / "store")
     path = tmp_path / "store" / "test" / "Test001.motion"
     path.write_bytes(path.read_bytes()[:-8])
-    with pytest.raises(ValueError, match=r"Test001\.motion: must hold 176 byt"):
+    with pytest.raises(ValueError, match=r"motion: must hold 253440 bytes"):
         bulk(tmp_path)
 
 

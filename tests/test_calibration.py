@@ -9,6 +9,7 @@ import pytest
 
 from lgn_tf import calibration, grids, scoring
 from lgn_tf.config import ScoringConfig
+from lgn_tf.data import motion
 from lgn_tf.measures import VideoScores
 
 SIZE = (40, 24)
@@ -44,15 +45,29 @@ def fitted(videos=VIDEOS, in_sample=False, weights=BOTH, motion=None):
     )
 
 
-def cue(videos, name):
+def cells(seed=5):
+    """Motion in the frames of each clip."""
+    random = np.random.default_rng(seed)
+    return [random.gamma(2.0, 1e-2, (len(one), 6, 8)) for one in VIDEOS]
+
+
+def cue(videos, name, scales):
     """The largest mean over a box in each frame, clip after clip."""
+    if name == "motion":
+        return np.array(
+            [
+                motion.strength(one, scales[name])
+                for clip in cells()
+                for one in clip
+            ]
+        )
     if name == "error":
         maps, share = [one.error_map for one in videos], grids.ERROR_SHARE
     else:
         maps = [one.distance_map for one in videos]
         share = grids.DISTANCE_SHARE
-    boxed = [grids.filtered(one, share).max(axis=(1, 2)) for one in maps]
-    return np.concatenate(boxed).astype(np.float64)
+    boxed = [grids.filtered(one, share) / scales[name] for one in maps]
+    return np.concatenate(boxed).max(axis=(1, 2)).astype(np.float64)
 
 
 def in_spreads(values, usual=None):
@@ -63,8 +78,8 @@ def in_spreads(values, usual=None):
 
 @pytest.mark.parametrize("name", ["error", "distance"])
 def test_what_is_usual_of_a_cue(name):
-    values = cue(VIDEOS, name)
     found = fitted()
+    values = cue(VIDEOS, name, found.scales)
     np.testing.assert_allclose(found.cues[name], values, rtol=1e-6)
     usual = getattr(found.statistics, name)
     assert usual.median == pytest.approx(np.median(values))
@@ -74,10 +89,10 @@ def test_what_is_usual_of_a_cue(name):
 
 
 def test_a_graph_has_error_and_distance_and_no_motion():
-    motion = [np.full(len(one), 9.0) + np.arange(len(one)) for one in VIDEOS]
-    found = fitted(motion=motion)
-    evidence = in_spreads(cue(VIDEOS, "error"))
-    evidence = np.sort(evidence + 0.5 * in_spreads(cue(VIDEOS, "distance")))
+    found = fitted(motion=cells())
+    evidence = in_spreads(cue(VIDEOS, "error", found.scales))
+    far = in_spreads(cue(VIDEOS, "distance", found.scales))
+    evidence = np.sort(evidence + 0.5 * far)
     np.testing.assert_allclose(
         np.sort(found.evidence(found.cues, calibration.IN_GRAPH)),
         evidence,
@@ -90,18 +105,13 @@ def test_a_graph_has_error_and_distance_and_no_motion():
 
 def test_all_cues_add_up_by_their_weights():
     random = np.random.default_rng(5)
-    motion = [random.gamma(2.0, 1.0, len(one)) for one in VIDEOS]
-    found = fitted(motion=motion)
+    found = fitted(motion=cells())
     new = {
         "error": random.gamma(2.0, 1e-2, 7),
         "distance": random.gamma(2.0, 1e-3, 7),
         "motion": random.gamma(2.0, 2.0, 7),
     }
-    usual = {
-        "error": cue(VIDEOS, "error"),
-        "distance": cue(VIDEOS, "distance"),
-        "motion": np.concatenate(motion),
-    }
+    usual = {name: cue(VIDEOS, name, found.scales) for name in new}
     parts = {n: BOTH[n] * in_spreads(new[n], usual[n]) for n in BOTH}
     for chosen in (calibration.CUES, ("motion",), ("error", "motion")):
         np.testing.assert_allclose(
@@ -133,15 +143,17 @@ def test_the_score_is_that_of_the_graph():
 
 def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
     random = np.random.default_rng(6)
-    motion = [random.gamma(2.0, 1e-2, len(one)) for one in VIDEOS]
-    found = fitted(motion=motion)
-    assert found.moves
+    found = fitted(motion=cells())
+    assert found.moves and found.motion_cells == (6, 8)
+    frames = random.gamma(2.0, 1e-2, (40, 6, 8)).astype(np.float32)
     new = {name: random.choice(found.cues[name], 40) for name in BOTH}
+    new["motion"] = [found.strength(one) for one in frames]
     still = found.evidence(new, calibration.IN_GRAPH).astype(np.float32)
     moving = found.moving_statistics
     # The cues of a graph count as they do without motion.
-    assert moving[:2] == found.statistics[:2]
-    told = scoring.motion_evidence(new["motion"].astype(np.float32), moving)
+    for one, same in zip(moving[:2], found.statistics[:2], strict=True):
+        assert one[:3] == same[:3]
+    told = scoring.motion_evidence(frames, (5, 5), moving)
     np.testing.assert_allclose(
         scoring.online_score(still + told, moving),
         found.score(new, calibration.CUES),
@@ -153,12 +165,11 @@ def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
 
 @pytest.mark.parametrize("left_out", ["measured", "weight"])
 def test_without_motion(left_out):
-    motion = [np.arange(len(one), dtype=float) for one in VIDEOS]
     found = fitted(
         weights=BOTH if left_out == "measured" else BOTH | {"motion": 0.0},
-        motion=None if left_out == "measured" else motion,
+        motion=None if left_out == "measured" else cells(),
     )
-    assert not found.moves
+    assert not found.moves and found.motion_cells is None
     assert found.moving_statistics is None
     assert found.statistics.motion is None
     # Of the cues that were measured; one without a weight has 0.
@@ -188,7 +199,9 @@ def test_values_clip_by_clip():
     assert (found.lengths, found.frames) == ((30, 21, 40), 91)
     parts = found.by_clip(found.cues["error"])
     for part, one in zip(parts, VIDEOS, strict=True):
-        np.testing.assert_allclose(part, cue([one], "error"), rtol=1e-6)
+        np.testing.assert_allclose(
+            part, cue([one], "error", found.scales), rtol=1e-6
+        )
 
 
 def test_quantiles_are_those_of_all_frames():
@@ -230,8 +243,8 @@ def test_without_memory_the_error_alone():
 @pytest.mark.parametrize("memory", [True, False])
 def test_save_and_load(tmp_path, memory):
     videos = [video("é 1", 9, 1, memory), video("b", 5, 2, memory)]
-    motion = [np.arange(9.0), np.arange(5.0)] if memory else None
-    one = fitted(videos, in_sample=memory, motion=motion)
+    moved = [np.ones((9, 3, 4), "f4"), np.ones((5, 3, 4), "f4")]
+    one = fitted(videos, in_sample=memory, motion=moved if memory else None)
     path = tmp_path / "calibration.npz"
     one.save(path)
     again = calibration.load(path)
@@ -243,10 +256,11 @@ def test_save_and_load(tmp_path, memory):
     for ours, theirs in (
         (one.cues, again.cues),
         (one.quantiles, again.quantiles),
+        (one.scales, again.scales),
     ):
         assert list(ours) == list(theirs)
         for name, values in ours.items():
-            assert values.dtype == theirs[name].dtype == np.float64
+            assert values.dtype == theirs[name].dtype
             np.testing.assert_array_equal(values, theirs[name])
 
 

@@ -127,9 +127,12 @@ def calibrated(weights, motion=True):
     """A calibration on drawn normal videos of 46 frames each."""
     normal = [draw(f"n{k}", np.zeros(50)) for k in range(3)]
     random = np.random.default_rng(3)
-    flow = [random.gamma(2.0, 1e-3, 46) for _ in normal] if motion else None
+    flow = [random.gamma(2.0, 1e-3, (46, 6, 8)) for _ in normal]
     return calibration.fit(
-        normal, in_sample=False, weights=weights, motion=flow
+        normal,
+        in_sample=False,
+        weights=weights,
+        motion=flow if motion else None,
     )
 
 
@@ -141,8 +144,12 @@ def test_the_motion_joins_the_online_score():
     result = evaluation.evaluate(
         VIDEOS, LABELS, ORIGIN, baselines=OPPOSITION, calibration=fitted
     )
-    flow = [one.series["local optical flow"] for one in OPPOSITION.values()]
-    errors = [grids.largest(v.error_map, grids.ERROR_SHARE) for v in VIDEOS]
+    flow = [one.moved for one in OPPOSITION.values()]
+    scale = fitted.scales["error"]
+    assert scale.min() < 1
+    errors = [
+        grids.largest(v.error_map, grids.ERROR_SHARE, scale) for v in VIDEOS
+    ]
     joined = [
         fitted.score({"error": e, "motion": f}, ("error", "motion"))
         for e, f in zip(errors, flow, strict=True)

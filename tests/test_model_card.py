@@ -60,7 +60,7 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
         [draw("clip", np.zeros(14), memory=False)],
         in_sample=False,
         weights={"error": 1.0, "motion": weight},
-        motion=[np.ones(10)],
+        motion=[np.ones((10, 3, 4), np.float32)],
     )
     card = model_card.describe(tmp_path / "run", Config(), (), known, {}, {})
     marks = [line for line in card["notes"] if "weigh the cues" in line]

@@ -27,14 +27,14 @@ def fitted(weights=WEIGHTS):
         clips,
         in_sample=False,
         weights=weights,
-        motion=[NUMBERS.gamma(2, 1e-2, 40)],
+        motion=[NUMBERS.gamma(2, 1e-2, (40, 6, 8))],
     )
 
 
 def test_every_cue_has_its_part():
     scores, moved, found = scored("01"), motion()["01"], fitted()
     series = motion_scores.score(scores, found, moved)
-    cues = {**calibration.cues_of(scores), "motion": moved}
+    cues = {**calibration.cues_of(scores, found.scales), "motion": moved}
     np.testing.assert_array_equal(
         series, found.score(cues, ("error", "distance", "motion"))
     )

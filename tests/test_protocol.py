@@ -233,6 +233,8 @@ def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
     assert "skipped, too short for a score: Test002" in text
     for words in ("online (past", "RBDC", "K = 1", "labels ucsd"):
         assert words in text
+    # Without a frame rate nothing is timed.
+    assert "an hour" not in text and "causal average" not in text
 
 
 def test_options_are_said(run_dir, evaluated, capsys):
@@ -240,15 +242,29 @@ def test_options_are_said(run_dir, evaluated, capsys):
     argv = ["evaluate", str(run_dir), "--no-gamma-sweep", "--reset-memory"]
     argv += ["--smoothing", "0.2", "--out", str(out)]
     argv += ["--motion-weight", "0"]
-    assert cli.main(argv) == 0
+    assert cli.main(argv) == 2
+    assert "says none: give --fps" in capsys.readouterr().err
+    assert cli.main([*argv, "--fps", "25"]) == 0
     text = capsys.readouterr().out
-    # Without a frame rate nothing is timed.
-    assert "online with optical flow" not in text and "an hour" not in text
+    assert "online with optical flow" not in text and "an hour" in text
     assert "online, causal average" in text
     assert "each video begins with the trained items" in text
     assert "weights of the last epoch" in text
     assert results.read(out).provenance.memory_reset
     assert measures.read(out, "Test003").online_motion is None
+
+
+def test_the_causal_average_in_seconds():
+    # After 0.2 seconds, five frames, a frame counts a third of what it did.
+    share = protocol.share_of_newest(0.2, 25.0)
+    assert (1 - share) ** 5 == pytest.approx(1 / np.e)
+    usual = protocol.share_of_newest(protocol.SMOOTHING, 25.0)
+    assert protocol.share_of_newest(None, 25.0) == usual
+    for off in ((None, None), (0.0, 25.0), (0.0, None)):
+        assert protocol.share_of_newest(*off) is None
+    for seconds in (-0.1, np.nan, np.inf):
+        with pytest.raises(ValueError, match="`smoothing` must be seconds"):
+            protocol.share_of_newest(seconds, 25.0)
 
 
 def test_the_best_weights_have_a_calibration_of_their_own(

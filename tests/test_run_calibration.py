@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lgn_tf import calibration, run_calibration
+from lgn_tf import calibration, local_scales, run_calibration
 from lgn_tf.config import Config, DataConfig, ModelConfig
 from lgn_tf.data import archives, footage, motion, sources, synthetic
 from lgn_tf.data.dataset import Dataset
-from lgn_tf.data.footage import InMemory
+from lgn_tf.data.footage import InMemory, read_frames
 from lgn_tf.inference import VideoScorer
 from lgn_tf.model.lgn_net import LGNNet
 
@@ -82,8 +82,20 @@ def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
     found = run_calibration.of_run(tmp_path, config, model, source)
     (name,) = found.names
     video = next(v for v in source.dataset.split("train") if v.name == name)
-    flow = motion.series(footage.read_frames(video))
+    moved = motion.measured(footage.read_frames(video))
+    flow = [motion.strength(one.cells, found.scales["motion"]) for one in moved]
     np.testing.assert_array_equal(found.cues["motion"], flow[model.frames :])
+    # How fast things usually move, all training clips say.
+    cells = {
+        v.name: np.stack([m.cells for m in motion.measured(read_frames(v))])
+        for v in source.dataset.split("train")
+    }
+    held_out = cells.pop(name)[model.frames :]
+    scale = local_scales.measure([held_out, *cells.values()])
+    np.testing.assert_array_equal(found.scales["motion"], scale)
+    error_scale = local_scales.resized(scale, (16, 24))
+    np.testing.assert_array_equal(found.scales["error"], error_scale)
+    assert error_scale.min() < 1 == found.scales["distance"].min()
     assert found.weights == calibration.WEIGHTS
 
 

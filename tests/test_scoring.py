@@ -166,13 +166,17 @@ SIZE = (72, 40)
 """Of the frames: stored at half their size, a grid of 9 x 5 cells."""
 
 
+ERROR_SCALE = np.linspace(0.3, 1, 36 * 20, dtype=np.float32).reshape(36, 20)
+DISTANCE_SCALE = np.linspace(1, 0.5, 45, dtype=np.float32).reshape(9, 5)
+MOTION_SCALE = np.linspace(0.2, 1, 42, dtype=np.float32).reshape(6, 7)
+
 STATISTICS = Statistics(
-    CueStatistics(0.5, 0.25, 2.0),
-    CueStatistics(0.125, 4.0, 0.5),
+    CueStatistics(0.5, 0.25, 2.0, ERROR_SCALE),
+    CueStatistics(0.125, 4.0, 0.5, DISTANCE_SCALE),
     np.array([0.1, 0.4, 0.9], np.float32),
     np.array([-1.0, 0.5, 3.0], np.float32),
     np.float32(2.0),
-    CueStatistics(0.25, 0.5, 3.0),
+    CueStatistics(0.25, 0.5, 3.0, MOTION_SCALE),
 )
 
 
@@ -198,22 +202,26 @@ def test_stored_error_map():
 @pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
 def test_largest_is_that_of_grids(share):
     maps = by_hand.draw(3, 9, 14)
-    np.testing.assert_allclose(
-        scoring.largest(maps, share), grids.largest(maps, share), rtol=1e-5
-    )
+    sides = grids.box((9, 14), share)
+    for scale in (1.0, np.linspace(0.2, 1, 126).reshape(9, 14).astype("f4")):
+        np.testing.assert_allclose(
+            scoring.largest(maps, sides, scale),
+            grids.largest(maps, share, scale),
+            rtol=1e-5,
+        )
 
 
-def largest_by_hand(maps, share):
+def largest_by_hand(maps, sides, scale):
     """Cell by cell: the mean of what lies in the box; the largest of them."""
     height, width = maps.shape[1:]
-    reach = [side // 2 for side in grids.box((height, width), share)]
+    reach = [side // 2 for side in sides]
     means = np.zeros(maps.shape)
     for n, y, x in np.ndindex(maps.shape):
         rows = range(max(0, y - reach[0]), min(height, y + reach[0] + 1))
         columns = range(max(0, x - reach[1]), min(width, x + reach[1] + 1))
         around = [float(maps[n, i, j]) for i in rows for j in columns]
         means[n, y, x] = sum(around) / len(around)
-    return means.max(axis=(1, 2))
+    return (means / scale).max(axis=(1, 2))
 
 
 @pytest.mark.parametrize("left_out", [None, "error", "distance", "memory"])
@@ -221,16 +229,18 @@ def test_online_evidence(left_out):
     errors = by_hand.draw(3, 36, 20, seed=7)
     distances = by_hand.draw(3, 9, 5, seed=8)
     # On a grid of eighths four stored cells of two pixels make one.
-    grid = errors.reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
+    grid = (errors / ERROR_SCALE).reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
     strength, places = 0.0, 0.0
     if left_out != "error":
-        strong = largest_by_hand(errors, grids.ERROR_SHARE)
+        sides = grids.box((36, 20), grids.ERROR_SHARE)
+        strong = largest_by_hand(errors, sides, ERROR_SCALE)
         strength = strength + 2.0 * (strong - 0.5) / 0.25
         places = places + 2.0 * (grid - 0.5) / 0.25
     if left_out not in ("distance", "memory"):
-        far = largest_by_hand(distances, grids.DISTANCE_SHARE)
+        sides = grids.box((9, 5), grids.DISTANCE_SHARE)
+        far = largest_by_hand(distances, sides, DISTANCE_SCALE)
         strength = strength + 0.5 * (far - 0.125) / 4.0
-        places = places + 0.5 * (distances - 0.125) / 4.0
+        places = places + 0.5 * (distances / DISTANCE_SCALE - 0.125) / 4.0
     statistics = STATISTICS
     if left_out in ("error", "distance"):
         without = getattr(statistics, left_out)._replace(weight=0.0)
@@ -245,9 +255,12 @@ def test_online_evidence(left_out):
 
 
 def test_motion_evidence():
-    motion = np.array([0.25, 0.0, 1.5], np.float32)
+    cells = np.abs(by_hand.draw(3, 6, 7, seed=4))
+    strong = largest_by_hand(cells, (3, 5), MOTION_SCALE)
     np.testing.assert_allclose(
-        scoring.motion_evidence(motion, STATISTICS), [0, -1.5, 7.5]
+        scoring.motion_evidence(cells, (3, 5), STATISTICS),
+        3.0 * (strong - 0.25) / 0.5,
+        rtol=1e-5,
     )
 
 

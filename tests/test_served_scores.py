@@ -31,6 +31,12 @@ def run_like_exported(moving_run):
     return run_dir, config, model, known.statistics
 
 
+def cells(*values):
+    """Returns float32 (rows, ...) that move so fast everywhere."""
+    fast = np.array(values, np.float32)
+    return np.tile(fast[..., None, None], (*[1] * fast.ndim, 40, 60))
+
+
 def with_motion(run, known, frames, motion):
     """Returns what windows score: the cues one by one, added in NumPy."""
     expected = Expected(run, frames)
@@ -39,11 +45,12 @@ def with_motion(run, known, frames, motion):
         "error": grids.largest(
             grids.pooled(errors, grids.factor(errors.shape[1:])),
             grids.ERROR_SHARE,
+            known.scales["error"],
         ),
         "distance": grids.largest(
             np.asarray(expected.readout.distance), grids.DISTANCE_SHARE
         ),
-        "motion": motion,
+        "motion": [known.strength(one) for one in motion],
     }
     online = known.score(cues, calibration.CUES)
     # The motion counts for more than what passes for equal.
@@ -66,7 +73,8 @@ def check(found, expected):
 @pytest.mark.parametrize("encoded", [False, True])
 def test_each_row_has_its_motion(told, moving_run, run_like_exported, encoded):
     frames = colourful(4, 5, 37, 53)
-    motion = np.array([0.3, 0.1, 0.15, 0.2], np.float32)
+    random = np.random.default_rng(8)
+    motion = random.uniform(0.05, 0.2, (4, 40, 60)).astype(np.float32)
     if encoded:
         files = encode(frames, ".jpg")
         frames = decode(files)
@@ -88,8 +96,10 @@ def test_each_window_has_its_motion(
 ):
     """Also where a video takes more chunks than one."""
     frames = colourful(2, count, 20, 30)
-    motion = np.random.default_rng(1).uniform(0.1, 0.3, (2, count - 4))
-    inputs = {"motion": motion.astype(np.float32)}
+    random = np.random.default_rng(1)
+    motion = random.uniform(0.05, 0.2, (2, count - 4, 40, 60))
+    motion = motion.astype(np.float32)
+    inputs = {"motion": motion}
     if encoded:
         inputs["encoded_frames"] = encode(frames, ".png")
         found = told.run("score_video_with_motion_encoded", inputs)
@@ -134,9 +144,10 @@ WRONG = [np.nan, np.inf, -np.inf, -1e-6]
 @pytest.mark.parametrize("wrong", WRONG)
 def test_a_motion_that_is_none_harms_only_its_row(told, wrong):
     frames = colourful(3, 5, 20, 30)
-    motion = np.array([0.01, wrong, 0.02], np.float32)
+    motion = cells(0.01, 0.03, 0.02)
+    motion[1, 39, 7] = wrong
     found = told.run("score_with_motion", {"frames": frames, "motion": motion})
-    motion[1] = 0.03
+    motion[1, 39, 7] = 0.03
     wanted = told.run("score_with_motion", {"frames": frames, "motion": motion})
     np.testing.assert_array_equal(found["valid"], [True, False, True])
     for name in set(found) - {"valid"}:
@@ -148,8 +159,8 @@ def test_a_motion_that_is_none_harms_only_its_row(told, wrong):
 def test_a_motion_that_is_none_harms_only_its_window(told, wrong):
     files = encode(colourful(1, 14, 20, 30), ".png")
     files[0, 0] = b""
-    motion = np.full((1, 10), 0.01, np.float32)
-    motion[0, 7] = wrong
+    motion = cells([0.01] * 10)
+    motion[0, 7, 3, 2] = wrong
     inputs = {"encoded_frames": files, "motion": motion}
     found = told.run("score_video_with_motion_encoded", inputs)
     # The first is the window of the picture that is none.
@@ -161,7 +172,7 @@ def test_a_motion_that_is_none_harms_only_its_window(told, wrong):
 
 def test_the_largest_motion_is_the_most_abnormal(told):
     frames = np.repeat(colourful(1, 5, 20, 30), 4, axis=0)
-    motion = np.array([0.0, 0.5, 1e10, np.finfo(np.float32).max], np.float32)
+    motion = cells(0.0, 0.5, 1e10, 1e36)
     found = told.run("score_with_motion", {"frames": frames, "motion": motion})
     assert found["valid"].all()
     score = found["anomaly_score"]
@@ -170,7 +181,7 @@ def test_the_largest_motion_is_the_most_abnormal(told):
 
 FRAMES = colourful(2, 5, 16, 24)
 VIDEO = colourful(1, 7, 16, 24)
-MOTION = np.zeros(2, np.float32)
+MOTION = np.zeros((2, 40, 60), np.float32)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +190,12 @@ MOTION = np.zeros(2, np.float32)
         (
             "score_with_motion",
             {"frames": FRAMES, "motion": MOTION[:1]},
-            "motion must be one number a row",
+            "motion must be one map a row",
         ),
         (
             "score_with_motion",
             {"frames": FRAMES, "motion": MOTION[:, None]},
-            re.escape("[2,1] is not compatible with expected shape [?]."),
+            re.escape("[2,1,40,60] is not compatible with expected shape"),
         ),
         (
             "score_with_motion",
@@ -193,13 +204,13 @@ MOTION = np.zeros(2, np.float32)
         ),
         (
             "score_video_with_motion",
-            {"frames": VIDEO, "motion": np.zeros((1, 7), np.float32)},
-            "motion must be one number a window",
+            {"frames": VIDEO, "motion": np.zeros((1, 7, 40, 60), np.float32)},
+            "motion must be one map a window",
         ),
         (
             "score_video_with_motion",
-            {"frames": VIDEO, "motion": np.zeros(3, np.float32)},
-            re.escape("[3] is not compatible with expected shape [?,?]."),
+            {"frames": VIDEO, "motion": np.zeros((1, 3, 9, 9), np.float32)},
+            re.escape("[1,3,9,9] is not compatible with expected shape"),
         ),
         (
             "score_with_motion",
@@ -220,8 +231,12 @@ def test_a_motion_of_another_shape(told, name, inputs, text):
     assert caught.value.http_status == 400
 
 
+def described_by(run):
+    return signatures.endpoints(run[1].model, True, 32, run[3].motion_cells)
+
+
 def test_the_version_says_so(exported_moving, moving_run, told):
-    described = signatures.endpoints(moving_run[1].model, True, 32, True)
+    described = described_by(moving_run)
     assert {name for name in told.signatures if name[0] != "_"} == {
         endpoint.name for endpoint in described
     }
@@ -243,7 +258,7 @@ def test_the_version_says_so(exported_moving, moving_run, told):
 
 
 def test_warm_up_requests_of_several_rows(told, moving_run, tmp_path):
-    described = signatures.endpoints(moving_run[1].model, True, 32, True)[-4:]
+    described = described_by(moving_run)[-4:]
     path = tmp_path / warm_up.FILE
     warm_up.write(path, described, moving_run[1].model, (3,))
     for name, inputs in read_warm_up(path):

@@ -69,7 +69,7 @@ def test_shapes():
 
 def test_motion_is_told_beside_what_other_endpoints_take():
     found = by_name(MODEL, True, 512)
-    moving = by_name(MODEL, True, 512, True)
+    moving = by_name(MODEL, True, 512, (34, 60))
     # What was there stays as it is.
     assert {name: moving[name] for name in found} == found
     told = set(moving) - set(found)
@@ -83,8 +83,8 @@ def test_motion_is_told_beside_what_other_endpoints_take():
         *others, motion = moving[name].inputs
         assert tuple(others) == found[like].inputs
         assert (motion.name, motion.dtype) == ("motion", "float32")
-        # One number for each score.
-        assert motion.shape == moving[name].outputs[0].shape
+        # One map for each score.
+        assert motion.shape == (*moving[name].outputs[0].shape, 34, 60)
         assert [(o.name, o.dtype, o.shape) for o in moving[name].outputs] == [
             (o.name, o.dtype, o.shape) for o in found[like].outputs
         ]

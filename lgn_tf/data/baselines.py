@@ -5,7 +5,15 @@ import dataclasses
 import itertools
 import time
 import types
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -74,6 +82,8 @@ class Scores:
             taken as the prediction.
         frames: of the video, with those that are not scored.
         seconds: that each score took for all frames, without decoding.
+        moved: float64 (scored frames,), what `strength` made of the motion in
+            each; that of `FLOW` where it was not given.
         cells: `motion.Motion.cells` of the frames that were asked for, by
             their places in the video.
     """
@@ -82,6 +92,7 @@ class Scores:
     copying: Series
     frames: int
     seconds: Mapping[str, float]
+    moved: Series
     cells: Mapping[int, motion.Field] = dataclasses.field(default_factory=dict)
 
 
@@ -93,6 +104,7 @@ def score(
     inputs: int = 4,
     channels: int = 3,
     pictured: Collection[int] = (),
+    strength: Callable[[motion.Field], float] | None = None,
 ) -> Scores:
     """Scores a video of any length; one piece of it is in memory at a time.
 
@@ -107,6 +119,7 @@ def score(
         pictured: places in the video of the frames whose cells are kept. The
             flow is measured in every frame; the cells of a long video would
             fill the memory.
+        strength: the motion cue of a frame by `motion.Motion.cells`; or None.
 
     Raises:
         ValueError: where originals are more or fewer than frames, or no frame
@@ -114,7 +127,9 @@ def score(
     """
     watch = _Watch()
     errors, means = _compare(pieces, channels, watch)
-    local, flow, cells = _move(originals, pictured, watch)
+    moves = _Moves([], [], [], {})
+    _move(originals, pictured, strength, moves, watch)
+    local, flow, moved = (np.array(one) for one in moves[:3])
     count = len(errors)
     if len(flow) != count or count <= inputs:
         raise ValueError(
@@ -139,7 +154,8 @@ def score(
         copying,
         count,
         watch.seconds,
-        cells,
+        moved[scored],
+        moves.cells,
     )
 
 
@@ -179,11 +195,23 @@ def _compare(
     return np.array(errors), np.array(means)
 
 
+class _Moves(NamedTuple):
+    """What the frames of a video hold, one by one."""
+
+    local: list[float]
+    flow: list[float]
+    moved: list[float]
+    cells: dict[int, motion.Field]
+
+
 def _move(
-    originals: Iterable[Frame], pictured: Collection[int], watch: _Watch
-) -> tuple[Series, Series, dict[int, motion.Field]]:
+    originals: Iterable[Frame],
+    pictured: Collection[int],
+    strength: Callable[[motion.Field], float] | None,
+    found: _Moves,
+    watch: _Watch,
+) -> None:
     """Local difference, in gray levels, and local flow of each frame."""
-    local, lengths, cells = [], [], {}
     flow, before = motion.LocalFlow(), None
     for place, frame in enumerate(originals):
         gray = motion.to_gray(frame)
@@ -193,14 +221,14 @@ def _move(
             )
             before = small if before is None else before
             off = cv2.absdiff(small, before).astype(np.float32)
-            local.append(motion.box_means(off, (BOX, BOX)).max())
+            found.local.append(float(motion.box_means(off, (BOX, BOX)).max()))
         before = small
         with watch(FLOW):
-            moved = flow.update(gray)
-        lengths.append(moved.value)
+            cells, value = flow.update(gray)
+        found.flow.append(value)
+        found.moved.append(value if strength is None else strength(cells))
         if place in pictured:
-            cells[place] = moved.cells
-    return np.array(local, np.float64), np.array(lengths, np.float64), cells
+            found.cells[place] = cells
 
 
 def evaluate(

@@ -8,7 +8,7 @@ Reference:
     Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import cv2
@@ -84,6 +84,21 @@ def box_means(field: Field, box: tuple[int, int]) -> Field:
     return np.asarray(sums / counts, np.float32)
 
 
+def means(cells: Field) -> Field:
+    """Averages a box of `BOX` x `BOX` around every cell (rows, columns)."""
+    return box_means(cells, (BOX, BOX))
+
+
+def strength(cells: Field, scale: Field) -> float:
+    """Returns the largest box mean, divided by what is usual at its place.
+
+    Args:
+        cells: float32 (rows, columns), see `Motion`.
+        scale: float32 (rows, columns), the local scale of normal video.
+    """
+    return float((means(cells) / scale).max())
+
+
 def local_flow(before: Gray, frame: Gray) -> Motion:
     """Measures the flow from one frame to the next.
 
@@ -141,7 +156,7 @@ class LocalFlow:
         lengths = self._lengths(before, small, frame.shape)
         self._before, self._size = small, frame.shape
         cells = _cells(lengths, frame.shape)
-        return Motion(cells, float(box_means(cells, (BOX, BOX)).max()))
+        return Motion(cells, float(means(cells).max()))
 
     def _lengths(
         self, before: Gray, frame: Gray, size: tuple[int, ...]
@@ -161,41 +176,29 @@ class LocalFlow:
 
 
 def watched(
-    frames: Iterable[NDArray[np.uint8]], found: list[float]
+    frames: Iterable[NDArray[np.uint8]], note: Callable[[Motion], object]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Passes the frames of a video on, and notes the motion in each.
+    """Passes the frames of a video on, and measures the motion in each.
 
     Args:
         frames: uint8 (height, width, 1 or 3), in their own size and in order.
-        found: gets `Motion.value` of each frame before it is passed on; 0 of
-            the first.
+        note: called with the motion in each frame before it is passed on;
+            nothing moves in the first.
 
     Yields:
         The frames.
     """
     flow = LocalFlow()
     for frame in frames:
-        found.append(flow.update(to_gray(frame)).value)
+        note(flow.update(to_gray(frame)))
         yield frame
 
 
-def values(frames: Iterable[NDArray[np.uint8]]) -> Iterator[float]:
+def measured(frames: Iterable[NDArray[np.uint8]]) -> Iterator[Motion]:
     """Yields the motion in each frame of a video as it comes; see `watched`."""
-    found: list[float] = []
-    for _ in watched(frames, found):
+    found: list[Motion] = []
+    for _ in watched(frames, found.append):
         yield found.pop()
-
-
-def series(frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
-    """Measures the motion in every frame of a video.
-
-    Args:
-        frames: see `watched`.
-
-    Returns:
-        float64 (frames,).
-    """
-    return np.array(list(values(frames)))
 
 
 def _shrink(frame: Gray) -> Gray:

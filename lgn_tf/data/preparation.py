@@ -18,6 +18,7 @@ from lgn_tf import atomic
 from lgn_tf.data import footage, frames, store
 from lgn_tf.data import motion as motion_module
 from lgn_tf.data.dataset import Dataset, Video
+from lgn_tf.spool import Spool
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
@@ -214,21 +215,23 @@ class _Preparation:
             if self._is_whole(earlier):
                 self._advance(earlier.frames)
                 return earlier
-        moved: list[float] = []
-        entry = store.Entry(video.name, video.split, 0, 1, source, self.motion)
+        entry = store.Entry(video.name, video.split, 0, 1, source)
         path = self.folder / entry.path
         path.parent.mkdir(exist_ok=True)
         temporary = path.with_name(path.name + ".partial")
         try:
-            written, channels = self._write(video, temporary, 1, moved), 1
+            moved, channels = Spool(), 1
+            written = self._write(video, temporary, channels, moved)
             if written is None:
-                written, channels = self._write(video, temporary, 3, moved), 3
-            if self.motion:
+                moved, channels = Spool(), 3
+                written = self._write(video, temporary, channels, moved)
+            if self.motion and written:
                 # First: where the frames have their name, all is there.
-                atomic.write_bytes(
-                    self.folder / entry.motion_path,
-                    np.array(moved, store.MOTION_TYPE).tobytes(),
-                )
+                cells = moved.array()
+                with atomic.opened(self.folder / entry.motion_path) as file:
+                    file.write(np.ascontiguousarray(cells).data)
+                rows, columns = cells.shape[1:]
+                entry = dataclasses.replace(entry, cells=(rows, columns))
             temporary.replace(path)
         except OSError as error:
             # Without the name of the file nobody knows which disk is full.
@@ -256,14 +259,18 @@ class _Preparation:
         )
 
     def _write(
-        self, video: Video, path: Path, channels: int, moved: list[float]
+        self, video: Video, path: Path, channels: int, moved: Spool
     ) -> int | None:
         """Writes every frame; None where one of them has colour after all."""
         count = 0
-        moved.clear()
         read = footage.read_frames(video)
         if self.motion:
-            read = motion_module.watched(read, moved)
+            read = motion_module.watched(
+                read,
+                lambda one: moved.append(
+                    one.cells[None].astype(store.MOTION_TYPE)
+                ),
+            )
         # Written rather than mapped: a mapped write on a full disk kills the
         # process, a plain one raises.
         with path.open("wb") as file:

@@ -4,7 +4,8 @@
       manifest.json      what is there, made from which sources
       train/01.frames    uint8 (frames, height, width, channels), C order
       test/01.frames
-      test/01.motion     float64 (frames,), where it was asked for
+      test/01.motion     float32 (frames, rows, columns), where it was asked
+                         for
 
 A video is written under another name, flushed to disk and renamed, and only
 then the manifest is, so that a kill at any moment leaves nothing half written;
@@ -28,7 +29,7 @@ from lgn_tf.data.dataset import Dataset, Video
 
 MANIFEST = "manifest.json"
 MOTION = ".motion"
-MOTION_TYPE = "<f8"
+MOTION_TYPE = "<f4"
 FORMAT = 1
 _BLOCK = 1 << 20
 
@@ -58,8 +59,8 @@ class Entry:
         frames: their number.
         channels: 1 where no frame of the video holds colour, else 3.
         source: what it was made from.
-        motion: whether the motion in its frames lies beside them, measured in
-            their own size.
+        cells: rows and columns of the motion in its frames, which lies beside
+            them, measured in their own size; 0 where it does not.
     """
 
     name: str
@@ -67,12 +68,17 @@ class Entry:
     frames: int
     channels: int
     source: Source
-    motion: bool = False
+    cells: tuple[int, int] = (0, 0)
 
     @property
     def path(self) -> Path:
         """Where it lies, below the folder of the store."""
         return Path(self.split) / f"{self.name}.frames"
+
+    @property
+    def motion(self) -> bool:
+        """Whether the motion in its frames lies beside them."""
+        return all(self.cells)
 
     @property
     def motion_path(self) -> Path:
@@ -82,7 +88,8 @@ class Entry:
     @property
     def motion_bytes(self) -> int:
         """How large that file must be."""
-        return self.frames * np.dtype(MOTION_TYPE).itemsize
+        rows, columns = self.cells
+        return self.frames * rows * columns * np.dtype(MOTION_TYPE).itemsize
 
     def bytes(self, size: tuple[int, int]) -> int:
         """Returns how large the file must be."""
@@ -126,7 +133,13 @@ def read_manifest(folder: Path) -> Manifest:
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
         entries = tuple(
-            Entry(**{**entry, "source": Source(**entry["source"])})
+            Entry(
+                **{
+                    **entry,
+                    "source": Source(**entry["source"]),
+                    "cells": tuple(entry.get("cells", (0, 0))),
+                }
+            )
             for entry in values.pop("entries")
         )
         height, width = values.pop("size")

@@ -127,11 +127,11 @@ def _calibration(
     return calibration_module.load(path, weights)
 
 
-def _motion(source: Any, name: str, count: int) -> NDArray[np.float64]:
+def _motion(source: Any, name: str, count: int) -> NDArray[np.float32]:
     """Measures the first frames of a test video in their own size."""
     (video,) = (v for v in source.dataset.split("test") if v.name == name)
     frames = itertools.islice(footage.read_frames(video), count)
-    return motion.series(frames)
+    return np.stack([one.cells for one in motion.measured(frames)])
 
 
 def _expected(
@@ -141,7 +141,7 @@ def _expected(
     frames: NDArray[np.uint8],
     fitted: Calibration | None,
     gamma: float,
-    moved: NDArray[np.float64] | None,
+    moved: NDArray[np.float32] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns every measure, and of those scored anew the reason."""
     stored = measures.read(run_dir / EVALUATION, name)
@@ -170,7 +170,10 @@ def _expected(
         if "online" in anew:
             wanted["online"] = scores.online
         if moved is not None and "online_motion" in anew:
-            wanted["online_motion"] = motion_scores.score(scores, fitted, moved)
+            strengths = [fitted.strength(cells) for cells in moved]
+            wanted["online_motion"] = motion_scores.score(
+                scores, fitted, strengths
+            )
     return wanted, anew
 
 
@@ -203,7 +206,7 @@ def _scores(
     files: list[Any],
     settings: config.Config,
     gamma: float,
-    moved: NDArray[np.float64] | None,
+    moved: NDArray[np.float32] | None,
 ) -> dict[str, NDArray[Any]]:
     inputs = {"encoded_frames": [files]}
     found = _whole(http, "score_video_encoded", inputs)

@@ -117,14 +117,29 @@ def test_a_video_as_it_comes():
         frames.append(moved(frames[-1], step))
     coloured = [np.repeat(frame[..., None], 3, axis=-1) for frame in frames]
     flow = motion.LocalFlow()
-    wanted = [flow.update(frame).value for frame in frames]
-    np.testing.assert_array_equal(motion.series(coloured), wanted)
-    values = motion.values(iter(coloured))
-    assert [next(values), next(values)] == wanted[:2]
+    wanted = [flow.update(frame) for frame in frames]
+    for one, expected in zip(motion.measured(coloured), wanted, strict=True):
+        assert one.value == expected.value
+        np.testing.assert_array_equal(one.cells, expected.cells)
+    values = motion.measured(iter(coloured))
+    assert [next(values).value, next(values).value] == [
+        one.value for one in wanted[:2]
+    ]
     found = []
-    for place, frame in enumerate(motion.watched(coloured, found)):
+    for place, frame in enumerate(motion.watched(coloured, found.append)):
         # Noted before it is passed on, as it is.
-        assert frame is coloured[place] and found == wanted[: place + 1]
+        assert frame is coloured[place] and len(found) == place + 1
+        assert found[-1].value == wanted[place].value
+
+
+def test_strength_is_that_of_box_means_in_units_of_their_places():
+    cells = NUMBERS.uniform(size=(7, 9)).astype(np.float32)
+    scale = NUMBERS.uniform(0.2, 1, (7, 9)).astype(np.float32)
+    means = motion.box_means(cells, (5, 5))
+    assert motion.strength(cells, np.ones_like(scale)) == means.max()
+    found = motion.strength(cells, scale)
+    assert found == pytest.approx((means / scale).max())
+    assert found > means.max()
 
 
 def test_a_frame_may_be_overwritten():

@@ -56,7 +56,7 @@ def evaluated(exported_run, tmp_path, monkeypatch):
     return evaluate
 
 
-FRAMES_OF_OWN_SIZE = (30, 44)
+FRAMES_OF_OWN_SIZE = (30, 45)
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def expected(run_dir, moved, gamma=0.0, **weights):
 def test_what_is_scored_anew(moving):
     """What the evaluation holds not, and no more than is compared."""
     run_dir = moving()
-    moved = np.full(FRAMES - 4, 0.01)
+    moved = np.full((FRAMES - 4, 40, 60), 0.01, np.float32)
     stored = measures.read(run_dir / "evaluation", "walk")
     wanted, anew = expected(run_dir, moved)
     assert not anew
@@ -194,7 +194,8 @@ def test_what_is_scored_anew(moving):
         "online_motion": "the evaluation's has a memory that learns"
     }
     known = calibration_of(run_dir)
-    cues = {**calibration_module.cues_of(stored), "motion": moved}
+    cues = calibration_module.cues_of(stored, known.scales)
+    cues["motion"] = [known.strength(cells) for cells in moved]
     np.testing.assert_allclose(
         wanted["online_motion"],
         known.score(cues, calibration_module.CUES),

@@ -23,6 +23,9 @@ ROOT = Path(__file__).parents[2]
 FILES = encode(colourful(2, 5, 20, 30), ".png")
 
 
+STILL = np.zeros((40, 60), np.float32)
+
+
 @pytest.fixture(params=["rest", "grpc"])
 def server(request, moving_server):
     address = addresses(moving_server)[request.param]
@@ -60,20 +63,22 @@ def test_the_client_measures_what_the_evaluation_does(drawn, tmp_path, kind):
     else:
         archives.write_images(path, drawn, f"{{}}{kind}", 8)
     (video,) = layouts.recognise(path).videos
-    wanted = motion.series(footage_module.read_frames(video))
-    assert wanted[0] == 0 < wanted[1:].min()
+    read = footage_module.read_frames(video)
+    wanted = np.stack([one.cells for one in motion.measured(read)])
+    assert wanted[0].max() == 0 < wanted[1:].max(axis=(1, 2)).min()
     found = list(client._moved(path, []))
     np.testing.assert_array_equal(found, wanted)
     if kind != ".avi":
         files = video.frame_files()
-        assert list(client._moved(None, files)) == found
+        np.testing.assert_array_equal(list(client._moved(None, files)), found)
 
 
 @pytest.mark.parametrize("piece", [5, 7, 32])
 def test_each_window_gets_the_motion_of_its_last_frame(server, told, piece):
     frames = colourful(1, 20, 20, 30)[0]
     files = encode(frames, ".png").tolist()
-    moved = np.random.default_rng(3).uniform(0.1, 0.3, 20)
+    moved = np.random.default_rng(3).uniform(0.05, 0.2, (20, 40, 60))
+    moved = moved.astype(np.float32)
     scores = list(
         client.score(server, iter(files), piece=piece, motion=iter(moved))
     )
@@ -83,7 +88,7 @@ def test_each_window_gets_the_motion_of_its_last_frame(server, told, piece):
         "score_video_with_motion_encoded",
         {
             "encoded_frames": np.array([files], object),
-            "motion": moved[None, 4:].astype(np.float32),
+            "motion": moved[None, 4:],
         },
     )
     for name in set(whole) - {"valid"}:
@@ -95,7 +100,7 @@ def test_motion_is_read_along_with_the_frames(server):
     """As a camera gives both: no more than what is sent is asked for."""
     files = itertools.cycle(FILES[0].tolist())
     scores = client.score(
-        server, files, piece=5, parallel=1, motion=itertools.repeat(0.1)
+        server, files, piece=5, parallel=1, motion=itertools.repeat(STILL)
     )
     assert [next(scores).frame for _ in range(3)] == [4, 5, 6]
     scores.close()
@@ -104,7 +109,7 @@ def test_motion_is_read_along_with_the_frames(server):
 def test_fewer_numbers_than_frames(server):
     files = FILES[0].tolist()
     with pytest.raises(ValueError, match=r"`motion` must be one.*: 4 for more"):
-        list(client.score(server, files, motion=[0.0] * 4))
+        list(client.score(server, files, motion=[STILL] * 4))
 
 
 def test_a_version_that_knows_no_motion(model_server):
@@ -112,7 +117,7 @@ def test_a_version_that_knows_no_motion(model_server):
     with transport.connect(address, TARGET) as server:
         with pytest.raises(transport.ServingError, match="not found in signat"):
             files = FILES[0].tolist()
-            list(client.score(server, files, motion=[0.0] * 5))
+            list(client.score(server, files, motion=[STILL] * 5))
 
 
 def table(text):
@@ -168,7 +173,8 @@ def test_frames_that_travel_as_jpeg(
     assert client.main([*argv, "--server", address]) == 0
     ((files, moved),) = sent
     frames = list(footage.decoded(tmp_path / "clip.avi"))
-    assert moved == list(motion.values(frames))
+    wanted = [one.cells for one in motion.measured(frames)]
+    np.testing.assert_array_equal(moved, wanted)
     assert files[0].startswith(b"\xff\xd8") and len(files) == len(moved)
     capsys.readouterr()
 
@@ -212,6 +218,12 @@ def post(server, text):
     )
 
 
+def cells(number):
+    """Returns the text of a map, by that of one number."""
+    line = "[" + ", ".join([number] * 60) + "]"
+    return "[" + ", ".join([line] * 40) + "]"
+
+
 def row(place, motion_text=None):
     files = ", ".join(
         f'{{"b64": "{base64.b64encode(each).decode()}"}}'
@@ -227,9 +239,11 @@ def request(*rows):
 
 
 def test_rows_over_rest(moving_server, told):
-    response = post(moving_server, request(row(0, "0.25"), row(1, "1e-2")))
+    response = post(
+        moving_server, request(row(0, cells("0.25")), row(1, cells("1e-2")))
+    )
     assert response.status_code == 200, response.text
-    motion = np.array([0.25, 0.01], np.float32)
+    motion = np.stack([np.full((40, 60), v, "f4") for v in (0.25, 0.01)])
     inputs = {"encoded_frames": FILES, "motion": motion}
     wanted = told.run("score_with_motion_encoded", inputs)
     for place, answer in enumerate(response.json()["predictions"]):
@@ -240,7 +254,9 @@ def test_rows_over_rest(moving_server, told):
 
 @pytest.mark.parametrize("wrong", ["NaN", "-0.5", "Infinity", "1e300"])
 def test_a_number_that_is_no_motion_over_rest(moving_server, wrong):
-    response = post(moving_server, request(row(0, "0.25"), row(1, wrong)))
+    response = post(
+        moving_server, request(row(0, cells("0.25")), row(1, cells(wrong)))
+    )
     if wrong == "1e300":  # No number of its type.
         assert response.status_code == 400
         return
@@ -253,10 +269,10 @@ def test_a_number_that_is_no_motion_over_rest(moving_server, wrong):
     ("rows", "text"),
     [
         ((row(0),), "keys must be equal to: encoded_frames,motion"),
-        ((row(0, "0.5"), row(1)), "keys must be equal to"),
+        ((row(0, cells("0.5")), row(1)), "keys must be equal to"),
         ((row(0, '"fast"'),), "key: motion of 'instances' list"),
         ((row(0, "[0.5]"),), "is not compatible with expected shape"),
-        ((row(0, "0.5"), row(1, "[0.5, 0.5]")), "key: motion of 'instances'"),
+        ((row(0, cells("0.5")), row(1, "[[0.5]]")), "key: motion of 'instanc"),
     ],
 )
 def test_requests_that_are_refused_over_rest(moving_server, rows, text):
