@@ -312,8 +312,8 @@ def score(
     """Writes scores and pictures of all test videos.
 
     Args:
-        scorer: 0 must be among its gammas: the online score is that of the
-            trained items.
+        scorer: 0 must be among its gammas: the online score, and the maps that
+            its cues come from, are those of the trained items.
         footage: the test videos.
         truth: their labels, or None.
         folder: an evaluation folder.
@@ -332,6 +332,8 @@ def score(
             each[0],
             online=each[still].online,
             online_map=each[still].online_map,
+            error_map=each[still].error_map,
+            distance_map=each[still].distance_map,
         )
         aligned = labels_module.align(truth[name], inputs) if truth else None
         paper = normality(main.psnr, main.distance, weight)

@@ -93,7 +93,7 @@ def check(run_dir: Path, models: Path) -> Comparison:
             files = [_as_file(each) for each in frames]
             found = _scores(http, files, settings, gamma, moved)
     wanted, anew = _expected(
-        run_dir, settings, name, frames, fitted, gamma, moved
+        run_dir, settings, name, frames, fitted, moved
     )
     differences = {
         key: float(np.abs(found[key] - series[: len(found[key])]).max())
@@ -140,7 +140,6 @@ def _expected(
     name: str,
     frames: NDArray[np.uint8],
     fitted: Calibration | None,
-    gamma: float,
     moved: NDArray[np.float32] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns every measure, and of those scored anew the reason."""
@@ -149,9 +148,7 @@ def _expected(
     anew: dict[str, str] = {}
     if fitted is None:
         return wanted, anew
-    if gamma:
-        anew["online_motion"] = "the evaluation's has a memory that learns"
-    elif stored.online_motion is None:
+    if stored.online_motion is None:
         anew["online_motion"] = "the evaluation holds none"
     weights = _evaluated_weights(run_dir, settings, fitted)
     for key, cues in (
