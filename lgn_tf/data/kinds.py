@@ -12,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lgn_tf.data import labels, listings
+from lgn_tf.data import labels
 from lgn_tf.data.dataset import Dataset
 
 FILE = "kinds.csv"
 """Its name."""
-
-_HEADER = ["video", "start", "end", "kind"]
 
 Row = tuple[str, labels.Interval, str]
 Kinds = dict[str, dict[str, labels.Labels]]
@@ -38,7 +36,7 @@ def write(path: Path, rows: Iterable[Row]) -> None:
     """
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
-        table.writerow(_HEADER)
+        table.writerow(["video", "start", "end", "kind"])
         for video, (start, end), kind in rows:
             table.writerow([video, start, end, kind])
 
@@ -99,12 +97,10 @@ def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
             that holds no interval, an interval that leaves its video, or a
             name that no test video has.
     """
-    try:
-        rows = _rows(path)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{path}: must be a table in UTF-8. Found there: {error}"
-        ) from error
+    rows = [
+        (video, span, kind)
+        for video, span, (kind,) in labels.read_table(path, "kind")
+    ]
     for video, _, _ in rows:
         if video not in frame_counts:
             raise ValueError(
@@ -127,33 +123,3 @@ def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
         }
         for video, frames in frame_counts.items()
     }
-
-
-def _rows(path: Path) -> list[Row]:
-    found: list[Row] = []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        table = csv.reader(file)
-        header = [field.strip() for field in next(table, [])]
-        if header != _HEADER:
-            raise ValueError(
-                f"{path}: the first line must read `{','.join(_HEADER)}`. "
-                f"Found there: {','.join(header)!r}"
-            )
-        for row in table:
-            fields = [field.strip() for field in row]
-            if not fields:
-                continue
-            if (
-                len(fields) != 4
-                or not all(field.isdecimal() for field in fields[1:3])
-                or not fields[3]
-            ):
-                raise ValueError(
-                    f"{path}: line {table.line_num} must hold a name, two "
-                    f"frame numbers and a kind. Found there: {','.join(row)!r}"
-                )
-            video, start, end, kind = fields
-            if listings.is_video(Path(video)):
-                video = Path(video).stem
-            found.append((video, (int(start), int(end)), kind))
-    return found

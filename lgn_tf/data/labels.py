@@ -157,30 +157,65 @@ def read_csv(path: Path) -> dict[str, list[Interval]]:
     """Reads a table `video,start,end`, counted from 1 and inclusive.
 
     Raises:
-        ValueError: for another header, or a row that holds no interval.
+        ValueError: see `read_table`.
     """
     videos: dict[str, list[Interval]] = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = csv.reader(file)
-        header = [field.strip() for field in next(rows, [])]
-        if header != ["video", "start", "end"]:
-            raise ValueError(
-                f"{path}: the first line must read `video,start,end`. "
-                f"Found there: {','.join(header)!r}"
-            )
-        for row in rows:
-            if not row:
-                continue
-            fields = [field.strip() for field in row]
-            if len(fields) != 3 or not all(f.isdecimal() for f in fields[1:]):
-                raise ValueError(
-                    f"{path}: line {rows.line_num} must hold a name and two "
-                    f"frame numbers. Found there: {','.join(row)!r}"
-                )
-            name = Path(fields[0])
-            stem = name.stem if listings.is_video(name) else fields[0]
-            videos.setdefault(stem, []).append((int(fields[1]), int(fields[2])))
+    for video, span, _ in read_table(path):
+        videos.setdefault(video, []).append(span)
     return videos
+
+
+def read_table(
+    path: Path, *further: str
+) -> list[tuple[str, Interval, tuple[str, ...]]]:
+    """Reads a table of intervals, counted from 1 and inclusive.
+
+    Args:
+        path: of a CSV file.
+        *further: columns behind `video,start,end`.
+
+    Returns:
+        For each row the name of the video, the interval, and what the further
+        columns hold, none of it empty.
+
+    Raises:
+        ValueError: for a file that is no table in UTF-8, another header, or a
+            row that holds no interval.
+    """
+    columns = ["video", "start", "end", *further]
+    found = []
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file)
+            header = [field.strip() for field in next(rows, [])]
+            if header != columns:
+                raise ValueError(
+                    f"{path}: the first line must read `{','.join(columns)}`. "
+                    f"Found there: {','.join(header)!r}"
+                )
+            for row in filter(None, rows):
+                fields = [field.strip() for field in row]
+                if (
+                    len(fields) != len(columns)
+                    or not all(field.isdecimal() for field in fields[1:3])
+                    or not all(fields[3:])
+                ):
+                    words = " and ".join(
+                        ["a name and two frame numbers", *further]
+                    )
+                    raise ValueError(
+                        f"{path}: line {rows.line_num} must hold {words}. "
+                        f"Found there: {','.join(row)!r}"
+                    )
+                name = Path(fields[0])
+                stem = name.stem if listings.is_video(name) else fields[0]
+                span = int(fields[1]), int(fields[2])
+                found.append((stem, span, tuple(fields[3:])))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"{path}: must be a table in UTF-8. Found there: {error}"
+        ) from error
+    return found
 
 
 def read_array(path: Path) -> Labels:

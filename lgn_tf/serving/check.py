@@ -92,9 +92,7 @@ def check(run_dir: Path, models: Path) -> Comparison:
                 moved = _motion(source, name, count)[settings.model.frames :]
             files = [_as_file(each) for each in frames]
             found = _scores(http, files, settings, gamma, moved)
-    wanted, anew = _expected(
-        run_dir, settings, name, frames, fitted, moved
-    )
+    wanted, anew = _expected(run_dir, settings, name, frames, fitted, moved)
     differences = {
         key: float(np.abs(found[key] - series[: len(found[key])]).max())
         for key, series in wanted.items()

@@ -256,3 +256,10 @@ def test_bad_masks(tmp_path):
         masks.read(Video("01", "test", tmp_path, folder))
     with pytest.raises(ValueError, match="no masks"):
         masks.read(Video("01", "test", tmp_path))
+
+
+def test_a_table_that_is_no_text(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"video,start,end\nb\xe4r,1,2\n")
+    with pytest.raises(ValueError, match=r"labels\.csv: must be a table in UTF"):
+        labels.read_csv(path)
