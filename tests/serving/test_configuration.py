@@ -232,7 +232,7 @@ class Lent:
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
-def test_the_examples_with_curl(tmp_path, exported_moving, moving_server):
+def test_the_examples_with_curl(tmp_path, exported, served):
     import cv2
     import numpy as np
 
@@ -242,13 +242,12 @@ def test_the_examples_with_curl(tmp_path, exported_moving, moving_server):
 
     class Server(EmbeddedServer):
         def _load(self, _path):
-            with moving_server.catalogue.borrow("lgn_net") as (_, servable):
-                return Lent(servable)
+            return Lent(served)
 
     labelled = ModelSettings(
-        "lgn_net", exported_moving.path.parent, labels={"stable": 1}
+        "lgn_net", exported.path.parent, labels={"stable": 1}
     )
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 5
     with Server(lambda: (labelled,), poll_seconds=0.05) as server:
         for command, expected in EXAMPLES:
             command = command.replace(":8501", f":{server.rest_port}")
