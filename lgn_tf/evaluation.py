@@ -21,6 +21,7 @@ from lgn_tf.local_scales import Maps
 from lgn_tf.measures import Series, VideoScores
 from lgn_tf.normality import min_max, normality
 from lgn_tf.results import Provenance, Results, VideoResult
+from lgn_tf.smoothing import smooth
 
 Labels = NDArray[np.uint8]
 Masks = Callable[[str], NDArray[np.bool_] | None]
@@ -246,24 +247,6 @@ def _events(
         name: events.evaluate(table[name].series, truth, clips, frame_rate)
         for name, clips in usual.items()
     }
-
-
-def smooth(series: Series, share: float) -> Series:
-    """Exponential moving average of a video, from the past alone.
-
-    Args:
-        series: (frames,).
-        share: of the newest frame; 1 smooths nothing.
-
-    Returns:
-        (frames,); the first frame stays as it is.
-    """
-    result = np.empty_like(series)
-    level = series[0]
-    for place, value in enumerate(series):
-        level = share * value + (1 - share) * level
-        result[place] = level
-    return result
 
 
 def _video(row: _Rows, place: int, table: Mapping[str, Score]) -> VideoResult:

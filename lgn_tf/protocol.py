@@ -8,7 +8,6 @@ The folder appears whole, in the place of an older one, or not at all.
 """
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from lgn_tf import (
     provenance,
     results,
 )
+from lgn_tf import smoothing as smoothing_module
 from lgn_tf.calibration import MOTION, Calibration
 from lgn_tf.config import Config
 from lgn_tf.data import baselines, frames, kinds, masks
@@ -44,9 +44,6 @@ Labels = Mapping[str, NDArray[np.uint8]]
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
 
-SMOOTHING = 0.3
-"""Seconds of the causal average: as long as an alarm must last to be raised."""
-
 _PIECE = 64  # Frames that are read at once where no model needs more.
 
 
@@ -61,7 +58,7 @@ class Options:
         gamma_sweep: whether other thresholds are scored in the same pass.
         labels: version of the frame labels; empty for the preferred one.
         smoothing: seconds of a causal average of the online scores, reported
-            besides; None takes `SMOOTHING` where there is a frame rate, 0
+            besides; None takes `smoothing.SECONDS` where there is a rate, 0
             leaves these scores out.
         frame_rate: frames a second of the videos; None takes the published
             one, and leaves events out where there is none.
@@ -110,7 +107,7 @@ def evaluate(
 
     Raises:
         ValueError: where no video is long enough, labels or kinds do not fit,
-            or for a smoothing as in `share_of_newest`.
+            or for a smoothing as in `smoothing.share_of_newest`.
         OSError: where no space is left; an older folder stays.
     """
     counts = dict(zip(footage.names, footage.frame_counts, strict=True))
@@ -123,7 +120,7 @@ def evaluate(
     truth, _ = read_labels(dataset, counts, options.labels)
     # What is damaged is said before anything is scored.
     kinds.find(dataset, counts, truth)
-    share_of_newest(
+    smoothing_module.share_of_newest(
         options.smoothing, _rate(options.frame_rate, config.data.dataset)
     )
     gamma = provenance.threshold(config, calibration, options.gamma)
@@ -217,7 +214,7 @@ def conclude(
         kinds=kinds.find(dataset, counts, truth),
         calibration=calibration,
         frame_rate=rate,
-        smoothing=share_of_newest(smoothing, rate),
+        smoothing=smoothing_module.share_of_newest(smoothing, rate),
         gamma_sweep=gamma_sweep,
     )
     skipped = tuple(name for name, count in counts.items() if count <= inputs)
@@ -228,39 +225,6 @@ def conclude(
 
 def _rate(given: float | None, dataset: str) -> float | None:
     return given or alarms.FRAME_RATES.get(dataset)
-
-
-def share_of_newest(
-    seconds: float | None, frame_rate: float | None
-) -> float | None:
-    """Returns what the newest frame counts in a causal average.
-
-    Args:
-        seconds: after which a frame counts a third (1 / e) of what it did; None
-            for `SMOOTHING`.
-        frame_rate: frames a second; None where nobody knows.
-
-    Returns:
-        The share; None where nothing is averaged.
-
-    Raises:
-        ValueError: for seconds out of bounds, or without a frame rate.
-    """
-    if seconds is None:
-        seconds = SMOOTHING if frame_rate else 0.0
-    if not 0 <= seconds < math.inf:
-        raise ValueError(
-            "`smoothing` must be seconds, not below 0. "
-            f"Received: smoothing={seconds}"
-        )
-    if not seconds:
-        return None
-    if not frame_rate:
-        raise ValueError(
-            "`smoothing` takes the frames a second of the videos, and the data "
-            f"set says none: give --fps. Received: smoothing={seconds:g}"
-        )
-    return -math.expm1(-1 / (seconds * frame_rate))
 
 
 def read_labels(

@@ -257,19 +257,6 @@ def test_options_are_said(run_dir, evaluated, capsys):
     assert measures.read(out, "Test003").online_motion is None
 
 
-def test_the_causal_average_in_seconds():
-    # After 0.2 seconds, five frames, a frame counts a third of what it did.
-    share = protocol.share_of_newest(0.2, 25.0)
-    assert (1 - share) ** 5 == pytest.approx(1 / np.e)
-    usual = protocol.share_of_newest(protocol.SMOOTHING, 25.0)
-    assert protocol.share_of_newest(None, 25.0) == usual
-    for off in ((None, None), (0.0, 25.0), (0.0, None)):
-        assert protocol.share_of_newest(*off) is None
-    for seconds in (-0.1, np.nan, np.inf):
-        with pytest.raises(ValueError, match="`smoothing` must be seconds"):
-            protocol.share_of_newest(seconds, 25.0)
-
-
 def test_the_best_weights_have_a_calibration_of_their_own(
     run_dir, evaluated, capsys
 ):
