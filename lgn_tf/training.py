@@ -27,6 +27,10 @@ from lgn_tf.data import batches, clips, sources
 from lgn_tf.data.footage import Footage
 from lgn_tf.model.lgn_net import build_model
 
+FIRST_CHANGE = 0.05
+"""What the drawn change is multiplied by when the training of a residual model
+begins; from there on it is learned. A model that is not trained copies."""
+
 
 def train(
     config: Config,
@@ -91,7 +95,8 @@ def compiled(config: Config, steps: int) -> keras.Model:
 
     Returns:
         A compiled `LGNNet`. Its learning rate is that of the first step, and
-        decays every step where the schedule says so.
+        decays every step where the schedule says so. Where `residual`, it draws
+        a little change.
     """
     rate: Any = config.training.learning_rate
     if config.training.schedule == "step":
@@ -99,6 +104,9 @@ def compiled(config: Config, steps: int) -> keras.Model:
             rate, config.training.length(steps).total
         )
     model = build_model(config)
+    if config.model.residual:
+        # Around 0 its sign would turn, and what the features learn with it.
+        model.decoder.scale.assign(FIRST_CHANGE)
     model.compile(keras.optimizers.Adam(rate, epsilon=1e-8))
     return model
 

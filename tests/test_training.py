@@ -24,6 +24,7 @@ from lgn_tf import (
     telemetry,
     training,
 )
+from lgn_tf.config import Config, ModelConfig
 from lgn_tf.data import archives, synthetic
 from lgn_tf.model.lgn_net import build_model
 from tests.training_process import configuration
@@ -421,3 +422,27 @@ def test_two_processes_train_the_same_run(
             process.kill()
     require_close_run(begun, unbroken)
     assert (begun / checkpoints.CALIBRATION).is_file()
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_a_training_begins_with_a_little_change(residual):
+    """A model that is only built copies; see tests/model/test_lgn_net.py."""
+    config = Config(
+        ModelConfig(
+            "glo_net",
+            (16, 24),
+            channels=1,
+            width=1 / 16,
+            memory_items=4,
+            residual=residual,
+        )
+    )
+    model = training.compiled(config, 10)
+    clips = np.random.default_rng(0).uniform(-0.5, 0.5, (2, 4, 16, 24, 1))
+    prediction = keras.ops.convert_to_numpy(model(clips).prediction)
+    change = np.abs(prediction - clips[:, -1]).max()
+    if residual:
+        assert float(model.decoder.scale) == pytest.approx(0.05)
+        assert 0 < change < 0.2
+    else:
+        assert change > 0.2
