@@ -105,7 +105,7 @@ def compiled(config: Config, steps: int) -> keras.Model:
         )
     model = build_model(config)
     if config.model.residual:
-        # Around 0 its sign would turn, and what the features learn with it.
+        # From 0 it may never get away; docs/results.md has the measurement.
         model.decoder.scale.assign(FIRST_CHANGE)
     model.compile(keras.optimizers.Adam(rate, epsilon=1e-8))
     return model
