@@ -1,5 +1,6 @@
 """The calibration of a run: normal clips scored and measured."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -89,7 +90,8 @@ def calibrate(
             them, evenly spread, are enough.
         others: more normal clips, whose motion alone is measured: they help to
             tell how fast things usually move at each place. `MOST_FRAMES` of
-            them, evenly spread, are enough; or None.
+            them, evenly spread, are enough, or so many of one long clip; or
+            None.
         weights: of the cues.
         originals: the same clips on disk, by name, where they can be read in
             their own size, which is what the motion is measured in; or None.
@@ -115,7 +117,7 @@ def calibrate(
     if moved and others is not None:
         names = [others.names[index] for index in _spread(others)]
         scale = local_scales.measure(
-            moved + (_motion(names, originals, 0) or [])
+            moved + (_motion(names, originals, 0, MOST_FRAMES) or [])
         )
     return calibration.fit(
         found,
@@ -127,20 +129,22 @@ def calibrate(
 
 
 def _motion(
-    names: Sequence[str], originals: Mapping[str, Video] | None, first: int
+    names: Sequence[str],
+    originals: Mapping[str, Video] | None,
+    first: int,
+    most: int | None = None,
 ) -> list[NDArray[Any]] | None:
     """The cells of the motion in each clip, from frame `first` on."""
     if originals is None or not all(name in originals for name in names):
         return None
-    return [_cells(originals[name], first) for name in names]
+    return [_cells(originals[name], first, most) for name in names]
 
 
-def _cells(video: Video, first: int) -> NDArray[Any]:
+def _cells(video: Video, first: int, most: int | None) -> NDArray[Any]:
     rows = Spool()
     read = footage_module.ahead(footage_module.read_frames(video))
-    for place, moved in enumerate(motion.measured(read)):
-        if place >= first:
-            rows.append(moved.cells[None])
+    for moved in itertools.islice(motion.measured(read), first, most):
+        rows.append(moved.cells[None])
     return rows.array()
 
 

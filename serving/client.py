@@ -226,11 +226,10 @@ def _moved(source: Path | None, pictures: Sequence[Path]) -> Iterator[_Cells]:
     # A link to the file of the evaluation, which a copy may lack.
     from serving import motion
 
-    frames = (
-        footage.decoded(source)
-        if source
-        else (map(footage.decode_picture, pictures))
-    )
+    if source is None:
+        frames: Iterator[footage.Frame] = map(footage.decode_picture, pictures)
+    else:
+        frames = footage.decoded(source)
     return (each.cells for each in motion.measured(frames))
 
 

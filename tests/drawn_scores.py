@@ -58,10 +58,12 @@ def opposition(frames, labels=None, *, seed=0, strength=None, copying=36.0):
         if kind.floor is not None:
             values = kind.floor + 1 / (1 + np.exp(-values))
         series[name] = values
+    copied = numbers.normal(copying, 1, frames)
     return baselines.Scores(
         series=series,
-        copying=numbers.normal(copying, 1, frames),
+        copying=copied,
         frames=frames + 4,
         seconds={name: 0.01 * (frames + 4) for name in series},
-        moved=series[baselines.FLOW],
+        # Another series than the opponent's.
+        moved=numbers.normal(strong.get(baselines.FLOW, 0.0) * marks, 1),
     )

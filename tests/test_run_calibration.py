@@ -93,6 +93,11 @@ def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
     held_out = cells.pop(name)[model.frames :]
     scale = local_scales.measure([held_out, *cells.values()])
     np.testing.assert_array_equal(found.scales["motion"], scale)
+    # Of a long clip no more than is wanted of all.
+    few = run_calibration._cells(video, 1, 3)
+    np.testing.assert_array_equal(
+        few, [m.cells for m in motion.measured(read_frames(video))][1:3]
+    )
     error_scale = local_scales.resized(scale, (16, 24))
     np.testing.assert_array_equal(found.scales["error"], error_scale)
     assert error_scale.min() < 1 == found.scales["distance"].min()

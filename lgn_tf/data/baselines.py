@@ -127,9 +127,8 @@ def score(
     """
     watch = _Watch()
     errors, means = _compare(pieces, channels, watch)
-    moves = _Moves([], [], [], {})
-    _move(originals, pictured, strength, moves, watch)
-    local, flow, moved = (np.array(one) for one in moves[:3])
+    moves = _move(originals, pictured, strength, watch)
+    local, flow, moved = map(np.array, (moves.local, moves.flow, moves.moved))
     count = len(errors)
     if len(flow) != count or count <= inputs:
         raise ValueError(
@@ -208,10 +207,10 @@ def _move(
     originals: Iterable[Frame],
     pictured: Collection[int],
     strength: Callable[[motion.Field], float] | None,
-    found: _Moves,
     watch: _Watch,
-) -> None:
+) -> _Moves:
     """Local difference, in gray levels, and local flow of each frame."""
+    found = _Moves([], [], [], {})
     flow, before = motion.LocalFlow(), None
     for place, frame in enumerate(originals):
         gray = motion.to_gray(frame)
@@ -229,6 +228,7 @@ def _move(
         found.moved.append(value if strength is None else strength(cells))
         if place in pictured:
             found.cells[place] = cells
+    return found
 
 
 def evaluate(

@@ -200,11 +200,14 @@ def read_table(
                     or not all(field.isdecimal() for field in fields[1:3])
                     or not all(fields[3:])
                 ):
-                    words = " and ".join(
-                        ["a name and two frame numbers", *further]
+                    *words, last = (
+                        "a name",
+                        "two frame numbers",
+                        *(f"a {name}" for name in further),
                     )
                     raise ValueError(
-                        f"{path}: line {rows.line_num} must hold {words}. "
+                        f"{path}: line {rows.line_num} must hold "
+                        f"{', '.join(words)} and {last}. "
                         f"Found there: {','.join(row)!r}"
                     )
                 name = Path(fields[0])

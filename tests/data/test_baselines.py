@@ -163,3 +163,18 @@ def test_an_area_needs_both_classes():
         baselines.evaluate(
             [np.zeros((6, 2, 2, 1), np.uint8)], [np.zeros(6, np.uint8)]
         )
+
+
+def test_the_motion_cue_beside_the_opponent():
+    frames = NUMBERS.integers(0, 256, (9, 48, 64, 1), np.uint8)
+    plain = baselines.score("a", [frames], frames)
+    np.testing.assert_array_equal(plain.moved, plain.series[baselines.FLOW])
+    cells = [one.cells for one in motion.measured(frames)]
+    found = baselines.score(
+        "a", [frames], frames, strength=lambda one: float(one.mean())
+    )
+    wanted = [float(one.mean()) for one in cells[4:]]
+    np.testing.assert_array_equal(found.moved, wanted)
+    # It is none of the opponent's affair.
+    for name, series in plain.series.items():
+        np.testing.assert_array_equal(found.series[name], series)

@@ -71,7 +71,7 @@ def test_no_rows_are_no_kinds(tmp_path):
         ("video,start,end\na,1,2\n", "must read.*Found there: 'video,start,e"),
         (
             HEADER + "a,1,2",
-            "line 2 must hold a name and two frame numbers and kind",
+            "line 2 must hold a name, two frame numbers and a kind",
         ),
         (HEADER + "a,1,2,", "line 2 must hold"),
         (HEADER + "a,one,2,cart", "Found there: 'a,one,2,cart'"),
