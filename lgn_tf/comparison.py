@@ -173,3 +173,18 @@ def gain(
         return None
     copying = np.concatenate([one.copying for one in given])
     return float((np.concatenate(psnr) - copying).mean())
+
+
+def variation(distance: Sequence[Series]) -> float:
+    """Returns how much the distance to the prototypes tells frames apart.
+
+    Args:
+        distance: of each video, (frames,).
+
+    Returns:
+        The standard deviation over all frames, as a share of the mean; 0 where
+        all are 0.
+    """
+    values = np.concatenate(distance)
+    mean = float(values.mean())
+    return float(values.std()) / mean if mean > 0 else 0.0

@@ -131,6 +131,9 @@ def evaluate(
         kinds=kind_areas.measure(
             kinds, names, truth, table, opposing, comparisons
         ),
+        distance_variation=comparison.variation(table["distance raw"].series)
+        if "distance raw" in table
+        else None,
     )
 
 

@@ -251,6 +251,8 @@ class Results:
         gamma_sweep: (gamma, area of the paper's score).
         skipped: names of the videos that are too short for a score.
         kinds: of anomalies, by name; empty where nobody says which there are.
+        distance_variation: standard deviation of the distance over all scored
+            frames, as a share of its mean; None without a memory.
     """
 
     provenance: Provenance
@@ -275,6 +277,7 @@ class Results:
     gamma_sweep: tuple[tuple[float, float], ...] = ()
     skipped: tuple[str, ...] = ()
     kinds: dict[str, KindResult] = dataclasses.field(default_factory=dict)
+    distance_variation: float | None = None
 
 
 def write(results: Results, folder: Path) -> None:

@@ -97,6 +97,20 @@ def _gain(gain: float) -> str:
     )
 
 
+STILL = 0.1
+"""Below this variation a distance says nothing. It lies between that of a
+memory that had collapsed, 0.04, and the least of eleven others, 0.17."""
+
+
+def _still(variation: float, weight: float) -> str:
+    return (
+        "the distance to the prototypes hardly varies from frame to frame (by "
+        f"{variation:.1%}): the memory tells nothing apart, and the paper's "
+        f"score counts it {1 - weight:.0%}. Look at the PSNR alone, or train "
+        "with another --seed"
+    )
+
+
 KIND_RULE = (
     f"Found: the {LEVEL:.0%} interval lies above 50%; where fewer than "
     f"{kind_areas.LEAST_VIDEOS} videos show the kind there is no interval, and "
@@ -280,6 +294,9 @@ def notes(results: Results) -> list[str]:
         )
     if results.gain is not None:
         lines.append(_gain(results.gain))
+    variation = results.distance_variation
+    if variation is not None and variation < STILL:
+        lines.append(_still(variation, stand.normality_weight))
     if results.draws:
         lines.append(
             f"{LEVEL:.0%}: of {results.draws} draws of videos"

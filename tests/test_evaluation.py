@@ -305,6 +305,20 @@ def test_baselines_are_those_of_the_data():
     assert result.gain == pytest.approx(psnr.mean() - copying.mean())
 
 
+def test_variation_is_that_of_all_distances():
+    distance = np.concatenate([video.distance for video in VIDEOS])
+    found = evaluation.evaluate(VIDEOS, None, ORIGIN).distance_variation
+    assert found == pytest.approx(distance.std() / distance.mean())
+    still = [
+        dataclasses.replace(video, distance=0 * video.distance)
+        for video in VIDEOS
+    ]
+    assert evaluation.evaluate(still, None, ORIGIN).distance_variation == 0
+    none = [dataclasses.replace(video, distance=None) for video in VIDEOS]
+    origin = dataclasses.replace(ORIGIN, normality_weight=1.0)
+    assert evaluation.evaluate(none, None, origin).distance_variation is None
+
+
 def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
     for video in VIDEOS:
         measures.write(video, tmp_path)

@@ -253,6 +253,19 @@ def test_notes_say_what_was_predicted():
     assert "copying" not in "\n".join(tables.notes(found))
 
 
+def test_notes_say_where_the_distance_says_nothing():
+    assert "prototypes" not in "\n".join(tables.notes(RESULTS))
+    for variation, said in ((0.2, False), (tables.STILL, False), (0.044, True)):
+        found = dataclasses.replace(RESULTS, distance_variation=variation)
+        line = (
+            "the distance to the prototypes hardly varies from frame to frame "
+            "(by 4.4%): the memory tells nothing apart, and the paper's score "
+            "counts it 40%. Look at the PSNR alone, or train with another "
+            "--seed"
+        )
+        assert (line in tables.notes(found)) == said
+
+
 def test_notes_say_how_intervals_were_drawn():
     assert "95%: of 1000 draws of videos" in tables.notes(RESULTS)
     found = dataclasses.replace(RESULTS, skipped_draws=7)
