@@ -21,8 +21,10 @@ class Decoder(keras.layers.Layer):
         channels: of the predicted frame.
         width: multiplier of every channel count.
         residual: whether to draw the change to the last input frame. The last
-            layer is linear then, and multiplied by one learned number that
-            starts at zero: no change.
+            layer is linear then, and multiplied by one learned number,
+            `scale`, that starts at zero: no change. `training.compiled` sets it
+            to a twentieth, and so should who trains with `fit` alone: from zero
+            it may never get away.
         rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
