@@ -6,11 +6,16 @@ renamed: a full disk or a kill leaves what was there before.
 
 import contextlib
 import errno
+import fcntl
 import os
 import shutil
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 
 @contextlib.contextmanager
@@ -72,6 +77,33 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
+def write_arrays(
+    file: BinaryIO | Path,
+    arrays: Mapping[str, ArrayLike],
+    compressed: bool = False,
+) -> None:
+    """Writes arrays that `numpy.load` reads, one after another.
+
+    As `numpy.savez` does, which leaves its archive open where it fails: that
+    would report a full disk once more when it is forgotten.
+
+    Args:
+        file: open for bytes, or its path.
+        arrays: by name; of numbers or letters.
+        compressed: whether to take time for a smaller file.
+
+    Raises:
+        OSError: where it cannot be written, or no space is left.
+    """
+    method = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(
+                    member, np.asanyarray(array), allow_pickle=False
+                )
+
+
 def require_space(folder: Path, needed: int) -> None:
     """Refuses to begin what would not fit.
 
@@ -95,6 +127,44 @@ def require_space(folder: Path, needed: int) -> None:
 
 
 @contextlib.contextmanager
+def alone(
+    lock: Path, of: Path, busy: str = "another process writes it"
+) -> Iterator[None]:
+    """Keeps other processes away while the block runs.
+
+    A process that is killed keeps nobody away.
+
+    Args:
+        lock: a file that is locked, in a folder that is there; removed at the
+            end.
+        of: what nobody else may work on meanwhile.
+        busy: what a second process is told of it.
+
+    Raises:
+        BlockingIOError: naming `of`, where another process is at work on it.
+        OSError: where the lock cannot be made.
+    """
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Who had it may have removed it after it was opened here.
+            ours = os.path.samestat(os.fstat(file.fileno()), lock.stat())
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise BlockingIOError(errno.EAGAIN, busy, str(of))
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def lock_beside(path: Path) -> Path:
+    """Returns the lock of a file or folder that is replaced as a whole."""
+    return path.with_name(f".{path.name}.lock")
+
+
+@contextlib.contextmanager
 def folder(path: Path) -> Iterator[Path]:
     """Hands out an empty folder that takes the place of `path` at the end.
 
@@ -108,9 +178,16 @@ def folder(path: Path) -> Iterator[Path]:
         The folder to fill, beside `path`.
 
     Raises:
+        BlockingIOError: where another process fills it.
         OSError: where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(lock_beside(path), path), _folder(path) as partial:
+        yield partial
+
+
+@contextlib.contextmanager
+def _folder(path: Path) -> Iterator[Path]:
     partial, old = (
         path.with_name(f".{path.name}.{name}") for name in ("partial", "old")
     )

@@ -168,7 +168,7 @@ def write(
     frame_tables.write(folder / FRAMES / f"{scores.name}.csv", columns)
     # Array by array: those of a long video do not fit into memory.
     with atomic.opened(folder / MAPS / f"{scores.name}.npz") as file:
-        np.savez(file, allow_pickle=False, **found)
+        atomic.write_arrays(file, found)
 
 
 def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_tf import atomic
 from lgn_tf.data import listings
 
 FOLDER = "pictures"
@@ -75,7 +76,8 @@ def write(
     """
     path = _path(folder, name, place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, frame=frame, prediction=prediction)
+    arrays = {"frame": frame, "prediction": prediction}
+    atomic.write_arrays(path, arrays, compressed=True)
 
 
 def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
@@ -92,12 +94,12 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
         OSError: where it cannot be written.
     """
     found = read(folder, name, place)
-    np.savez_compressed(
-        _path(folder, name, place),
-        frame=found.frame,
-        prediction=found.prediction,
-        motion=cells,
-    )
+    arrays = {
+        "frame": found.frame,
+        "prediction": found.prediction,
+        "motion": cells,
+    }
+    atomic.write_arrays(_path(folder, name, place), arrays, compressed=True)
 
 
 def read(folder: Path, name: str, place: int) -> Pictured:

@@ -6,6 +6,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,32 +58,37 @@ def train(
         ValueError: where the data cannot be trained on, and, as
             `callbacks.Diverged`, where the loss is no longer finite.
         callbacks.Interrupted: after Ctrl-C or SIGTERM; the state is saved.
+        BlockingIOError: where another process trains in `run_dir`.
         OSError: where there is no space left; the last snapshot stays.
     """
     if not (resume or overwrite):
         checkpoints.refuse_existing(run_dir)
     keras.utils.set_random_seed(config.training.seed)
     replicas.make_deterministic()
-    with replicas.scope(config.training.strategy):
-        # One process prepares what all of them read.
-        if replicas.is_chief():
+    with contextlib.ExitStack() as held:
+        with replicas.scope(config.training.strategy):
+            # One process prepares what all of them read.
+            if replicas.is_chief():
+                held.enter_context(_alone(run_dir))
+                source = source or sources.open_source(config)
+                _prepare(source, config, run_dir, resume, overwrite)
+            replicas.wait_for_all()
             source = source or sources.open_source(config)
-            _prepare(source, config, run_dir, resume, overwrite)
-        replicas.wait_for_all()
-        source = source or sources.open_source(config)
-        fitted, _ = source.training(config.data.holdout, config.training.seed)
-        model = compiled(config, steps_per_epoch(fitted, config))
-        _fit(model, config, run_dir, source)
+            fitted, _ = source.training(
+                config.data.holdout, config.training.seed
+            )
+            model = compiled(config, steps_per_epoch(fitted, config))
+            _fit(model, config, run_dir, source)
+            if replicas.is_chief():
+                checkpoints.save_weights(run_dir, model)
         if replicas.is_chief():
-            checkpoints.save_weights(run_dir, model)
-    if replicas.is_chief():
-        # Of other weights, where the run had come to its end before.
-        for weights in (checkpoints.WEIGHTS, checkpoints.BEST):
-            name = checkpoints.calibration_of(weights)
-            (run_dir / name).unlink(missing_ok=True)
-        # On one device, as all who use the run will load it.
-        _, single = checkpoints.load(run_dir)
-        run_calibration.of_run(run_dir, config, single, source)
+            # Of other weights, where the run had come to its end before.
+            for weights in (checkpoints.WEIGHTS, checkpoints.BEST):
+                name = checkpoints.calibration_of(weights)
+                (run_dir / name).unlink(missing_ok=True)
+            # On one device, as all who use the run will load it.
+            _, single = checkpoints.load(run_dir)
+            run_calibration.of_run(run_dir, config, single, source)
     return model
 
 
@@ -109,6 +115,14 @@ def compiled(config: Config, steps: int) -> keras.Model:
         model.decoder.scale.assign(FIRST_CHANGE)
     model.compile(keras.optimizers.Adam(rate, epsilon=1e-8))
     return model
+
+
+@contextlib.contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    lock = atomic.lock_beside(run_dir)
+    with atomic.alone(lock, run_dir, "another process trains there"):
+        yield
 
 
 def _prepare(

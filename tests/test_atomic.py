@@ -1,9 +1,15 @@
 """What is written appears whole or not at all."""
 
 import errno
+import fcntl
+import gc
 import os
+import pathlib
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from lgn_tf import atomic
@@ -55,14 +61,73 @@ def test_an_error_leaves_the_old_folder(tmp_path):
 
 def test_what_a_killed_process_left_is_removed(tmp_path):
     path = tmp_path / "result"
-    interrupted = atomic.folder(path)
-    left = interrupted.__enter__()
-    (left / "half").touch()
-    assert not path.exists()
+    script = (
+        "import os, pathlib, sys\n"
+        "from lgn_tf import atomic\n"
+        "with atomic.folder(pathlib.Path(sys.argv[1])) as left:\n"
+        "    (left / 'half').touch()\n"
+        "    os._exit(9)\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", script, str(path)])
+    assert killed.returncode == 9
+    assert not path.exists() and list(tmp_path.rglob("half"))
     with atomic.folder(path) as partial:
         (partial / "whole").touch()
     assert [file.name for file in path.iterdir()] == ["whole"]
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_do_not_fill_one_folder(tmp_path):
+    path = tmp_path / "result"
+    with atomic.folder(path) as partial:
+        (partial / "first").touch()
+        with pytest.raises(BlockingIOError, match="another process") as e:
+            with atomic.folder(path):
+                pass
+        assert e.value.filename == str(path)
+    assert [file.name for file in path.iterdir()] == ["first"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_that_was_removed_meanwhile_keeps_away(tmp_path, monkeypatch):
+    lock = tmp_path / ".lock"
+
+    def removed(*_):
+        lock.unlink()
+
+    monkeypatch.setattr(fcntl, "flock", removed)
+    with pytest.raises(BlockingIOError, match="busy"):
+        with atomic.alone(lock, tmp_path, "busy"):
+            pass
+
+
+def test_arrays_are_read_by_numpy(tmp_path):
+    arrays = {"many": np.arange(12.0).reshape(3, 4), "word": np.array("yes")}
+    for compressed in (False, True):
+        path = tmp_path / f"{compressed}.npz"
+        atomic.write_arrays(path, arrays, compressed)
+        with np.load(path) as found:
+            assert set(found) == set(arrays)
+            for name, array in arrays.items():
+                assert found[name].dtype == array.dtype
+                np.testing.assert_array_equal(found[name], array)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_arrays_report_a_full_disk_once(monkeypatch, compressed):
+    again = []
+    monkeypatch.setattr(sys, "unraisablehook", again.append)
+    full_disk = pathlib.Path("/dev/full")
+    noise = np.random.default_rng(0).integers(0, 256, 2**20, np.uint8)
+    with pytest.raises(OSError) as e:
+        atomic.write_arrays(full_disk, {"a": noise}, compressed)
+    assert e.value.errno == errno.ENOSPC
+    with pytest.raises(OSError) as e, full_disk.open("wb") as file:
+        atomic.write_arrays(file, {"a": noise}, compressed)
+    assert e.value.errno == errno.ENOSPC
+    del e
+    gc.collect()
+    assert not again
 
 
 def test_what_would_not_fit_is_refused(tmp_path):

@@ -102,6 +102,15 @@ def test_a_seed_gives_the_same_run_twice(root, stores, unbroken, tmp_path):
     require_same_run(tmp_path / "again", unbroken)
 
 
+@pytest.mark.parametrize("how", ["resume", "overwrite"])
+def test_two_do_not_train_in_one_directory(root, stores, unbroken, how):
+    before = weights(unbroken)
+    with training._alone(unbroken):
+        with pytest.raises(BlockingIOError, match="another process trains"):
+            training.train(configuration(root, stores), unbroken, **{how: True})
+    np.testing.assert_equal(weights(unbroken), before)
+
+
 def test_a_run_of_steps_ends_inside_an_epoch(root, stores, tmp_path):
     """And goes on bit for bit, from inside its last, short epoch."""
     config = configuration(root, stores, steps=15, schedule="step")

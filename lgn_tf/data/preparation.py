@@ -2,13 +2,12 @@
 
 import dataclasses
 import errno
-import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -22,6 +21,10 @@ from lgn_tf.spool import Spool
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
+
+
+LOCK = ".lock"
+"""In a store that is being filled."""
 
 
 class _Stopped(Exception):
@@ -70,7 +73,8 @@ def prepare(
         raise ValueError(f"{dataset.root}: no videos to prepare")
     _require_own_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    busy = "another `lgn prepare` fills this store"
+    with atomic.alone(folder / LOCK, folder, busy):
         _sweep(folder)
         _Preparation(dataset, folder, size, skip_bad, motion, progress).run(
             workers or len(os.sched_getaffinity(0))
@@ -80,25 +84,13 @@ def prepare(
 
 def _require_own_folder(folder: Path) -> None:
     if folder.is_dir() and not (folder / store.MANIFEST).exists():
-        ours = (".lock", "train", "test", "all", f"{store.MANIFEST}.partial")
+        ours = (LOCK, "train", "test", "all", f"{store.MANIFEST}.partial")
         others = [p.name for p in folder.iterdir() if p.name not in ours]
         if others:
             raise ValueError(
                 f"{folder}: a store needs a folder of its own. "
                 f"Found there: {', '.join(sorted(others)[:5])}"
             )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise BlockingIOError(
-                errno.EAGAIN, "another `lgn prepare` fills this store", folder
-            ) from error
-        yield
 
 
 def _sweep(folder: Path) -> None:

@@ -23,8 +23,8 @@ class Decoder(keras.layers.Layer):
         residual: whether to draw the change to the last input frame. The last
             layer is linear then, and multiplied by one learned number,
             `scale`, that starts at zero: no change. `training.compiled` sets it
-            to a twentieth, and so should who trains with `fit` alone: from zero
-            it may never get away.
+            to a twentieth, and so should anyone who trains by `fit` alone: from
+            zero it may never get away.
         rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
