@@ -128,7 +128,10 @@ def require_space(folder: Path, needed: int) -> None:
 
 @contextlib.contextmanager
 def alone(
-    lock: Path, of: Path, busy: str = "another process writes it"
+    lock: Path,
+    of: Path,
+    busy: str = "another process writes it",
+    wait: bool = False,
 ) -> Iterator[None]:
     """Keeps other processes away while the block runs.
 
@@ -139,24 +142,37 @@ def alone(
             end.
         of: what nobody else may work on meanwhile.
         busy: what a second process is told of it.
+        wait: whether a second process waits instead.
 
     Raises:
         BlockingIOError: naming `of`, where another process is at work on it.
         OSError: where the lock cannot be made.
     """
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Who had it may have removed it after it was opened here.
-            ours = os.path.samestat(os.fstat(file.fileno()), lock.stat())
-        except (BlockingIOError, FileNotFoundError):
-            ours = False
-        if not ours:
-            raise BlockingIOError(errno.EAGAIN, busy, str(of))
+    try:
+        file = _locked(lock, wait)
+    except BlockingIOError as error:
+        raise BlockingIOError(errno.EAGAIN, busy, str(of)) from error
+    with file:
         try:
             yield
         finally:
             lock.unlink(missing_ok=True)
+
+
+def _locked(lock: Path, wait: bool) -> BinaryIO:
+    while True:
+        file = lock.open("wb")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if os.path.samestat(os.fstat(file.fileno()), lock.stat()):
+                return file
+        except FileNotFoundError:
+            pass
+        except BaseException:
+            file.close()
+            raise
+        # Who had it removed it after it was opened here.
+        file.close()
 
 
 def lock_beside(path: Path) -> Path:

@@ -6,7 +6,7 @@ channels), blue, green, red or gray; and where it moves
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
         OSError: where it cannot be written.
     """
     found = read(folder, name, place)
-    arrays = {
+    arrays: dict[str, NDArray[Any]] = {
         "frame": found.frame,
         "prediction": found.prediction,
         "motion": cells,

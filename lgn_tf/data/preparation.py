@@ -40,6 +40,7 @@ def prepare(
     skip_bad: bool = False,
     motion: bool = False,
     progress: Progress | None = None,
+    wait: bool = False,
 ) -> store.Store:
     """Decodes and resizes every video into a store, or what is missing of it.
 
@@ -57,6 +58,7 @@ def prepare(
             make anew what was stored without; what was stored with it keeps
             it either way.
         progress: called from time to time.
+        wait: whether to wait for another run that is at work.
 
     Raises:
         ValueError: for a bad video (naming the file), a dataset without
@@ -74,12 +76,12 @@ def prepare(
     _require_own_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another `lgn prepare` fills this store"
-    with atomic.alone(folder / LOCK, folder, busy):
+    with atomic.alone(folder / LOCK, folder, busy, wait):
         _sweep(folder)
         _Preparation(dataset, folder, size, skip_bad, motion, progress).run(
             workers or len(os.sched_getaffinity(0))
         )
-    return store.open_store(folder)
+        return store.open_store(folder)
 
 
 def _require_own_folder(folder: Path) -> None:

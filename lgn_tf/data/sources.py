@@ -3,13 +3,13 @@
 import dataclasses
 import hashlib
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lgn_tf import atomic
 from lgn_tf.config import Config
 from lgn_tf.data import archives, layouts, preparation, synthetic
 from lgn_tf.data.dataset import Dataset
@@ -109,8 +109,9 @@ def open_source(
     place = hashlib.sha256(str(dataset.root.resolve()).encode()).hexdigest()
     folder = stores / f"{config.data.dataset}-{height}x{width}-{place[:8]}"
     stores.mkdir(parents=True, exist_ok=True)
+    # Two trainings may begin with the same data at the same time.
     made = preparation.prepare(
-        dataset, folder, (height, width), progress=progress
+        dataset, folder, (height, width), progress=progress, wait=True
     )
     return Source(dataset, made)
 
@@ -128,10 +129,11 @@ def _drawn(stores: Path) -> Path:
     if root.exists():
         return root
     stores.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=f".{root.name}-", dir=stores))
-    try:
-        archives.write(synthetic.draw(**DRAWN), partial / "ucsd", "ucsd")
-        (partial / "ucsd").rename(root)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with atomic.alone(atomic.lock_beside(root), root, wait=True):
+        if not root.exists():
+            partial = root.with_name(f".{root.name}.partial")
+            # A killed process may have left it.
+            shutil.rmtree(partial, ignore_errors=True)
+            archives.write(synthetic.draw(**DRAWN), partial, "ucsd")
+            partial.rename(root)
     return root

@@ -1,6 +1,7 @@
 """From a configuration to stored videos."""
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -32,6 +33,13 @@ def test_frames_are_stored_at_the_size_of_the_model(config):
     assert fitted.size == (16, 24)
     again = sources.open_source(config)
     assert again.store.folder == source.store.folder
+
+
+def test_several_may_begin_at_the_same_time(config):
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(sources.open_source, [config] * 4))
+    counts = [source.store.split("train").frame_counts for source in found]
+    assert all(one == counts[0] for one in counts) and sum(counts[0])
 
 
 def test_two_sizes_have_two_stores(config):
@@ -74,7 +82,8 @@ def test_drawn_videos_need_no_folder(config, tmp_path, monkeypatch):
     drawn = dataclasses.replace(
         config, data=DataConfig("synthetic", stores=str(tmp_path / "s"))
     )
-    first = sources.open_source(drawn)
+    with ThreadPoolExecutor(2) as pool:
+        first, _ = pool.map(sources.open_source, [drawn] * 2)
     fitted, _ = first.training(0, 0)
     assert fitted.frame_counts == [6, 6]
     assert first.dataset.truths
