@@ -23,6 +23,10 @@ DRAWS = 1000
 LEVEL = 0.95
 """Share of the draws that an interval holds."""
 
+LEAST_VIDEOS = 3
+"""Videos that there must be for an interval. Draws of one or two say nothing of
+other videos: of two there are three different ones."""
+
 
 def wins(
     labels: Sequence[ArrayLike], scores: Sequence[ArrayLike]
@@ -131,10 +135,10 @@ class Resampling:
                 draws are the same, so the difference is paired.
 
         Returns:
-            Its least and its largest; None where a single video, or none with
-            both classes, leaves nothing to draw.
+            Its least and its largest; None for fewer videos than
+            `LEAST_VIDEOS`, and where no draw holds both classes.
         """
-        if len(self._labels) < 2 or not len(values):
+        if len(self._labels) < LEAST_VIDEOS or not len(values):
             return None
         tail = (1 - LEVEL) / 2
         low, high = np.quantile(values, (tail, 1 - tail))

@@ -10,18 +10,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.bootstrap import Interval, Resampling
+from lgn_tf.bootstrap import LEAST_VIDEOS, Interval, Resampling
 from lgn_tf.comparison import COMPARED, Score
 from lgn_tf.data import baselines
 from lgn_tf.results import Comparison, KindArea, KindResult
 
 Labels = NDArray[np.uint8]
 Series = NDArray[np.float64]
-
-LEAST_VIDEOS = 3
-"""Videos that must show a kind for an interval. Draws of one or two say nothing
-of other videos: of scores that know nothing, one in five would count as found.
-"""
 
 FOUND = 0.8
 """What an area without an interval must lie above, to count as found: of one

@@ -99,7 +99,7 @@ class ScoreResult:
             score's own unit.
         curve: the ROC curve, thinned.
         interval: of the micro AUC, 95 % of the draws of a bootstrap over
-            videos; None also for a single video.
+            videos; None also for fewer than three videos.
     """
 
     micro_auc: float | None = None
@@ -132,7 +132,7 @@ class Comparison:
             is online, of those that are online.
         margin: micro AUC of the score minus that of the opponent.
         interval: of the margin, paired: both areas are of the same draws of a
-            bootstrap over videos; None for a single video.
+            bootstrap over videos; None for fewer than three videos.
         beaten: whether the opponent was: the whole interval lies above 0.
     """
 

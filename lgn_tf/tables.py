@@ -5,7 +5,7 @@ import rich.table
 import rich.text
 
 from lgn_tf import comparison, kind_areas
-from lgn_tf.bootstrap import LEVEL, Interval
+from lgn_tf.bootstrap import LEAST_VIDEOS, LEVEL, Interval
 from lgn_tf.events import EventResult
 from lgn_tf.results import Comparison, KindArea, Results, ScoreResult
 
@@ -113,7 +113,7 @@ def _still(variation: float, weight: float) -> str:
 
 KIND_RULE = (
     f"Found: the {LEVEL:.0%} interval lies above 50%; where fewer than "
-    f"{kind_areas.LEAST_VIDEOS} videos show the kind there is no interval, and "
+    f"{LEAST_VIDEOS} videos show the kind there is no interval, and "
     f"the area lies above {kind_areas.FOUND:.0%}."
 )
 """When a kind counts as found, in words."""

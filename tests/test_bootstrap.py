@@ -124,8 +124,17 @@ def test_one_video_has_no_interval():
     assert resampling.interval(areas) is None
 
 
+def test_three_videos_are_the_least_for_an_interval():
+    scores = [np.arange(length) for length in LENGTHS]
+    for videos in (2, bootstrap.LEAST_VIDEOS):
+        resampling = bootstrap.Resampling(LABELS[:videos])
+        areas = resampling.areas(scores[:videos])
+        assert len(areas)
+        assert (resampling.interval(areas) is None) == (videos == 2)
+
+
 def test_where_no_draw_is_left():
-    labels = [np.zeros(3), np.ones(2)]
+    labels = [np.zeros(3), np.zeros(3), np.ones(2)]
     resampling = next(
         one
         for one in (
@@ -134,7 +143,7 @@ def test_where_no_draw_is_left():
         )
         if one.skipped
     )
-    areas = resampling.areas([np.zeros(3), np.ones(2)])
+    areas = resampling.areas([np.zeros(3), np.zeros(3), np.ones(2)])
     assert areas.shape == (0,)
     assert resampling.interval(areas) is None
 
