@@ -36,7 +36,8 @@ class Run:
             settings, and takes no other flag.
         lite: for machines without a GPU: 128 x 128 pixels, a quarter of the
             channels, gray where the data are, the change predicted, no update
-            at test time, two training videos held out, 1,600 steps.
+            at test time, two training videos held out, 3,200 steps of four
+            clips.
         minutes: of training on this machine, instead of epochs: a step is
             measured first, and the number of steps written into the
             configuration. Decoding before it and calibration after it are not
