@@ -18,6 +18,7 @@ from lgn_tf import (
     callbacks,
     checkpoints,
     environment,
+    locks,
     replicas,
     run_calibration,
     snapshots,
@@ -120,8 +121,8 @@ def compiled(config: Config, steps: int) -> keras.Model:
 @contextlib.contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     run_dir.parent.mkdir(parents=True, exist_ok=True)
-    lock = atomic.lock_beside(run_dir)
-    with atomic.alone(lock, run_dir, "another process trains there"):
+    lock = locks.beside(run_dir)
+    with locks.alone(lock, run_dir, "another process trains there"):
         yield
 
 

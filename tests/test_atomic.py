@@ -1,14 +1,12 @@
 """What is written appears whole or not at all."""
 
 import errno
-import fcntl
 import gc
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
-import threading
 
 import numpy as np
 import pytest
@@ -88,36 +86,6 @@ def test_two_do_not_fill_one_folder(tmp_path):
         assert e.value.filename == str(path)
     assert [file.name for file in path.iterdir()] == ["first"]
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_lock_that_its_last_owner_removed_is_made_anew(tmp_path, monkeypatch):
-    lock, tries = tmp_path / ".lock", []
-
-    def removed_once(*how):
-        tries.append(how)
-        if len(tries) == 1:
-            lock.unlink()
-
-    monkeypatch.setattr(fcntl, "flock", removed_once)
-    with atomic.alone(lock, tmp_path):
-        assert lock.exists() and len(tries) == 2
-    assert not lock.exists()
-
-
-def test_a_second_one_waits_where_it_is_asked_to(tmp_path):
-    lock, order = tmp_path / ".lock", []
-
-    def second():
-        with atomic.alone(lock, tmp_path, wait=True):
-            order.append("second")
-
-    thread = threading.Thread(target=second)
-    with atomic.alone(lock, tmp_path):
-        thread.start()
-        thread.join(0.2)
-        order.append("first")
-    thread.join()
-    assert order == ["first", "second"] and not lock.exists()
 
 
 def test_arrays_are_read_by_numpy(tmp_path):

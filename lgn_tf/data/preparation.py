@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from lgn_tf import atomic
+from lgn_tf import atomic, locks
 from lgn_tf.data import footage, frames, store
 from lgn_tf.data import motion as motion_module
 from lgn_tf.data.dataset import Dataset, Video
@@ -76,7 +76,7 @@ def prepare(
     _require_own_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another `lgn prepare` fills this store"
-    with atomic.alone(folder / LOCK, folder, busy, wait):
+    with locks.alone(folder / LOCK, folder, busy, wait):
         _sweep(folder)
         _Preparation(dataset, folder, size, skip_bad, motion, progress).run(
             workers or len(os.sched_getaffinity(0))

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lgn_tf import atomic
+from lgn_tf import locks
 from lgn_tf.config import Config
 from lgn_tf.data import archives, layouts, preparation, synthetic
 from lgn_tf.data.dataset import Dataset
@@ -129,7 +129,7 @@ def _drawn(stores: Path) -> Path:
     if root.exists():
         return root
     stores.mkdir(parents=True, exist_ok=True)
-    with atomic.alone(atomic.lock_beside(root), root, wait=True):
+    with locks.alone(locks.beside(root), root, wait=True):
         if not root.exists():
             partial = root.with_name(f".{root.name}.partial")
             # A killed process may have left it.

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lgn_tf import atomic
+from lgn_tf import locks
 from lgn_tf.data import (
     archives,
     footage,
@@ -290,7 +290,7 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path):
 def test_two_runs_at_once(written, tmp_path):
     dataset, folder = written("own"), tmp_path / "store"
     folder.mkdir()
-    with atomic.alone(folder / preparation.LOCK, folder):
+    with locks.alone(folder / preparation.LOCK, folder):
         with pytest.raises(BlockingIOError, match="another `lgn prepare`"):
             preparation.prepare(dataset, folder, SIZE)
 
