@@ -92,8 +92,8 @@ def _gain(gain: float) -> str:
         )
     return (
         "the model predicts no better than copying the last frame (gain "
-        f"{gain:.2f} dB): train longer, with --residual, or at a larger "
-        "--image-size"
+        f"{gain:.2f} dB): train longer, with --residual, at a larger "
+        "--image-size, or on more video"
     )
 
 

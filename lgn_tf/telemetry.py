@@ -84,16 +84,28 @@ def copies(run_dir: Path) -> str | None:
     Returns:
         One sentence; None where the model does better, or nothing is known.
     """
-    last = (read_log(run_dir) or [{}])[-1]
-    held_out = bool(last.get("val_gain"))
-    gain = last.get("val_gain") or last.get("gain")
-    if not gain or float(gain) > 0:
+    rows = read_log(run_dir)
+    if not rows:
         return None
-    where = "held-out" if held_out else "training"
-    return (
+    name = "val_gain" if rows[-1].get("val_gain") else "gain"
+    gains = [(float(row[name]), row["epoch"]) for row in rows if row.get(name)]
+    if not gains or gains[-1][0] > 0:
+        return None
+    where = "held-out" if name == "val_gain" else "training"
+    said = (
         f"The model predicts {where} video no better than copying the last "
-        f"frame does (gain {float(gain):+.2f} dB): train longer, predict the "
-        "change (--residual), or take larger frames (--image-size)."
+        f"frame does (gain {gains[-1][0]:+.2f} dB)"
+    )
+    best, epoch = max(gains)
+    if name == "val_gain" and best > 0:
+        return (
+            f"{said}, and was better before ({best:+.2f} dB after epoch "
+            f"{epoch}): train shorter, on more video, or on larger frames "
+            "(--image-size)."
+        )
+    return (
+        f"{said}: train longer, predict the change (--residual), or take "
+        "larger frames (--image-size)."
     )
 
 

@@ -246,8 +246,8 @@ def test_notes_say_what_was_predicted():
         found = dataclasses.replace(RESULTS, gain=gain)
         assert (
             "the model predicts no better than copying the last frame (gain "
-            f"{gain:.2f} dB): train longer, with --residual, or at a larger "
-            "--image-size"
+            f"{gain:.2f} dB): train longer, with --residual, at a larger "
+            "--image-size, or on more video"
         ) in tables.notes(found)
     found = dataclasses.replace(RESULTS, gain=None)
     assert "copying" not in "\n".join(tables.notes(found))

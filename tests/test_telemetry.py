@@ -74,6 +74,16 @@ def test_a_model_that_copies_is_called_by_its_name(tmp_path, rows, sentence):
         assert "(gain -0.25 dB)" in found
 
 
+def test_a_model_that_was_better_before_is_told_to_train_shorter(tmp_path):
+    rows = "epoch,gain,val_gain\n1,0.2,0.3\n2,0.9,0.7\n3,3.7,-0.14\n"
+    (tmp_path / checkpoints.LOG).write_text(rows)
+    found = telemetry.copies(tmp_path)
+    assert "held-out video no better than copying" in found
+    assert "(gain -0.14 dB)" in found
+    assert "(+0.70 dB after epoch 2): train shorter" in found
+    assert "train longer" not in found
+
+
 def test_lines_of_epochs_that_are_trained_again_are_dropped(
     run_dir, model, tmp_path
 ):
