@@ -75,6 +75,10 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
         return list(csv.DictReader(file))
 
 
+_NOTICED = 0.1
+# A gain in dB that chance does not give.
+
+
 def copies(run_dir: Path) -> str | None:
     """Says so where the model predicts no better than copying.
 
@@ -97,7 +101,7 @@ def copies(run_dir: Path) -> str | None:
         f"frame does (gain {gains[-1][0]:+.2f} dB)"
     )
     best, epoch = max(gains)
-    if name == "val_gain" and best > 0:
+    if name == "val_gain" and best > _NOTICED:
         return (
             f"{said}, and was better before ({best:+.2f} dB after epoch "
             f"{epoch}): train shorter, on more video, or on larger frames "

@@ -60,6 +60,7 @@ def test_the_log_has_a_line_an_epoch(run_dir):
         ("epoch,gain\n1,1.0\n2,0.0\n", "predicts training video no better"),
         ("epoch,gain,val_gain\n1,1.0,-0.25\n", "held-out video no better"),
         ("epoch,gain,val_gain\n1,-1.0,0.25\n", None),
+        ("epoch,gain,val_gain\n1,0.1,0.01\n2,0.2,0\n", "held-out video no"),
     ],
 )
 def test_a_model_that_copies_is_called_by_its_name(tmp_path, rows, sentence):
