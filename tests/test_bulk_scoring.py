@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from lgn_tf import (
+    atomic,
     bulk_job,
     bulk_scoring,
     calibration,
@@ -282,16 +283,16 @@ def test_videos_in_order_take_one_process(
 def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
     """And ends as an unbroken one, and as `lgn score`."""
 
-    def full(file, **arrays):
+    def full(file, arrays):
         if "Test003" in file.name:
             raise OSError(28, "No space left on device")
-        whole(file, **arrays)
+        whole(file, arrays)
 
-    whole = np.savez
+    whole = atomic.write_arrays
     argv = ["bulk-score", *(str(place / one) for one in ("run", "store"))]
     argv += ["--out", str(place / "out"), "--direct_num_workers", "1"]
     with monkeypatch.context() as patch:
-        patch.setattr(np, "savez", full)
+        patch.setattr(atomic, "write_arrays", full)
         assert cli.main(argv) == 2
     captured = capsys.readouterr()
     assert "No space left" in captured.err and captured.err.count("\n") == 1
