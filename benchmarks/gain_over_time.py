@@ -10,7 +10,6 @@ it: a minute is a minute of one core.
 """
 
 import argparse
-import csv
 import os
 import statistics
 import time
@@ -20,7 +19,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import numpy as np
 
-from lgn_tf import charts, checkpoints, results, training
+from lgn_tf import charts, checkpoints, results, telemetry, training
 from lgn_tf.data import sources
 
 STEPS = 12
@@ -112,8 +111,7 @@ def curve(run_dir, config, seconds):
         config.data.holdout, config.training.seed
     )
     epoch = training.steps_per_epoch(fitted, config)
-    with (run_dir / checkpoints.LOG).open(newline="") as file:
-        gains = [float(row["val_gain"]) for row in csv.DictReader(file)]
+    gains = [float(row["val_gain"]) for row in telemetry.read_log(run_dir)]
     # The last epoch is cut short.
     steps = [epoch * place for place in range(1, len(gains))]
     steps.append(config.training.steps)

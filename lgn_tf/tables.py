@@ -99,7 +99,7 @@ def _gain(gain: float) -> str:
 
 STILL = 0.1
 """Below this variation a distance says nothing. It lies between that of a
-memory that had collapsed, 0.04, and the least of eleven others, 0.17."""
+memory that had collapsed, 0.04, and the least of ten others, 0.17."""
 
 
 def _still(variation: float, weight: float) -> str:
@@ -295,8 +295,9 @@ def notes(results: Results) -> list[str]:
     if results.gain is not None:
         lines.append(_gain(results.gain))
     variation = results.distance_variation
-    if variation is not None and variation < STILL:
-        lines.append(_still(variation, stand.normality_weight))
+    weight = stand.normality_weight
+    if variation is not None and variation < STILL and weight < 1:
+        lines.append(_still(variation, weight))
     if results.draws:
         lines.append(
             f"{LEVEL:.0%}: of {results.draws} draws of videos"

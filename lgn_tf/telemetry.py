@@ -76,7 +76,7 @@ def read_log(run_dir: Path) -> list[dict[str, Any]]:
 
 
 _NOTICED = 0.1
-# A gain in dB that chance does not give.
+# Smaller gains, in dB, are not worth a word.
 
 
 def copies(run_dir: Path) -> str | None:

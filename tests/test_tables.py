@@ -264,6 +264,9 @@ def test_notes_say_where_the_distance_says_nothing():
             "--seed"
         )
         assert (line in tables.notes(found)) == said
+    stand = dataclasses.replace(RESULTS.provenance, normality_weight=1.0)
+    bare = dataclasses.replace(found, provenance=stand)
+    assert "prototypes" not in "\n".join(tables.notes(bare))
 
 
 def test_notes_say_how_intervals_were_drawn():

@@ -214,7 +214,7 @@ def _pack_weights(model: Any, path: Path) -> None:
         if value.size > 4096:
             value = value.astype(np.float16)
         arrays[f"{number:03d} {weight.path}"] = value
-    np.savez(path, **arrays)
+    atomic.write_arrays(path, arrays)
 
 
 def _score(
