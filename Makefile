@@ -44,6 +44,7 @@ lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 
 test: lint
 	$(VENV)/bin/python -m pytest -n $(PROCESSES) --dist worksteal
@@ -57,9 +58,9 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(VENV)/bin/python -m benchmarks.speed
-	$(VENV)/bin/python -m benchmarks.growth
-	$(VENV)/bin/python benchmarks/input_pipeline.py --rounds 2 --seconds 3
+	$(VENV)/bin/python -m benchmarks.cpu
+	$(VENV)/bin/python -m benchmarks.memory.growth
+	$(VENV)/bin/python -m benchmarks.data.input_pipeline --rounds 2 --seconds 3
 
 lock:
 	$(PYTHON) -m venv .venv-lock

@@ -6,7 +6,7 @@ python export.py --help
 
 import sys
 
-from lgn_tf import cli
+from lgn_tf.cli import main
 
 if __name__ == "__main__":
-    sys.exit(cli.main(["export", *sys.argv[1:]]))
+    sys.exit(main.main(["export", *sys.argv[1:]]))

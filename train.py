@@ -8,7 +8,7 @@ python train.py --help
 
 import sys
 
-from lgn_tf import cli
+from lgn_tf.cli import main
 
 if __name__ == "__main__":
-    sys.exit(cli.main(["train", *sys.argv[1:]], program="train.py"))
+    sys.exit(main.main(["train", *sys.argv[1:]], program="train.py"))

@@ -11,7 +11,7 @@ import re
 from importlib import metadata
 from pathlib import Path
 
-from lgn_tf import atomic
+from lgn_tf.files import atomic
 
 RESULTS = Path(__file__).parent / "results.md"
 

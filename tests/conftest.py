@@ -29,10 +29,16 @@ def exported_run(tmp_path_factory):
     """Returns (run_dir, config, model, statistics) of a small coloured run."""
     import numpy as np
 
-    from lgn_tf import checkpoints, run_calibration
-    from lgn_tf.config import Config, DataConfig, ModelConfig, ScoringConfig
-    from lgn_tf.data.footage import InMemory
+    from lgn_tf.config.schema import (
+        Config,
+        DataConfig,
+        ModelConfig,
+        ScoringConfig,
+    )
+    from lgn_tf.data.video.footage import InMemory
+    from lgn_tf.inference import calibrate
     from lgn_tf.model.lgn_net import build_model
+    from lgn_tf.runs import directory
 
     keras.utils.set_random_seed(11)
     config = Config(
@@ -49,16 +55,16 @@ def exported_run(tmp_path_factory):
     last = model.decoder.last
     last.kernel.assign(rng.normal(0, 0.02, last.kernel.shape))
     run_dir = tmp_path_factory.mktemp("runs") / "small"
-    checkpoints.save(run_dir, config, model)
+    directory.save(run_dir, config, model)
     clip = rng.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
-    calibration = run_calibration.calibrate(
+    calibration = calibrate.calibrate(
         model,
         InMemory(["clip"], [clip]),
         in_sample=False,
         # Both cues that a graph has.
         weights={"error": 1.0, "distance": 0.5},
     )
-    calibration.save(run_dir / checkpoints.CALIBRATION)
+    calibration.save(run_dir / directory.CALIBRATION)
     return run_dir, config, model, calibration.statistics
 
 
@@ -70,12 +76,13 @@ def moving_run(exported_run, tmp_path_factory):
 
     import numpy as np
 
-    from lgn_tf import calibration, checkpoints
+    from lgn_tf.runs import directory
+    from lgn_tf.scores import calibration
 
     _, config, model, _ = exported_run
     run_dir = tmp_path_factory.mktemp("runs") / "moving"
     shutil.copytree(exported_run[0], run_dir)
-    path = run_dir / checkpoints.CALIBRATION
+    path = run_dir / directory.CALIBRATION
     known = calibration.load(path, calibration.weights_of(config.scoring))
     lengths = np.random.default_rng(2).gamma(2, 1e-2, known.frames)
     # Of frames of 2 to 3.
@@ -92,17 +99,17 @@ def moving_run(exported_run, tmp_path_factory):
 @pytest.fixture(scope="session")
 def exported_moving(moving_run, tmp_path_factory):
     """Returns the first exported version of the run with motion."""
-    from lgn_tf import exporting
+    from lgn_tf.exporting import saved_model
 
     out = tmp_path_factory.mktemp("models") / "lgn_net"
-    return exporting.export(moving_run[0], out, warm_up_batches=())
+    return saved_model.export(moving_run[0], out, warm_up_batches=())
 
 
 @pytest.fixture(scope="session")
 def moving_server(exported_moving):
     """Returns an embedded server over that version."""
-    from lgn_tf.serving.model_settings import ModelSettings
-    from lgn_tf.serving.server import EmbeddedServer
+    from lgn_serving.models.settings import ModelSettings
+    from lgn_serving.server import EmbeddedServer
 
     models = (ModelSettings("lgn_net", exported_moving.path.parent),)
     with EmbeddedServer(lambda: models) as server:
@@ -112,17 +119,17 @@ def moving_server(exported_moving):
 @pytest.fixture(scope="session")
 def exported(exported_run, tmp_path_factory):
     """Returns the first exported version of that run."""
-    from lgn_tf import exporting
+    from lgn_tf.exporting import saved_model
 
     out = tmp_path_factory.mktemp("models") / "lgn_net"
-    return exporting.export(exported_run[0], out, warm_up_batches=())
+    return saved_model.export(exported_run[0], out, warm_up_batches=())
 
 
 @pytest.fixture(scope="session")
 def model_server(exported):
     """Returns an embedded server over that version."""
-    from lgn_tf.serving.model_settings import ModelSettings
-    from lgn_tf.serving.server import EmbeddedServer
+    from lgn_serving.models.settings import ModelSettings
+    from lgn_serving.server import EmbeddedServer
 
     models = (ModelSettings("lgn_net", exported.path.parent),)
     with EmbeddedServer(lambda: models) as server:

@@ -1,1 +1,1 @@
-"""From files on disk to the arrays that the model is fed."""
+"""Videos on disk, as the arrays that the model is fed."""

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from lgn_tf import locks
-from lgn_tf.config import Config
-from lgn_tf.data import archives, layouts, preparation, synthetic
-from lgn_tf.data.dataset import Dataset
-from lgn_tf.data.store import Entry, Store, Stored
+from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets import layouts
+from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.data.store import preparation
+from lgn_tf.data.store.store import Entry, Store, Stored
+from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.files import locks
 
 DRAWN: dict[str, Any] = {
     # The six videos that the preset holds out are, with this seed, as varied
@@ -134,6 +136,6 @@ def _drawn(stores: Path) -> Path:
             partial = root.with_name(f".{root.name}.partial")
             # A killed process may have left it.
             shutil.rmtree(partial, ignore_errors=True)
-            archives.write(synthetic.draw(**DRAWN), partial, "ucsd")
+            archives.write(walkways.draw(**DRAWN), partial, "ucsd")
             partial.rename(root)
     return root

@@ -6,9 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from lgn_tf.data import clips, footage, labels, listings, masks, matlab
-from lgn_tf.data.dataset import Dataset, Video
-from lgn_tf.data.published import DATASETS, Numbers
+from lgn_tf.data import sliding_windows
+from lgn_tf.data.datasets import labels, masks, matlab
+from lgn_tf.data.datasets.dataset import Dataset, Video
+from lgn_tf.data.datasets.published import DATASETS, Numbers
+from lgn_tf.data.video import footage
+from lgn_tf.files import listings
 
 CLIP_INPUTS = 4
 """Frames that predict the next one, in the paper."""
@@ -135,7 +138,9 @@ def _check_counts(
             if found != expected
         ]
         report.judge("frames of each test video", "as published", wrong)
-    scored = sum(len(clips.scored(count, CLIP_INPUTS)) for count in counts)
+    scored = sum(
+        len(sliding_windows.scored(count, CLIP_INPUTS)) for count in counts
+    )
     report.compare("scored frames", scored, numbers and numbers.scored)
 
 

@@ -1,1 +1,1 @@
-"""The model, one noun a file: blocks, local branch, memory, decoder."""
+"""LGN-Net: branches, memory and decoder, as Keras layers."""

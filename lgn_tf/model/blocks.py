@@ -10,8 +10,7 @@ Letters: B batch, H height, W width, C channels.
 import keras
 from keras import ops
 
-from lgn_tf import replicas
-from lgn_tf.model import winograd
+from lgn_tf.backend import distribution, winograd
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9
@@ -77,7 +76,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         super().__init__(epsilon=epsilon, momentum=momentum, **kwargs)
 
     def build(self, input_shape):
-        self.synchronized = replicas.count() > 1
+        self.synchronized = distribution.count() > 1
         super().build(input_shape)
 
     def get_config(self):

@@ -6,7 +6,7 @@ Letters: B batch, H height, W width, C channels, D query dimension.
 import keras
 from keras import ops
 
-from lgn_tf.model import rematerialisation
+from lgn_tf.backend import rematerialisation
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -22,7 +22,7 @@ class Decoder(keras.layers.Layer):
         width: multiplier of every channel count.
         residual: whether to draw the change to the last input frame. The last
             layer is linear then, and multiplied by one learned number,
-            `scale`, that starts at zero: no change. `training.compiled` sets it
+            `scale`, that starts at zero: no change. `train.compiled` sets it
             to a twentieth, and so should anyone who trains by `fit` alone: from
             zero it may never get away.
         rematerialise: whether training keeps only the inputs of each block.

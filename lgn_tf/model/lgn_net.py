@@ -17,15 +17,15 @@ W width, C channels, h = H / 4, w = W / 4.
 import keras
 from keras import ops
 
-from lgn_tf.config import validate_model_arguments
+from lgn_tf.config.schema import validate_model_arguments
 from lgn_tf.model import prototypes
 from lgn_tf.model.blocks import scaled
 from lgn_tf.model.decoder import Decoder
-from lgn_tf.model.encoder import GlobalEncoder, sliding_windows
+from lgn_tf.model.frame_predictor import FramePredictor
+from lgn_tf.model.global_encoder import GlobalEncoder, sliding_windows
+from lgn_tf.model.local_branch import FrameEncoder, STPNet, Upsampler
 from lgn_tf.model.memory import PrototypeMemory
-from lgn_tf.model.objective import FramePredictor
 from lgn_tf.model.outputs import Encoding, LGNOutput
-from lgn_tf.model.stp_net import FrameEncoder, STPNet, Upsampler
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -320,7 +320,7 @@ def build_model(config):
     """Builds the network that a configuration describes.
 
     Args:
-        config: a `lgn_tf.config.Config`.
+        config: a `lgn_tf.config.schema.Config`.
 
     Returns:
         An `LGNNet` whose weights exist. Its start is that of the global seed,

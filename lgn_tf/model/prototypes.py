@@ -22,7 +22,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from lgn_tf import losses, replicas
+from lgn_tf.backend import distribution
+from lgn_tf.model import losses
 
 DTYPE = "float32"
 
@@ -107,9 +108,9 @@ def updated(queries, items, momentum=None, max_over_assigned=False):
     if max_over_assigned:
         # Below any cosine, and finite where U_i is empty.
         candidates = ops.where(assigned > 0, similarity, -2.0)
-    maximum = replicas.all_max(ops.max(candidates, axis=0))  # (I,)
+    maximum = distribution.all_max(ops.max(candidates, axis=0))  # (I,)
     weight = assigned * ops.exp(similarity - maximum)
-    total = replicas.all_sum(
+    total = distribution.all_sum(
         ops.matmul(ops.transpose(weight), queries)
     )  # (I, D)
     if momentum is None:
@@ -125,7 +126,7 @@ def used(assigned):
     Args:
         assigned: float32 tensor (queries, items), one-hot rows.
     """
-    return replicas.all_sum(ops.sum(assigned, axis=0)) > 0
+    return distribution.all_sum(ops.sum(assigned, axis=0)) > 0
 
 
 def usage(nearest, items):
@@ -139,7 +140,7 @@ def usage(nearest, items):
         A float32 tensor (items,).
     """
     chosen = ops.one_hot(ops.reshape(nearest, (-1,)), items, dtype=DTYPE)
-    return replicas.all_sum(ops.sum(chosen, axis=0))
+    return distribution.all_sum(ops.sum(chosen, axis=0))
 
 
 def revived(queries, items, dead):
@@ -162,7 +163,7 @@ def revived(queries, items, dead):
     queries = ops.reshape(queries, (-1, items.shape[-1]))
     # Each replica offers its farthest; the farthest of all are among them.
     queries = _farthest(queries, items)
-    queries = _farthest(replicas.all_gather(queries), items)
+    queries = _farthest(distribution.all_gather(queries), items)
     count = ops.shape(queries)[0]
     # The first dead item takes the first query, and so on.
     order = ops.cumsum(ops.cast(dead, "int32")) - 1

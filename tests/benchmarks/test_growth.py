@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from benchmarks import growth
+from benchmarks.memory import growth
 
 
 def points(power, key="seconds"):

@@ -37,8 +37,8 @@ def test_profiler_agrees_at_a_small_size():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     from torch.utils.flop_counter import FlopCounterMode
 
-    from benchmarks.peer import Peer
-    from benchmarks.weights import draw_source
+    from benchmarks.peers.network import Peer
+    from benchmarks.peers.weights import draw_source
     from lgn_tf.model.lgn_net import LGNNet
 
     model = LGNNet(image_size=(32, 48), width=0.0625, channels=1)

@@ -34,7 +34,7 @@ def one_device():
 
 @pytest.fixture(scope="module")
 def mirrored():
-    """One strategy for all tests: see `lgn_tf.replicas.scope`."""
+    """One strategy for all tests: see `lgn_tf.backend.distribution.scope`."""
     return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 

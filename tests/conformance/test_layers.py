@@ -7,17 +7,17 @@ from keras import ops
 
 from lgn_tf.model.blocks import BatchNormalization, Conv, ConvBNReLU
 from lgn_tf.model.decoder import Decoder
-from lgn_tf.model.encoder import GlobalEncoder
+from lgn_tf.model.global_encoder import GlobalEncoder
 from lgn_tf.model.lgn_net import LGNNet
+from lgn_tf.model.local_branch import FrameEncoder, STPNet, Upsampler
 from lgn_tf.model.memory import PrototypeMemory
 from lgn_tf.model.prototypes import normalize
-from lgn_tf.model.st_lstm import (
+from lgn_tf.model.recurrent_cells import (
     ConvLSTMCell,
     ConvLSTMState,
     STLSTMCell,
     STLSTMState,
 )
-from lgn_tf.model.stp_net import FrameEncoder, STPNet, Upsampler
 
 pytestmark = pytest.mark.latest
 

@@ -3,17 +3,18 @@ from pathlib import Path
 
 import pytest
 
-from lgn_tf.data import archives, layouts, synthetic
+from lgn_tf.data.datasets import layouts
+from lgn_tf.data.synthetic import archives, walkways
 
 
 @pytest.fixture(scope="session")
 def walkway():
-    return synthetic.draw(3, train=2, test=3, frames=14, size=(48, 64))
+    return walkways.draw(3, train=2, test=3, frames=14, size=(48, 64))
 
 
 @pytest.fixture(scope="session")
 def coloured():
-    return synthetic.draw(
+    return walkways.draw(
         4, train=2, test=2, frames=12, size=(40, 56), channels=3
     )
 

@@ -6,16 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lgn_tf.data import (
-    archives,
-    decoding,
-    footage,
-    frames,
-    labels,
-    layouts,
-    masks,
-    verification,
-)
+from lgn_tf.data import verification
+from lgn_tf.data.datasets import labels, layouts, masks
+from lgn_tf.data.synthetic import archives
+from lgn_tf.data.video import decoding, footage, preprocessing
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +50,10 @@ def test_decoding_equals_opencv_and_resizing_to_one_level(ped2):
                 tf.io.read_file(str(path)), path.suffix
             )
             np.testing.assert_array_equal(tensor.numpy(), wanted)
-            resized = frames.resize(tensor, (256, 256)).numpy()
+            resized = preprocessing.resize(tensor, (256, 256)).numpy()
             exact = cv2.resize(wanted, (256, 256)).astype(int)
             assert np.abs(resized - exact).max() <= 1
-            scaled = frames.to_float(resized)
+            scaled = preprocessing.to_float(resized)
             authors = (exact.astype(np.float32) / 127.5) - 1
             np.testing.assert_allclose(scaled, authors, atol=1.01 / 127.5)
 

@@ -6,8 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from lgn_tf.config import Config, DataConfig, ModelConfig
-from lgn_tf.data import archives, sources
+from lgn_tf.config.schema import Config, DataConfig, ModelConfig
+from lgn_tf.data import sources
+from lgn_tf.data.synthetic import archives
 
 pytestmark = pytest.mark.latest
 

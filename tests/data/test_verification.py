@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import scipy.io
 
-from lgn_tf import cli
-from lgn_tf.data import archives, layouts, published, verification
+from lgn_tf.cli import main
+from lgn_tf.data import verification
+from lgn_tf.data.datasets import layouts, published
+from lgn_tf.data.synthetic import archives
 
 
 def rows(report):
@@ -141,30 +143,30 @@ def test_published_numbers_agree_with_each_other():
 def test_commands_from_drawing_to_the_store(tmp_path, capsys):
     root, out = str(tmp_path / "drawn"), str(tmp_path / "store")
     draw = "--layout avenue --train 2 --test 2 --frames 20".split()
-    assert cli.main(["synthesize", "--out", root, *draw]) == 0
+    assert main.main(["synthesize", "--out", root, *draw]) == 0
     assert "frame AUC without a model" in capsys.readouterr().out
-    assert cli.main(["verify", "--data-root", root]) == 0
+    assert main.main(["verify", "--data-root", root]) == 0
     shown = capsys.readouterr().out
     assert "layout avenue, 2 training and 2 test videos" in shown
     assert "OFF" not in shown
     prepare = ["prepare", "--data-root", root, "--out", out]
-    assert cli.main([*prepare, "--image-size", "16", "24"]) == 0
+    assert main.main([*prepare, "--image-size", "16", "24"]) == 0
     assert "4 videos, 80 frames, 30720 bytes" in capsys.readouterr().out
-    assert cli.main([*prepare, "--check"]) == 0
+    assert main.main([*prepare, "--check"]) == 0
     (tmp_path / "drawn/training_videos/02.avi").unlink()
-    assert cli.main([*prepare, "--check"]) == 2
+    assert main.main([*prepare, "--check"]) == 2
     captured = capsys.readouterr()
     assert "train/02: in the store, and its source is gone" in captured.out
     assert "1 videos are stale" in captured.err
 
 
 def test_commands_on_bad_input(tmp_path, capsys):
-    assert cli.main(["verify", "--data-root", str(tmp_path)]) == 2
+    assert main.main(["verify", "--data-root", str(tmp_path)]) == 2
     assert "no videos and no frames" in capsys.readouterr().err
     archives.write_images(
         tmp_path / "a", np.zeros((3, 8, 8, 1), np.uint8), "{}.png", 0
     )
-    assert cli.main(["verify", "--data-root", str(tmp_path)]) == 2
+    assert main.main(["verify", "--data-root", str(tmp_path)]) == 2
     captured = capsys.readouterr()
     assert "OFF" in captured.out
     assert "a clip takes 5 frames. Found there: 3" in captured.out
@@ -172,5 +174,5 @@ def test_commands_on_bad_input(tmp_path, capsys):
     (tmp_path / "b.avi").write_bytes(b"no video")
     prepare = ["prepare", "--data-root", str(tmp_path), "--image-size", "8"]
     out = ["8", "--out", str(tmp_path / "store"), "--skip-bad"]
-    assert cli.main(prepare + out) == 0
+    assert main.main(prepare + out) == 0
     assert "b.avi: not a readable video" in capsys.readouterr().out

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lgn_tf import replicas
+from lgn_tf.backend import distribution
 from lgn_tf.model import blocks
-from tests import by_hand
+from tests.helpers import by_hand
 
 pytestmark = pytest.mark.latest
 
@@ -184,7 +184,7 @@ def test_batch_norm_epsilon_shows_where_the_variance_is_small(training):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_batch_norm_asks_for_replicas_at_build(monkeypatch, number):
-    monkeypatch.setattr(replicas, "count", lambda: number)
+    monkeypatch.setattr(distribution, "count", lambda: number)
     layer = blocks.BatchNormalization()
     assert not layer.synchronized
     layer.build((None, 2, 3, 4))

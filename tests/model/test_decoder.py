@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lgn_tf.model.decoder import Decoder
-from tests import by_hand
+from tests.helpers import by_hand
 
 pytestmark = pytest.mark.latest
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf import scoring
-from lgn_tf.config import Config, ModelConfig, TrainingConfig
+from lgn_tf.config.presets import PRESETS
+from lgn_tf.config.schema import Config, ModelConfig, TrainingConfig
 from lgn_tf.model.lgn_net import LGNNet, build_model
-from lgn_tf.presets import PRESETS
+from lgn_tf.scores import frame_scores
 
 VARIANTS = ("lgn_net", "lgn_st", "glo_net", "loc_net")
 SMALL = {"image_size": (16, 24), "channels": 1, "frames": 3, "width": 1 / 16}
@@ -248,7 +248,7 @@ def test_logs_of_evaluation_are_the_scores_of_the_predictions():
     ]
     expected = {
         "intensity": error,
-        "psnr": array(scoring.psnr(target, output.prediction)).mean(),
+        "psnr": array(frame_scores.psnr(target, output.prediction)).mean(),
         "compactness": array(output.readout.distance).mean(),
         "separateness": array(output.readout.separateness).mean(),
         "items_in_use": np.mean([np.count_nonzero(c) for c in counts]),

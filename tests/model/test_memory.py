@@ -10,7 +10,7 @@ from keras import ops
 from lgn_tf.model import prototypes
 from lgn_tf.model.memory import PrototypeMemory
 from lgn_tf.model.prototypes import MemoryReadout, UnitRows
-from tests import by_hand
+from tests.helpers import by_hand
 
 pytestmark = pytest.mark.latest
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf import conversion, correspondence, scoring
+from lgn_tf.conversion import convert, mapping
 from lgn_tf.model.lgn_net import LGNNet
+from lgn_tf.scores import frame_scores
 from tests.parity import source
 
 tf = pytest.importorskip("tensorflow")
@@ -50,7 +51,7 @@ def build(official):
     model.build()
     weights = source.draw_weights(official)
     items = source.draw_items(int(official["seed"]))
-    conversion.assign(model, weights, items, "official.npz")
+    convert.assign(model, weights, items, "official.npz")
     return model
 
 
@@ -78,8 +79,8 @@ def inference(official, inputs):
             encoding.queries, model.memory.items
         ),
         "compactness": ops.mean(readout.distance),
-        "mse": scoring.mean_squared_error(target, prediction),
-        "regular_score": scoring.regular_score(target, prediction),
+        "mse": frame_scores.mean_squared_error(target, prediction),
+        "regular_score": frame_scores.regular_score(target, prediction),
         "hidden": state.hidden,
         "memory": state.memory,
     }
@@ -182,7 +183,7 @@ def test_training_losses(official, training, name):
 def test_all_120_gradient_norms(official, training):
     names = [str(name) for name in official["grad_names"]]
     expected = dict(zip(names, official["grad_norms"], strict=True))
-    targets = {rule.source: rule.target for rule in correspondence.rules()}
+    targets = {rule.source: rule.target for rule in mapping.rules()}
     assert len(expected) == 120
     assert {targets[name] for name in names} == set(training["norms"])
     deviations = {}
@@ -200,7 +201,7 @@ def test_all_120_gradient_norms(official, training):
 
 def test_what_has_no_gradient_is_left_out(official):
     names = {str(name) for name in official["no_grad_names"]}
-    assert names <= set(correspondence.UNUSED)
+    assert names <= set(mapping.UNUSED)
 
 
 def test_every_stored_number_is_asserted(official):
@@ -228,7 +229,7 @@ def test_parameter_count(official):
     learned = sum(
         array.size
         for name, array in weights.items()
-        if name not in correspondence.UNUSED and "running" not in name
+        if name not in mapping.UNUSED and "running" not in name
     )
     model = LGNNet()
     model.build()

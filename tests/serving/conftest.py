@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lgn_tf.serving.model_settings import ModelSettings
-from lgn_tf.serving.server import EmbeddedServer
+from lgn_serving.models.settings import ModelSettings
+from lgn_serving.server import EmbeddedServer
 
 ANSWER = np.array([2.09243917, -0.232257843], np.float32)
 

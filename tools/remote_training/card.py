@@ -17,24 +17,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from lgn_tf import (
-    atomic,
-    budget,
-    callbacks,
-    checkpoints,
-    environment,
-    inference,
-    measures,
-    presets,
-    protocol,
-    provenance,
-    run_calibration,
-    snapshots,
-    training,
-)
-from lgn_tf import config as config_module
-from lgn_tf.config import Config
+from lgn_tf.config import presets, schema
+from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
+from lgn_tf.evaluation import protocol
+from lgn_tf.files import atomic
+from lgn_tf.inference import calibrate, video_scorer
+from lgn_tf.runs import directory, environment, provenance
+from lgn_tf.scores import video_scores
+from lgn_tf.training import budget, callbacks, snapshots
+from lgn_tf.training import train as training
 from tools.remote_training import alarm, parcels
 from tools.remote_training.names import EVALUATION, SCORED, SWEEP, WEIGHTS
 
@@ -83,11 +75,11 @@ def train(
         _say("trained to the end")
     except callbacks.Interrupted as stopped:
         _say(f"{stopped}; {_keep(config, run_dir, source)}")
-    for name in (checkpoints.CONFIG, checkpoints.ENVIRONMENT, checkpoints.LOG):
+    for name in (directory.CONFIG, directory.ENVIRONMENT, directory.LOG):
         if (run_dir / name).exists():
             shutil.copy(run_dir / name, out)
     # Now, in case that nothing comes of the scores.
-    _pack_weights(checkpoints.load(run_dir)[1], work / WEIGHTS)
+    _pack_weights(directory.load(run_dir)[1], work / WEIGHTS)
     parcels.split(work / WEIGHTS, out / "weights")
 
 
@@ -105,7 +97,7 @@ def _configured(preset: str, lite: bool, given: Sequence[str]) -> Config:
     config = presets.PRESETS[preset]
     if lite:
         config = presets.lite(config)
-    values = config_module.to_dict(config)
+    values = schema.to_dict(config)
     values["model"]["dtype"] = "mixed_bfloat16"
     values["data"]["holdout"] = 0
     # A snapshot takes seconds from the training, and stays here anyway.
@@ -119,7 +111,7 @@ def _configured(preset: str, lite: bool, given: Sequence[str]) -> Config:
             raise ValueError(
                 f"`--set` takes section.field=JSON. Received: set={setting!r}"
             ) from error
-    return config_module.from_dict(values)
+    return schema.from_dict(values)
 
 
 def _placed(config: Config, data_root: Path, stores: Path) -> Config:
@@ -155,12 +147,12 @@ def _keep(config: Config, run_dir: Path, source: sources.Source) -> str:
     steps = training.steps_per_epoch(fitted, config)
     model = training.compiled(config, steps)
     progress = snapshots.load(run_dir, model)
-    checkpoints.save_weights(run_dir, model)
+    directory.save_weights(run_dir, model)
     where = (
         f"step {progress.epoch * steps + progress.step} of "
         f"{config.training.length(steps).total}, where the run was stopped"
     )
-    environment.mark_weights(run_dir / checkpoints.ENVIRONMENT, where)
+    environment.mark_weights(run_dir / directory.ENVIRONMENT, where)
     return f"the weights of {where} are kept"
 
 
@@ -174,13 +166,13 @@ def score(packs: Sequence[Path], work: Path, out: Path) -> None:
     """
     _keep_compiled(work)
     run_dir = work / "run"
-    config, model = checkpoints.load(run_dir)
+    config, model = directory.load(run_dir)
     config = _placed(config, parcels.unpack(packs, work), work / "stores")
     source = sources.open_source(config)
-    calibration = run_calibration.of_run(run_dir, config, model, source)
+    calibration = calibrate.of_run(run_dir, config, model, source)
     _say("calibrated")
     gamma = provenance.threshold(config, calibration, None)
-    scorer = inference.VideoScorer(
+    scorer = video_scorer.VideoScorer(
         model,
         gammas=protocol.gammas_of(model, gamma, calibration, True),
         calibration=calibration,
@@ -195,10 +187,10 @@ def score(packs: Sequence[Path], work: Path, out: Path) -> None:
         work / SCORED,
         run_dir,
         (
-            checkpoints.CONFIG,
-            checkpoints.ENVIRONMENT,
-            checkpoints.CALIBRATION,
-            checkpoints.LOG,
+            directory.CONFIG,
+            directory.ENVIRONMENT,
+            directory.CALIBRATION,
+            directory.LOG,
             EVALUATION,
             SWEEP,
         ),
@@ -218,7 +210,7 @@ def _pack_weights(model: Any, path: Path) -> None:
 
 
 def _score(
-    scorer: inference.VideoScorer,
+    scorer: video_scorer.VideoScorer,
     source: sources.Source,
     weight: float,
     run_dir: Path,
@@ -237,5 +229,5 @@ def _score(
             scorer.gammas, zip(*series, strict=True), strict=True
         ):
             for scores in videos:
-                measures.write(scores, sweep / repr(gamma))
+                video_scores.write(scores, sweep / repr(gamma))
     return sum(len(each[0]) for each in series)

@@ -9,24 +9,17 @@ from pathlib import Path
 import numpy as np
 import rich.console
 
-from lgn_tf import (
-    atomic,
-    calibration,
-    checkpoints,
-    environment,
-    evaluation,
-    measures,
-    protocol,
-    provenance,
-    tables,
-)
-from lgn_tf import config as config_module
-from lgn_tf.config import Config
+from lgn_tf.config import schema
+from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
-from lgn_tf.data.dataset import Dataset
-from lgn_tf.data.footage import Footage
+from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.data.video.footage import Footage
+from lgn_tf.evaluation import frame_level, protocol, tables
+from lgn_tf.evaluation.results import Results
+from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.results import Results
+from lgn_tf.runs import directory, environment, provenance
+from lgn_tf.scores import calibration, video_scores
 from tools.remote_training import parcels
 from tools.remote_training.names import EVALUATION, SCORED, SWEEP, WEIGHTS
 
@@ -44,7 +37,7 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         FileNotFoundError: naming the piece that is missing.
         ValueError: where the pieces are not of one file.
     """
-    checkpoints.refuse_existing(run_dir)
+    directory.refuse_existing(run_dir)
     with (
         atomic.folder(run_dir) as folder,
         tempfile.TemporaryDirectory() as parts,
@@ -54,8 +47,8 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         parcels.join(out / "weights", weights)
         with tarfile.open(scored) as tar:
             tar.extractall(folder, filter="data")
-        config = _here(checkpoints.read_config(folder), data_root)
-        config_module.write(config, folder / checkpoints.CONFIG)
+        config = _here(directory.read_config(folder), data_root)
+        schema.write(config, folder / directory.CONFIG)
         _restore(weights, config, folder)
         found = _evaluate(folder, config)
         shutil.rmtree(folder / SWEEP)
@@ -74,7 +67,7 @@ def _here(config: Config, data_root: Path) -> Config:
     data = dataclasses.replace(
         config.data,
         data_root=str(data_root),
-        stores=config_module.DataConfig().stores,
+        stores=schema.DataConfig().stores,
     )
     return dataclasses.replace(config, data=data)
 
@@ -84,18 +77,16 @@ def _restore(weights: Path, config: Config, folder: Path) -> None:
     with np.load(weights, allow_pickle=False) as archive:
         names = sorted(archive.files)
         model.set_weights([archive[name].astype(np.float32) for name in names])
-    checkpoints.save_weights(folder, model)
+    directory.save_weights(folder, model)
 
 
 def _evaluate(folder: Path, config: Config) -> Results:
     fitted = calibration.load(
-        folder / checkpoints.CALIBRATION,
+        folder / directory.CALIBRATION,
         calibration.weights_of(config.scoring),
     )
     gamma = provenance.threshold(config, fitted, None)
-    words = environment.weights(
-        folder / checkpoints.ENVIRONMENT, provenance.LAST
-    )
+    words = environment.weights(folder / directory.ENVIRONMENT, provenance.LAST)
     stand = provenance.describe(config, fitted, gamma, weights=words)
     source = sources.open_source(config)
     footage = source.store.split("test")
@@ -125,8 +116,8 @@ def _sweep(
     areas = [
         (
             gamma,
-            evaluation.paper_auc(
-                measures.Folder(folder / repr(gamma)), truth, weight
+            frame_level.paper_auc(
+                video_scores.Folder(folder / repr(gamma)), truth, weight
             ),
         )
         for gamma in gammas

@@ -6,7 +6,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from lgn_tf import atomic
+from lgn_tf.files import atomic
 
 MEGABYTE = 1_000_000
 PACK_LIMIT = 60 * MEGABYTE

@@ -1,0 +1,1 @@
+"""Speed on processors: LGNNet on TensorFlow against plain PyTorch."""

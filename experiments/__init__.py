@@ -1,0 +1,1 @@
+"""Commands that answer a question about the method by training or scoring."""

@@ -1,0 +1,115 @@
+"""What precision and Winograd's convolution do to the scores of a run.
+
+    python -m experiments.precision runs/NAME [--data-root PATH]
+
+Scores the test videos of a trained run in float32 and bfloat16, each with
+direct convolutions, with Winograd's where `auto` takes them in a network of the
+full width, and with Winograd's everywhere; and compares with float32 and
+direct: the area under the curve, and the largest and mean deviation of the PSNR
+and of the online score. Nothing is stored in the run.
+"""
+
+import argparse
+import dataclasses
+import os
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import numpy as np
+
+from benchmarks import sections
+from lgn_tf.backend import winograd
+from lgn_tf.data import sources
+from lgn_tf.evaluation import frame_level, protocol
+from lgn_tf.inference import video_scorer
+from lgn_tf.model.lgn_net import build_model
+from lgn_tf.runs import directory
+from lgn_tf.scores import calibration
+
+CASES = (
+    ("float32", "direct"),
+    ("float32", "auto"),
+    ("mixed_bfloat16", "direct"),
+    ("mixed_bfloat16", "auto"),
+    ("mixed_bfloat16", "winograd"),
+)
+
+
+def main():
+    """Scores, compares and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("run_dir", type=Path, metavar="RUN")
+    parser.add_argument("--data-root")
+    options = parser.parse_args()
+    config, model = directory.load(options.run_dir)
+    if options.data_root:
+        data = dataclasses.replace(config.data, data_root=options.data_root)
+        config = dataclasses.replace(config, data=data)
+    source = sources.open_source(config)
+    footage = source.store.split("test")
+    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
+    truth, _ = protocol.read_labels(source.dataset, counts, "")
+    if truth is None:
+        raise SystemExit(f"{source.dataset.root}: has no labels to compare by")
+    path = options.run_dir / directory.CALIBRATION
+    fitted = None
+    if path.is_file():
+        weights = calibration.weights_of(config.scoring)
+        fitted = calibration.load(path, weights)
+    # A narrow network is rounded where a wide one would be.
+    winograd.LEAST_CHANNELS = winograd.LEAST_TILES = 1
+    lines, reference = [], None
+    for policy, algorithm in CASES:
+        changed = dataclasses.replace(config.model, dtype=policy)
+        candidate = build_model(dataclasses.replace(config, model=changed))
+        candidate.set_weights(model.get_weights())
+        start = time.perf_counter()
+        with winograd.algorithm(algorithm):
+            scorer = video_scorer.VideoScorer(candidate, calibration=fitted)
+            found = [scores for (scores,) in scorer.score_all(footage)]
+        seconds = time.perf_counter() - start
+        reference = reference or found
+        weight = config.scoring.normality_weight
+        area = frame_level.paper_auc(found, truth, weight)
+        lines.append(
+            [
+                policy,
+                algorithm,
+                f"{100 * area:.2f}",
+                *_deviations(found, reference, "psnr"),
+                *_deviations(found, reference, "online"),
+                f"{seconds:.0f}",
+            ]
+        )
+        print(" | ".join(lines[-1]), flush=True)
+    heads = (
+        "dtype",
+        "convolution",
+        "AUC",
+        "PSNR: largest, dB",
+        "mean",
+        "online score: largest",
+        "mean",
+        "seconds",
+    )
+    print(sections.table(heads, lines))
+
+
+def _deviations(found, reference, name):
+    """Returns the largest and the mean deviation as texts."""
+    pairs = [
+        (getattr(ours, name), getattr(theirs, name))
+        for ours, theirs in zip(found, reference, strict=True)
+    ]
+    if any(ours is None for ours, _ in pairs):
+        return "", ""
+    off = np.concatenate([np.abs(ours - theirs) for ours, theirs in pairs])
+    return f"{off.max():.5f}", f"{off.mean():.5f}"
+
+
+if __name__ == "__main__":
+    main()

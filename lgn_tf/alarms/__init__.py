@@ -1,0 +1,1 @@
+"""Alarms: when scores become one, at which threshold, and what it is worth."""

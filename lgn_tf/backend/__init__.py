@@ -1,0 +1,1 @@
+"""What layers stand on: devices, convolutions, recomputation."""

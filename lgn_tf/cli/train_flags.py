@@ -1,0 +1,189 @@
+"""From the command line of training to a configuration.
+
+    preset of --dataset  <-  --lite  <-  --config FILE.toml  <-  flags
+
+What stands further to the right wins. The flags, their types, bounds and help
+are made from the dataclasses of `lgn_tf.config.schema`.
+"""
+
+import argparse
+import dataclasses
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import tyro
+
+from lgn_tf.config import presets, schema
+from lgn_tf.config.schema import DATASETS, Config
+
+_SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
+"""The paper's letters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Where the run is written, and where its settings come from.
+
+    Attributes:
+        name: of the run directory; default the dataset and the time.
+        runs: folder of all runs.
+        overwrite: remove an earlier run of that name.
+        resume: run directory of a run that was stopped; goes on with its own
+            settings, and takes no other flag.
+        lite: for machines without a GPU: 128 x 128 pixels, a quarter of the
+            channels, gray where the data are, the change predicted, no update
+            at test time, two training videos held out, 3,200 steps of four
+            clips.
+        minutes: of training on this machine, instead of epochs: a step is
+            measured first, and the number of steps written into the
+            configuration. Decoding before it and calibration after it are not
+            counted.
+        config: TOML file with tables model, training, scoring, data; flags
+            win over it.
+    """
+
+    name: str = ""
+    runs: Path = Path("runs")
+    overwrite: bool = False
+    resume: Path | None = None
+    lite: bool = False
+    minutes: float | None = None
+    config: Path | None = None
+
+    def directory(self, dataset: str) -> Path:
+        """Returns the run directory."""
+        if self.resume is not None:
+            return self.resume
+        moment = datetime.now().strftime("%Y%m%d-%H%M%S")
+        return self.runs / (self.name or f"{dataset}-{moment}")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Command(Config):
+    run: Run = Run()
+
+
+def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
+    """Reads the command line; bad flags end in a message and exit status 2.
+
+    Args:
+        arguments: what follows the program's name.
+        program: its name, for the help.
+
+    Returns:
+        The configuration, and where the run goes. With `resume` set the
+        configuration is the default and means nothing.
+
+    Raises:
+        SystemExit: for `--help`, and for flags that cannot be.
+        ValueError: for a TOML file that cannot be, and for a length of
+            training that is no length, or said twice.
+        OSError: where that file cannot be read.
+    """
+    arguments = [_long(argument) for argument in arguments]
+    first = _first(program).parse_known_args(arguments)
+    chosen, rest = first
+    if chosen.resume is not None:
+        if rest or chosen.dataset or chosen.lite or chosen.config:
+            raise ValueError(
+                "`--resume` goes on with the settings of its run, and takes "
+                f"no other flag. Received: {' '.join(arguments)}"
+            )
+        return Config(), Run(resume=chosen.resume)
+    lengths = [
+        flag
+        for flag in ("--epochs", "--steps", "--minutes")
+        if any(one.partition("=")[0] == flag for one in arguments)
+    ]
+    if len(lengths) > 1:
+        raise ValueError(
+            "A run is as long as one of `--epochs`, `--steps` and `--minutes` "
+            f"says. Received: {' '.join(lengths)}"
+        )
+    values = _read_toml(chosen.config) if chosen.config else {}
+    default = _default(chosen, values, by_epochs="--epochs" in lengths)
+    command = tyro.cli(
+        Annotated[_Command, tyro.conf.OmitArgPrefixes],
+        prog=program,
+        description="Trains LGN-Net on normal videos, and leaves a run "
+        "directory. Defaults are those of the dataset's preset.",
+        default=_Command(
+            **{
+                field.name: getattr(default, field.name)
+                for field in dataclasses.fields(default)
+            }
+        ),
+        args=arguments,
+    )
+    result = Config(
+        command.model, command.training, command.scoring, command.data
+    )
+    if command.run.minutes is not None and not command.run.minutes > 0:
+        raise ValueError(
+            "`--minutes` must be positive. "
+            f"Received: minutes={command.run.minutes}"
+        )
+    named = chosen.dataset or "dataset" in values.get("data", {})
+    if not named:
+        _fail(program, "name a dataset with --dataset")
+    return result, command.run
+
+
+def _long(argument: str) -> str:
+    flag, equals, value = argument.partition("=")
+    return _SHORT.get(flag, flag) + equals + value
+
+
+def _first(program: str) -> argparse.ArgumentParser:
+    """Returns a parser of the flags that decide the other flags' defaults."""
+    parser = argparse.ArgumentParser(
+        prog=program, add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--dataset", choices=DATASETS)
+    parser.add_argument("--lite", action="store_true")
+    parser.add_argument("--config", type=Path)
+    parser.add_argument("--resume", type=Path)
+    return parser
+
+
+def _default(
+    chosen: argparse.Namespace, values: Mapping[str, Any], by_epochs: bool
+) -> Config:
+    name = chosen.dataset or values.get("data", {}).get("dataset", "ped2")
+    if name not in presets.PRESETS:
+        raise ValueError(
+            f"{chosen.config}: `data.dataset` must be one of "
+            f"{', '.join(DATASETS)}. Received: data.dataset={name!r}"
+        )
+    base = presets.PRESETS[name]
+    if chosen.lite:
+        base = presets.lite(base)
+    merged = schema.to_dict(base)
+    for section, settings in values.items():
+        if isinstance(settings, Mapping) and section in merged:
+            merged[section] = {**merged[section], **settings}
+        else:
+            merged[section] = settings
+    given = values.get("training")
+    if by_epochs or (isinstance(given, Mapping) and "epochs" in given):
+        # Who asks for epochs does not mean the steps of the preset.
+        steps = given.get("steps", 0) if isinstance(given, Mapping) else 0
+        merged["training"]["steps"] = 0 if by_epochs else steps
+    try:
+        return schema.from_dict(merged)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{chosen.config}: {error}") from error
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a TOML file: {error}") from error
+
+
+def _fail(program: str, message: str) -> NoReturn:
+    _first(program).error(message)

@@ -1,0 +1,341 @@
+"""The configuration tree: read, override, validate, write.
+
+A `Config` is frozen, holds plain values only and needs neither Keras nor
+TensorFlow. `lgn_tf.config.presets` holds one for each dataset.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from lgn_tf.config import settings
+
+Variant = Literal["lgn_net", "lgn_st", "glo_net", "loc_net"]
+VARIANTS = get_args(Variant)
+"""Table II of the paper: the whole model and its three ablations."""
+
+Policy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+POLICIES = get_args(Policy)
+"""Keras dtype policies that the model is tested under."""
+
+DatasetName = Literal["ped2", "avenue", "shanghaitech", "synthetic", "folder"]
+DATASETS = get_args(DatasetName)
+"""What can be trained on: three benchmarks, drawn videos, one's own."""
+
+Schedule = Literal["epoch", "step"]
+"""How often the learning rate decays."""
+
+Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
+STRATEGIES = get_args(Strategy)
+"""How devices share the work, see `lgn_tf.backend.distribution`."""
+
+AUTO = "auto"
+"""Instead of a threshold: one taken from the calibration."""
+
+
+def size_multiple(variant: str) -> int:
+    """Returns the number that image height and width must be multiples of.
+
+    The local branch halves the frame twice, the global branch three times.
+    """
+    return 4 if variant == "loc_net" else 8
+
+
+def validate_model_arguments(
+    image_size: tuple[int, int],
+    channels: int,
+    frames: int,
+    width: float,
+    variant: str,
+    memory_items: int,
+) -> None:
+    """Checks the arguments that decide the shapes of the network.
+
+    Raises:
+        ValueError: naming the argument, the rule and what was received.
+    """
+    if variant not in VARIANTS:
+        raise ValueError(
+            f"`variant` must be one of {', '.join(VARIANTS)}. "
+            f"Received: variant={variant!r}"
+        )
+    multiple = size_multiple(variant)
+    if len(image_size) != 2 or any(
+        side < multiple or side % multiple for side in image_size
+    ):
+        raise ValueError(
+            "`image_size` must be (height, width), both positive multiples "
+            f"of {multiple} for variant {variant!r}. "
+            f"Received: image_size={tuple(image_size)}"
+        )
+    if channels not in (1, 3):
+        raise ValueError(
+            f"`channels` must be 1 or 3. Received: channels={channels!r}"
+        )
+    if frames < 2:
+        raise ValueError(
+            "`frames`, the number of input frames, must be at least 2. "
+            f"Received: frames={frames!r}"
+        )
+    if not (math.isfinite(width) and width > 0):
+        raise ValueError(
+            "`width`, the multiplier of every channel count, must be "
+            f"positive. Received: width={width!r}"
+        )
+    if memory_items < 2:
+        raise ValueError(
+            "`memory_items` must be at least 2: separateness compares the "
+            "nearest item with the second nearest. "
+            f"Received: memory_items={memory_items!r}"
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Which videos, and where they lie.
+
+    Attributes:
+        dataset: a benchmark, videos of one's own, or drawn ones.
+        data_root: folder of the dataset, its layout is recognised; drawn
+            videos need none.
+        labels: version of the frame labels, such as avenue-masks, or a file
+            of labels; the first version found where it is empty.
+        holdout: number of training videos, chosen by the seed, that are not
+            fitted on but calibrate the online score; the paper holds out none.
+        stores: folder for decoded and resized frames.
+    """
+
+    dataset: DatasetName = "ped2"
+    data_root: str = ""
+    labels: str = ""
+    holdout: int = 0
+    stores: str = "stores"
+
+    def __post_init__(self) -> None:
+        """Validates every value."""
+        settings.check_types(self)
+        settings.require_not_negative(self, "holdout")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What the network looks like.
+
+    Attributes:
+        variant: the whole model, or an ablation of the paper's table II.
+        image_size: (height, width) in pixels, multiples of 8.
+        channels: 3 (blue, green, red) or 1 (gray).
+        frames: number of input frames; the next one is predicted.
+        width: multiplier of every channel count; 1.0 is the paper's.
+        memory_items: number of prototype items.
+        residual: predict the change to the last input frame instead of the
+            whole frame; the paper predicts the frame.
+        dtype: precision of the layers; memory and scores are always float32.
+    """
+
+    variant: Variant = "lgn_net"
+    image_size: tuple[int, int] = (256, 256)
+    channels: int = 3
+    frames: int = 4
+    width: float = 1.0
+    memory_items: int = 10
+    residual: bool = False
+    dtype: Policy = "float32"
+
+    def __post_init__(self) -> None:
+        """Validates; see `validate_model_arguments`."""
+        settings.check_types(self)
+        validate_model_arguments(
+            self.image_size,
+            self.channels,
+            self.frames,
+            self.width,
+            self.variant,
+            self.memory_items,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How the network is trained (paper IV-B).
+
+    Attributes:
+        epochs: passes over the training clips.
+        steps: of the optimiser, instead of epochs; 0 trains whole epochs.
+        batch_size: clips a step, over all replicas.
+        learning_rate: at the start; it decays to 0 by half a cosine.
+        schedule: decay once an epoch, as the paper does, or every step.
+        compactness_weight: weight of the compactness loss (Eq. 10).
+        separateness_weight: weight of the separateness loss (Eq. 11).
+        seed: of the initial weights, the order of the clips, and the videos
+            that are held out.
+        strategy: auto and mirrored use all GPUs, single the first device;
+            data_parallel is for several machines on the JAX backend.
+        save_every: minutes between checkpoints inside an epoch.
+        rematerialise: compute parts of the network twice, for less memory.
+    """
+
+    epochs: int = 60
+    steps: int = 0
+    batch_size: int = 8
+    learning_rate: float = 2e-4
+    schedule: Schedule = "epoch"
+    compactness_weight: float = 10.0
+    separateness_weight: float = 5.0
+    seed: int = 0
+    strategy: Strategy = "auto"
+    save_every: float = 10.0
+    rematerialise: bool = False
+
+    def __post_init__(self) -> None:
+        """Validates every number."""
+        settings.check_types(self)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"`{name}` must be at least 1. "
+                    f"Received: {name}={getattr(self, name)!r}"
+                )
+        settings.require_positive(self, "learning_rate")
+        settings.require_positive(self, "save_every")
+        for name in (
+            "compactness_weight",
+            "separateness_weight",
+            "steps",
+            "seed",
+        ):
+            settings.require_not_negative(self, name)
+
+    def length(self, steps_per_epoch: int) -> "Length":
+        """Returns how long the whole run is.
+
+        Args:
+            steps_per_epoch: batches that the training clips make.
+        """
+        total = self.steps or self.epochs * steps_per_epoch
+        return Length(steps_per_epoch, total)
+
+
+@dataclasses.dataclass(frozen=True)
+class Length:
+    """How many steps a run takes; its last epoch may be cut short.
+
+    Attributes:
+        steps_per_epoch: of a whole epoch.
+        total: of the run.
+    """
+
+    steps_per_epoch: int
+    total: int
+
+    @property
+    def epochs(self) -> int:
+        """Epochs, the last one whole or not."""
+        return -(-self.total // self.steps_per_epoch)
+
+    def steps_of(self, epoch: int) -> int:
+        """Returns the steps of one epoch, counted from 0."""
+        done = epoch * self.steps_per_epoch
+        return min(self.steps_per_epoch, self.total - done)
+
+
+@dataclasses.dataclass(frozen=True)
+class ScoringConfig:
+    """How frames are scored (paper III-E).
+
+    Attributes:
+        normality_weight: lambda of Eq. 17, the share of the PSNR in the score.
+        update_threshold: gamma; a frame whose regular score is below it updates
+            the memory at test time. 0 never updates; auto takes a quantile of
+            the regular score on the calibration's videos.
+        update_quantile: which quantile auto takes.
+        error_weight: of the prediction's error in the online score; 0 leaves
+            it out.
+        distance_weight: of the distance to the prototypes in it, likewise.
+        motion_weight: of the optical flow in it, likewise.
+    """
+
+    normality_weight: float = 0.6
+    update_threshold: float | Literal["auto"] = 0.0
+    update_quantile: float = 0.9
+    error_weight: float = 1.0
+    distance_weight: float = 0.0
+    motion_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Validates every number."""
+        settings.check_types(self)
+        if not 0 <= self.normality_weight <= 1:
+            raise ValueError(
+                "`normality_weight` must lie between 0 and 1. "
+                f"Received: normality_weight={self.normality_weight!r}"
+            )
+        if not 0 < self.update_quantile <= 1:
+            raise ValueError(
+                "`update_quantile` must lie in (0, 1]. "
+                f"Received: update_quantile={self.update_quantile!r}"
+            )
+        for name in ("error_weight", "distance_weight", "motion_weight"):
+            settings.require_not_negative(self, name)
+        if not self.error_weight and not self.distance_weight:
+            raise ValueError(
+                "`error_weight` or `distance_weight` must be above 0: a served "
+                "model sees no motion. Received: error_weight=0, "
+                "distance_weight=0"
+            )
+        if self.update_threshold != AUTO:
+            settings.require_not_negative(self, "update_threshold")
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """The whole configuration: model, training, scoring, data."""
+
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    scoring: ScoringConfig = ScoringConfig()
+    data: DataConfig = DataConfig()
+
+
+def to_dict(config: Config) -> dict[str, Any]:
+    """Returns nested plain dictionaries that `from_dict` reads back."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: Mapping[str, Any]) -> Config:
+    """Builds a `Config` from nested dictionaries; what is absent is default.
+
+    Raises:
+        ValueError: for a name that does not exist or a value out of bounds.
+        TypeError: for a value of another type.
+    """
+    result = settings.build(Config, values, "")
+    if not isinstance(result, Config):
+        raise TypeError(f"Expected a Config. Received: {result!r}")
+    return result
+
+
+def read(path: Path) -> Config:
+    """Reads the JSON file that `write` wrote.
+
+    Raises:
+        ValueError: naming the file, where it is no configuration.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise TypeError("the file must hold one JSON object")
+        return from_dict(values)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: not a JSON file: {error}") from error
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def write(config: Config, path: Path) -> None:
+    """Writes every setting as JSON."""
+    text = json.dumps(to_dict(config), indent=2)
+    path.write_text(text + "\n", encoding="utf-8")

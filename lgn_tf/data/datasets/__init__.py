@@ -1,0 +1,1 @@
+"""What a data set holds: videos, labels, masks and published numbers."""

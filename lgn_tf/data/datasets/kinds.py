@@ -1,0 +1,125 @@
+"""What kind of anomaly each abnormal frame shows: the file `kinds.csv`.
+
+It lies in the folder that `layouts.recognise` returns as `root`, and is no
+label: labels say whether a frame is abnormal, this says what happens there. It
+reads `video,start,end,kind`; frames count from 1 and both ends belong to the
+interval. Intervals of two kinds may overlap.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from lgn_tf.data.datasets import labels
+from lgn_tf.data.datasets.dataset import Dataset
+
+FILE = "kinds.csv"
+"""Its name."""
+
+Row = tuple[str, labels.Interval, str]
+Kinds = dict[str, dict[str, labels.Labels]]
+"""For each video, for each kind: 1 where a frame shows it, uint8 (frames,)."""
+
+
+def write(path: Path, rows: Iterable[Row]) -> None:
+    """Writes the table.
+
+    Args:
+        path: of the file.
+        rows: the name of a test video, an interval, counted from 1 and
+            inclusive, and what happens there.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["video", "start", "end", "kind"])
+        for video, (start, end), kind in rows:
+            table.writerow([video, start, end, kind])
+
+
+def find(
+    dataset: Dataset,
+    frame_counts: Mapping[str, int],
+    truth: Mapping[str, labels.Labels] | None,
+) -> Kinds | None:
+    """Reads the kinds of a data set, where it has the file.
+
+    Args:
+        dataset: what `layouts.recognise` found.
+        frame_counts: frames of each test video.
+        truth: their labels, (frames,) each; or None.
+
+    Returns:
+        What `read` returns; None without the file. None without labels, too:
+        the file does not say which frames are normal.
+
+    Raises:
+        ValueError: where the file is damaged, or a frame that shows a kind is
+            labelled normal.
+    """
+    root = dataset.root
+    # A single video is a data set; what is said of it lies beside it.
+    path = (root if root.is_dir() else root.parent) / FILE
+    if truth is None or not path.is_file():
+        return None
+    found = read(path, frame_counts)
+    for video, shown in found.items():
+        for kind, marks in shown.items():
+            wrong = np.flatnonzero(marks > truth[video])
+            if wrong.size:
+                raise ValueError(
+                    f"{path}: a frame that shows a kind must be labelled "
+                    f"abnormal. Found there: {video}, {kind}, frame "
+                    f"{wrong[0] + 1} is labelled normal"
+                )
+    return found
+
+
+def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
+    """Reads which frames show which kind.
+
+    Args:
+        path: of the file.
+        frame_counts: frames of each test video.
+
+    Returns:
+        For each test video, for each kind of the file, in the order in which
+        they first come there: 1 where a frame shows it, uint8 (frames,). Every
+        video has every kind.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: for a file that is no table in UTF-8, another header, a row
+            that holds no interval, an interval that leaves its video, or a
+            name that no test video has.
+    """
+    rows = [
+        (video, span, kind)
+        for video, span, (kind,) in labels.read_table(path, "kind")
+    ]
+    for video, _, _ in rows:
+        if video not in frame_counts:
+            raise ValueError(
+                f"{path}: each row must name a test video. "
+                f"Found there: {video!r}"
+            )
+    names = dict.fromkeys(kind for _, _, kind in rows)
+    return {
+        video: {
+            name: labels.from_intervals(
+                [
+                    span
+                    for one, span, kind in rows
+                    if (one, kind) == (video, name)
+                ],
+                frames,
+                f"{path}: {video}",
+            )
+            for name in names
+        }
+        for video, frames in frame_counts.items()
+    }

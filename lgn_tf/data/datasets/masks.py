@@ -1,0 +1,75 @@
+"""Pixel masks of the abnormal regions, in every published format."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_tf.data.datasets import labels, matlab
+from lgn_tf.data.datasets.dataset import Video
+from lgn_tf.files import listings
+
+Masks = NDArray[np.bool_]
+
+
+def read(video: Video) -> Masks:
+    """Reads the masks of one video.
+
+    Args:
+        video: one whose `mask` is not None.
+
+    Returns:
+        bool, (frames, height, width); True where a pixel is abnormal.
+
+    Raises:
+        ValueError: where there are no masks, where they are not binary or not
+            of one size, naming the file.
+    """
+    path = video.mask
+    if path is None:
+        raise ValueError(f"{video.source}: the video has no masks")
+    if path.is_dir():
+        return _stack(path, [_image(file) for file in listings.frames(path)])
+    if path.suffix == ".npy":
+        array = labels.load(path)
+        if array.ndim != 3:
+            raise ValueError(
+                f"{path}: masks must be (frames, height, width). "
+                f"Found there: {array.shape}"
+            )
+        return _binary(path, array)
+    return _stack(path, matlab.read_cell(path, "volLabel"))
+
+
+def _image(path: Path) -> NDArray[Any]:
+    contents = np.fromfile(path, np.uint8)
+    mask: NDArray[Any] | None = None
+    if len(contents):
+        mask = cv2.imdecode(contents, cv2.IMREAD_GRAYSCALE)
+    if mask is None:
+        raise ValueError(f"{path}: not a readable mask")
+    return mask
+
+
+def _stack(path: Path, masks: list[NDArray[Any]]) -> Masks:
+    sizes = sorted({mask.shape for mask in masks})
+    if len(sizes) != 1 or len(sizes[0]) != 2:
+        raise ValueError(
+            f"{path}: masks must be of one size, height x width. "
+            f"Found there: {sizes}"
+        )
+    return np.stack([_binary(path, mask) for mask in masks])
+
+
+def _binary(path: Path, mask: NDArray[Any]) -> Masks:
+    # 0 and 1, or 0 and 255: two values, one of which is 0.
+    largest = mask.max(initial=0)
+    result: Masks = mask == largest if largest else np.zeros(mask.shape, bool)
+    if not np.array_equal(result, mask != 0):
+        raise ValueError(
+            f"{path}: a mask must hold 0 and one other value. "
+            f"Found there: {np.unique(mask)[:5].tolist()}"
+        )
+    return result

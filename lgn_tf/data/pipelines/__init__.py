@@ -1,0 +1,1 @@
+"""Training clips in a seeded order, by tf.data or as arrays."""

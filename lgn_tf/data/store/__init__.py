@@ -1,0 +1,1 @@
+"""The frame store: every video decoded and resized once."""

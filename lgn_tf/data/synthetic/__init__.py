@@ -1,0 +1,1 @@
+"""Drawn videos of a walkway, with labels, masks and kinds of anomaly."""

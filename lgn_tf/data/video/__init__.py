@@ -1,0 +1,1 @@
+"""One video: decoded, resized, scaled, and how fast things move in it."""

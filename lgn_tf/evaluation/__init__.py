@@ -1,0 +1,1 @@
+"""From the scores of test videos to every number that is reported."""

@@ -1,0 +1,123 @@
+"""Frames that are worth a look: what was there, and what was predicted.
+
+pictures/NAME/000123.npz   frame and prediction, uint8 (height, width,
+channels), blue, green, red or gray; and where it moves
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_tf.files import atomic, listings
+
+FOLDER = "pictures"
+COUNT = 3
+"""Abnormal frames that are shown of a video."""
+
+APART = 10
+"""Frames that lie at least between two of them."""
+
+Frame = NDArray[np.uint8]
+Cells = NDArray[np.float32]
+
+
+class Pictured(NamedTuple):
+    """One frame of a video.
+
+    Attributes:
+        frame: uint8 (height, width, channels), as the model saw it.
+        prediction: the same.
+        motion: `motion.Motion.cells` since the frame before, float32 (rows,
+            columns); None where it was not measured.
+    """
+
+    frame: Frame
+    prediction: Frame
+    motion: Cells | None
+
+
+def choose(abnormality: NDArray[np.float64]) -> list[int]:
+    """Chooses the most abnormal frames of a video, and the median one.
+
+    Args:
+        abnormality: (frames,), high means abnormal.
+
+    Returns:
+        Places in the series, in ascending order: up to `COUNT` that are
+        `APART` frames away from each other, and the one in the middle.
+    """
+    order = np.argsort(-abnormality, kind="stable")
+    chosen: list[int] = []
+    for place in order:
+        far = all(abs(int(place) - other) >= APART for other in chosen)
+        if far and len(chosen) < COUNT:
+            chosen.append(int(place))
+    return sorted({*chosen, int(order[len(order) // 2])})
+
+
+def write(
+    folder: Path, name: str, place: int, frame: Frame, prediction: Frame
+) -> None:
+    """Writes one frame of a video into an evaluation folder.
+
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+        place: of the frame in the video, from 0.
+        frame: uint8 (height, width, channels).
+        prediction: the same.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    path = _path(folder, name, place)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"frame": frame, "prediction": prediction}
+    atomic.write_arrays(path, arrays, compressed=True)
+
+
+def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
+    """Adds to a frame that was written where it moves.
+
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+        place: of the frame in the video, from 0.
+        cells: float32 (rows, columns), see `Pictured`.
+
+    Raises:
+        FileNotFoundError: where there is no such frame.
+        OSError: where it cannot be written.
+    """
+    found = read(folder, name, place)
+    arrays: dict[str, NDArray[Any]] = {
+        "frame": found.frame,
+        "prediction": found.prediction,
+        "motion": cells,
+    }
+    atomic.write_arrays(_path(folder, name, place), arrays, compressed=True)
+
+
+def read(folder: Path, name: str, place: int) -> Pictured:
+    """Returns what `write` and `add_motion` wrote.
+
+    Raises:
+        FileNotFoundError: where there is no such frame.
+    """
+    with np.load(_path(folder, name, place), allow_pickle=False) as archive:
+        return Pictured(
+            archive["frame"], archive["prediction"], archive.get("motion")
+        )
+
+
+def _path(folder: Path, name: str, place: int) -> Path:
+    return folder / FOLDER / name / f"{place:06d}.npz"
+
+
+def places(folder: Path, name: str) -> Sequence[int]:
+    """Returns which frames of a video were written, in order."""
+    files = listings.children(folder / FOLDER / name)
+    return [int(file.stem) for file in files if file.suffix == ".npz"]

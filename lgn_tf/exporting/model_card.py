@@ -1,0 +1,176 @@
+"""What an exported version says about itself, to people and programs."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from lgn_tf.config import schema
+from lgn_tf.config.schema import Config
+from lgn_tf.evaluation import results, tables
+from lgn_tf.evaluation.results import Results
+from lgn_tf.exporting.signatures import Endpoint
+from lgn_tf.runs import environment
+
+JSON = "model_card.json"
+TEXT = "model_card.md"
+EVALUATION = "evaluation"
+
+
+def describe(
+    run_dir: Path,
+    config: Config,
+    endpoints: Sequence[Endpoint],
+    calibration: Any,
+    sizes: Mapping[str, int],
+    files: Mapping[str, Path],
+) -> dict[str, Any]:
+    """Returns the card as plain values.
+
+    Args:
+        run_dir: the run that was exported.
+        config: of the exported model.
+        endpoints: what it answers.
+        calibration: a `Calibration`, or None.
+        sizes: of the parts of the version, in bytes.
+        files: whose hashes are noted, by the name to note them under.
+
+    Raises:
+        ValueError: where the run's results are damaged, or of another version.
+    """
+    evaluated = _results(run_dir / EVALUATION)
+    return {
+        "run": run_dir.name,
+        "dataset": config.data.dataset,
+        "config": schema.to_dict(config),
+        "calibration": calibration
+        and {
+            "clips": list(calibration.names),
+            "frames": calibration.frames,
+            "in_sample": calibration.in_sample,
+            "cue_weights": calibration.cue_weights,
+        },
+        "verdicts": evaluated and tables.verdicts(evaluated),
+        "notes": evaluated
+        and [*_other_weights(evaluated, calibration), *tables.notes(evaluated)],
+        "results": evaluated and msgspec.to_builtins(evaluated),
+        "endpoints": [dataclasses.asdict(each) for each in endpoints],
+        "bytes": dict(sizes),
+        "sha256": {name: sha256(path) for name, path in files.items()},
+        "revision": environment.revision(),
+        "packages": environment.versions(),
+    }
+
+
+def _results(folder: Path) -> Results | None:
+    """Reads the results of a run; None where it was not evaluated."""
+    if not (folder / results.FILE).is_file():
+        return None
+    return results.read(folder)
+
+
+def _other_weights(evaluated: Results, calibration: Any) -> list[str]:
+    """Says where the results are of other weights than the version's."""
+    theirs = evaluated.provenance.cue_weights
+    if calibration is None or not theirs or theirs == calibration.cue_weights:
+        return []
+    return [
+        "the online scores below weigh the cues otherwise than this version: "
+        + weights_text(theirs)
+    ]
+
+
+def weights_text(weights: Mapping[str, float]) -> str:
+    """Returns weights of cues in words."""
+    return ", ".join(f"{name} {value:g}" for name, value in weights.items())
+
+
+def read_config(extra: Path) -> Config:
+    """Reads from a card the configuration of the version.
+
+    Args:
+        extra: the folder of the card.
+
+    Raises:
+        FileNotFoundError: where there is no card.
+        ValueError: where it is damaged, naming the file.
+    """
+    path = extra / JSON
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        return schema.from_dict(card["config"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be a model card. Found there: {error}"
+        ) from error
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write(card: Mapping[str, Any], folder: Path) -> None:
+    """Writes the card as JSON and as Markdown."""
+    text = json.dumps(card, indent=2, ensure_ascii=False)
+    (folder / JSON).write_text(f"{text}\n", encoding="utf-8")
+    (folder / TEXT).write_text(_markdown(card), encoding="utf-8")
+
+
+def _markdown(card: Mapping[str, Any]) -> str:
+    model = card["config"]["model"]
+    height, width = model["image_size"]
+    calibration = card["calibration"]
+    if calibration is None:
+        online = "none: there is no online score"
+    else:
+        kind = "in-sample" if calibration["in_sample"] else "held out"
+        online = (
+            f"{calibration['frames']} frames of {len(calibration['clips'])} "
+            f"clips, {kind}; weights of the cues: "
+            f"{weights_text(calibration['cue_weights'])}"
+        )
+    rows = {
+        "run": card["run"],
+        "dataset": card["dataset"],
+        "variant": model["variant"],
+        "frames": f"{height} x {width} x {model['channels']}",
+        "predicts": "the change to the last frame"
+        if model["residual"]
+        else "the next frame",
+        "width": model["width"],
+        "memory items": model["memory_items"],
+        "precision": model["dtype"],
+        "calibration": online,
+        "revision": card["revision"],
+        **{f"{name}, bytes": size for name, size in card["bytes"].items()},
+        **{f"SHA-256 of {name}": each for name, each in card["sha256"].items()},
+        **card["packages"],
+    }
+    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    lines += ["", "## Endpoints", ""]
+    for endpoint in card["endpoints"]:
+        lines += [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
+        lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
+        for way in ("inputs", "outputs"):
+            for tensor in endpoint[way]:
+                shape = ", ".join(
+                    "any" if size is None else str(size)
+                    for size in tensor["shape"]
+                )
+                lines.append(
+                    f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
+                    f"| ({shape}) | {tensor['meaning']} |"
+                )
+        lines.append("")
+    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
+    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
+    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
+    lines += ["", "```json", found, "```", ""]
+    return "\n".join(lines)

@@ -1,0 +1,265 @@
+"""A run directory to a SavedModel that TensorFlow Serving runs.
+
+    OUT/
+      1/  saved_model.pb, variables/
+          assets.extra/  warm-up requests, calibration.npz, model_card.*
+      2/  ...
+
+A version appears under its number whole or not at all: a server that watches
+the folder never sees half of one.
+"""
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from lgn_tf.config import schema
+from lgn_tf.config.schema import Config
+from lgn_tf.exporting import model_card, signatures, warm_up
+from lgn_tf.exporting.endpoints import Endpoints
+from lgn_tf.files import atomic
+from lgn_tf.model.lgn_net import build_model
+from lgn_tf.runs import directory
+from lgn_tf.scores import calibration as calibration_module
+
+EXTRA = "assets.extra"
+
+MOST_SURPLUS = 1.02
+"""Largest ratio of the stored variables to the weights, names left out."""
+
+NAME_BYTES = 256
+"""What the name, the shape and the place of a stored variable may take."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the version's folder.
+        calibrated: whether it gives the online score.
+        sizes: bytes of the weights, of `variables/`, of the graph and of the
+            warm-up requests.
+    """
+
+    path: Path
+    calibrated: bool
+    sizes: dict[str, int]
+
+
+def export(
+    run_dir: Path,
+    out: Path,
+    *,
+    version: int | None = None,
+    dtype: str | None = None,
+    weights: str = directory.WEIGHTS,
+    cue_weights: Mapping[str, float] | None = None,
+    warm_up_batches: Sequence[int] = (1, 8),
+    max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
+) -> Exported:
+    """Writes a new version of a served model.
+
+    Args:
+        run_dir: the run; its calibration comes along where it has one.
+        out: the folder of the versions; made where it is not there.
+        version: its number; one more than the largest there by default.
+        dtype: precision of the layers, instead of the run's.
+        weights: `directory.WEIGHTS` or `directory.BEST`.
+        cue_weights: of some cues in the online score, by name, instead of the
+            run's.
+        warm_up_batches: rows of the warm-up requests; none where empty.
+        max_video_frames: most frames of one video in a request.
+
+    Returns:
+        An `Exported`.
+
+    Raises:
+        FileNotFoundError: where the run has no weights.
+        FileExistsError: where the version is there.
+        ValueError: for files that cannot be read or values out of bounds.
+        OSError: where it cannot be written.
+    """
+    _check(version, warm_up_batches)
+    config, model = _load(run_dir, weights, dtype)
+    scoring = calibration_module.weighed(config.scoring, cue_weights or {})
+    config = dataclasses.replace(config, scoring=scoring)
+    if max_video_frames <= config.model.frames:
+        raise ValueError(
+            "`max_video_frames` must be at least a window, "
+            f"{config.model.frames + 1}. "
+            f"Received: max_video_frames={max_video_frames}"
+        )
+    calibration = None
+    fitted = run_dir / directory.calibration_of(weights)
+    if fitted.is_file():
+        calibration = calibration_module.load(
+            fitted, calibration_module.weights_of(config.scoring)
+        )
+    endpoints = signatures.endpoints(
+        config.model,
+        calibration is not None,
+        model.memory.items.shape[-1] if model.has_memory else None,
+        calibration.motion_cells if calibration is not None else None,
+    )
+    with _new_version(out, version) as (folder, number):
+        _save(
+            model,
+            Endpoints(
+                model,
+                calibration and calibration.statistics,
+                max_video_frames,
+                moving=calibration and calibration.moving_statistics,
+            ),
+            endpoints,
+            folder,
+        )
+        extra = folder / EXTRA
+        extra.mkdir()
+        if calibration is not None:
+            calibration.save(extra / directory.CALIBRATION)
+        sizes = _sizes(model, folder)
+        if warm_up_batches:
+            sizes["warm-up requests"] = warm_up.write(
+                extra / warm_up.FILE, endpoints, config.model, warm_up_batches
+            )
+        card = model_card.describe(
+            run_dir,
+            config,
+            endpoints,
+            calibration,
+            sizes,
+            {
+                weights: run_dir / weights,
+                "saved_model.pb": folder / "saved_model.pb",
+            },
+        )
+        model_card.write(card, extra)
+    return Exported(out / str(number), calibration is not None, sizes)
+
+
+def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "A SavedModel is written on the TensorFlow backend. Received: "
+            f"KERAS_BACKEND={keras.backend.backend()}"
+        )
+    if version is not None and version < 1:
+        raise ValueError(
+            f"`version` must be at least 1. Received: version={version}"
+        )
+    if any(rows < 1 for rows in warm_up_batches):
+        raise ValueError(
+            "`warm_up_batches` must be positive. "
+            f"Received: warm_up_batches={tuple(warm_up_batches)}"
+        )
+
+
+def _load(run_dir: Path, weights: str, dtype: str | None) -> tuple[Config, Any]:
+    config, model = directory.load(run_dir, weights)
+    if dtype is None or dtype == config.model.dtype:
+        return config, model
+    values = schema.to_dict(config)
+    values["model"]["dtype"] = dtype
+    config = schema.from_dict(values)
+    other = build_model(config)
+    other.set_weights(model.get_weights())
+    return config, other
+
+
+def _save(
+    model: Any,
+    functions: Endpoints,
+    endpoints: Sequence[signatures.Endpoint],
+    folder: Path,
+) -> None:
+    import tensorflow as tf
+
+    # Keras' ExportArchive stores every variable twice, once as the layer's
+    # and once in a list of its own.
+    module = tf.Module()
+    module.weights = [weight.value for weight in model.weights]
+    found = functions.functions()
+    graphs = {
+        endpoint.name: tf.function(
+            found[endpoint.name],
+            input_signature=[
+                tf.TensorSpec(each.shape, each.dtype, each.name)
+                for each in endpoint.inputs
+            ],
+            autograph=False,
+        )
+        for endpoint in endpoints
+    }
+    try:
+        tf.saved_model.save(module, str(folder), signatures=graphs)
+    except tf.errors.OpError as error:
+        raise OSError(f"{folder.parent}: {error.message}") from error
+
+
+def _sizes(model: Any, folder: Path) -> dict[str, int]:
+    weights = sum(
+        weight.value.dtype.size * int(weight.value.shape.num_elements())
+        for weight in model.weights
+    )
+    stored = sum(
+        path.stat().st_size for path in (folder / "variables").iterdir()
+    )
+    count = len(model.weights)
+    if stored > MOST_SURPLUS * weights + NAME_BYTES * count:
+        raise ValueError(
+            f"{folder}: variables must take at most {MOST_SURPLUS} times the "
+            f"weights, and {NAME_BYTES} bytes for the name of each. Found "
+            f"there: {stored} bytes for {weights} of {count} weights"
+        )
+    return {
+        "weights": weights,
+        "variables": stored,
+        "graph": (folder / "saved_model.pb").stat().st_size,
+    }
+
+
+@contextlib.contextmanager
+def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
+    """Hands out a folder that gets its number when the block ends."""
+    number = version or 1 + max(
+        (int(path.name) for path in out.glob("[0-9]*") if path.name.isdigit()),
+        default=0,
+    )
+    target = out / str(number)
+    if target.exists():
+        raise FileExistsError(
+            f"{target} exists, and is not overwritten. Choose another version."
+        )
+    with _made(out):
+        # No number: what watches the folder leaves it alone.
+        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
+        try:
+            yield partial, number
+            partial.chmod(out.stat().st_mode & 0o777)
+            partial.rename(target)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+    atomic.sync_folder(out)
+
+
+@contextlib.contextmanager
+def _made(folder: Path) -> Iterator[None]:
+    """Makes a folder and those above; takes them back where the block fails."""
+    new = [each for each in (folder, *folder.parents) if not each.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):
+            # One that others have put something into stays.
+            for each in new:
+                each.rmdir()
+        raise

@@ -1,0 +1,1 @@
+"""Everything that touches a disk: whole files, locks, listings, tables."""

@@ -1,0 +1,1 @@
+"""Whole videos scored with a model."""

@@ -1,0 +1,225 @@
+"""One video scored, and both its files written.
+
+What `lgn score` and `lgn bulk-score` share: whichever scores a video, in
+whichever process, its files hold the same bytes.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets.dataset import Video
+from lgn_tf.data.video import footage, optical_flow
+from lgn_tf.inference import video_scorer
+from lgn_tf.runs import directory, provenance
+from lgn_tf.scores import calibration, motion_scores, video_scores
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.normality import normality
+
+RUN_FILES = (directory.CONFIG, directory.WEIGHTS, directory.CALIBRATION)
+"""What a run directory must hold to be scored with; the last may be absent."""
+
+_SMALL = 64 * 64
+"""Pixels of a frame, times the width squared, of a small model at most."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Scoring:
+    """With what a command scores its videos.
+
+    Attributes:
+        gamma: the update threshold.
+        normality_weight: lambda of the paper's normality.
+        reset_memory: whether every video starts with the trained items.
+        image_size: (height, width) that frames must have.
+        frames: of a video that come before its first score.
+        in_sample: whether the calibration's clips were fitted on; None for a
+            run without calibration.
+        small: whether the model leaves cores idle, so that several processes
+            score more than one does.
+        moves: whether the motion has a part in the online score of all cues.
+    """
+
+    gamma: float
+    normality_weight: float
+    reset_memory: bool
+    image_size: tuple[int, int]
+    frames: int
+    in_sample: bool | None
+    small: bool
+    moves: bool
+
+    @property
+    def independent(self) -> bool:
+        """Whether the scores of a video stand apart from other videos."""
+        return self.gamma == 0 or self.reset_memory
+
+
+def describe(
+    run_dir: Path, gamma: float | str | None, reset_memory: bool
+) -> Scoring:
+    """Finds out with what a run is scored; loads no model.
+
+    Args:
+        run_dir: of the run.
+        gamma: a number, `auto`, or None for the configuration's.
+        reset_memory: whether every video starts with the trained items.
+
+    Raises:
+        FileNotFoundError: where this is no run directory.
+        ValueError: for a file that cannot be read, or `auto` without a
+            calibration.
+    """
+    config = directory.read_config(run_dir)
+    fitted = _calibration(run_dir, config)
+    threshold = provenance.threshold(config, fitted, gamma)
+    stand = provenance.describe(config, fitted, threshold)
+    return Scoring(
+        gamma=threshold,
+        normality_weight=stand.normality_weight,
+        reset_memory=reset_memory,
+        image_size=config.model.image_size,
+        frames=config.model.frames,
+        in_sample=stand.in_sample,
+        small=_is_small(config),
+        moves=fitted is not None and fitted.moves,
+    )
+
+
+def _is_small(config: Config) -> bool:
+    height, width = config.model.image_size
+    return height * width * config.model.width**2 <= _SMALL
+
+
+def _calibration(run_dir: Path, config: Config) -> Calibration | None:
+    path = run_dir / directory.CALIBRATION
+    if not path.is_file():
+        return None
+    return calibration.load(path, calibration.weights_of(config.scoring))
+
+
+class RunScorer:
+    """A run that scores one video after the other.
+
+    Args:
+        run_dir: of the run; not read again later.
+        scoring: from `describe`.
+
+    Attributes:
+        image_size: (height, width) that frames must have.
+        chunk: frames that are best read at once.
+        moves: whether the motion of frames is asked for.
+
+    Raises:
+        FileNotFoundError: naming the file that is missing.
+        ValueError: for weights or a calibration that cannot be used.
+    """
+
+    def __init__(self, run_dir: Path, scoring: Scoring) -> None:
+        """Loads the model."""
+        config, model = directory.load(run_dir)
+        self._weight = scoring.normality_weight
+        self._calibration = _calibration(run_dir, config)
+        self._scorer = video_scorer.VideoScorer(
+            model,
+            gammas=(scoring.gamma,),
+            reset_memory=scoring.reset_memory,
+            calibration=self._calibration,
+        )
+        self.image_size = scoring.image_size
+        self.chunk = self._scorer.chunk
+        self.moves = scoring.moves
+
+    def strength(self, cells: NDArray[np.float32]) -> float:
+        """Returns the motion cue of a frame; see `Calibration.strength`.
+
+        Raises:
+            ValueError: where the run has no calibration.
+        """
+        if self._calibration is None:
+            raise ValueError("The run must have a calibration. Received: none")
+        return self._calibration.strength(cells)
+
+    def write(
+        self,
+        name: str,
+        pieces: Iterable[NDArray[Any]],
+        folder: Path,
+        motion: Sequence[float] | None = None,
+    ) -> None:
+        """Scores one video and writes both its files; see `video_scores.write`.
+
+        Args:
+            name: of the video.
+            pieces: its frames in order; see `VideoScorer.score`.
+            folder: that the files are written to.
+            motion: `strength` of every frame, complete once the pieces are
+                read; None leaves `online_motion` out.
+
+        Raises:
+            TooShortError: where no frame has enough frames before it.
+            ValueError: for frames of another size, or scores that are not
+                finite, naming video and frame.
+            OSError: naming the file that could not be written.
+        """
+        (scores,) = self._scorer.score(name, pieces)
+        if self._calibration and self.moves and motion is not None:
+            series = motion_scores.score(
+                scores, self._calibration, motion[scores.first :]
+            )
+            scores = dataclasses.replace(scores, online_motion=series)
+        paper = normality(scores.psnr, scores.distance, self._weight)
+        video_scores.write(scores, folder, normality=paper)
+
+
+@dataclasses.dataclass(frozen=True)
+class Work:
+    """Scores videos on disk, in this process or in one of several.
+
+    Attributes:
+        run_dir: of the run.
+        scoring: from `describe`.
+        out: folder that the files are written to.
+    """
+
+    run_dir: Path
+    scoring: Scoring
+    out: Path
+
+    def start(self) -> Callable[[Video, Callable[[int], None]], str | None]:
+        """Loads the run, once in a process.
+
+        Returns:
+            What scores a video: it takes the video and what is to be told the
+            frames that are done, and returns why it was skipped, or None.
+        """
+        scorer = RunScorer(self.run_dir, self.scoring)
+
+        def score(video: Video, report: Callable[[int], None]) -> str | None:
+            moved: list[float] = []
+
+            def pieces() -> Iterator[NDArray[Any]]:
+                read = footage.read_frames(video)
+                if scorer.moves:
+                    read = optical_flow.watched(
+                        read,
+                        lambda one: moved.append(scorer.strength(one.cells)),
+                    )
+                for piece in footage.resized(
+                    read, scorer.image_size, scorer.chunk
+                ):
+                    yield piece
+                    report(len(piece))
+
+            try:
+                scorer.write(video.name, pieces(), self.out, moved)
+            except video_scorer.TooShortError as error:
+                return str(error)
+            return None
+
+        return score

@@ -1,0 +1,1 @@
+"""Scoring spread over processes or over many machines."""

@@ -1,0 +1,200 @@
+"""The videos of a frame store, scored on as many machines as there are.
+
+A second start goes on where the first one was stopped.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+
+import lgn_tf
+from lgn_tf.config import schema
+from lgn_tf.data.datasets import dataset
+from lgn_tf.data.store import store
+from lgn_tf.data.store.store import Entry
+from lgn_tf.inference import run_scorer
+from lgn_tf.inference.run_scorer import Scoring
+from lgn_tf.parallel import storage
+from lgn_tf.parallel.beam_job import DESCRIPTION, Job
+from lgn_tf.runs import directory
+from lgn_tf.scores import calibration
+
+_LOOKS = 16
+"""Files of an object store that are asked for at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+    """What a bulk scoring came to.
+
+    Attributes:
+        scored: videos that were scored now.
+        there: videos that an earlier start had scored.
+        too_short: names of the videos that have no score.
+    """
+
+    scored: int
+    there: int
+    too_short: tuple[str, ...]
+
+
+def score(
+    run_dir: str,
+    store_folder: str,
+    out: str,
+    *,
+    split: str = "test",
+    gamma: float | str | None = None,
+    reset_memory: bool = False,
+    beam_options: Sequence[str] = (),
+    say: Callable[[str], None] = print,
+) -> Counts:
+    """Scores every video of a split that is not scored yet.
+
+    Args:
+        run_dir: of the run, a local path or one of Beam's file systems.
+        store_folder: of a store that `lgn prepare` made, likewise.
+        out: folder that is written to, likewise.
+        split: `test`, `train`, or `all` for every video.
+        gamma: update threshold; a number, `auto`, or None for that of the run.
+        reset_memory: whether every video starts with the trained items.
+        beam_options: options of Beam's pipelines, as on its command lines.
+        say: is told what is about to be done.
+
+    Raises:
+        MissingBeamError: without Apache Beam.
+        ValueError: where videos would depend on their order, the store does
+            not fit the run, `out` was begun with other settings, or the
+            pipeline failed.
+        OSError: for files that cannot be read or written.
+    """
+    storage.require_beam()
+    from lgn_tf.parallel import beam_pipeline
+
+    options = beam_pipeline.options(beam_options)
+    with storage.local(run_dir, run_scorer.RUN_FILES) as folder:
+        for name in (directory.CONFIG, directory.WEIGHTS):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(
+                    f"{storage.join(run_dir, name)} is missing: a run must "
+                    "be complete to be scored with"
+                )
+        scoring = run_scorer.describe(folder, gamma, reset_memory)
+        description = _describe(folder, scoring, split)
+    _require_independent(scoring)
+    entries = _entries(store_folder, split, scoring)
+    motion = scoring.moves and all(entry.motion for entry in entries)
+    if scoring.moves and not motion:
+        say(
+            f"{store_folder}: does not hold the motion in every video, so "
+            "there is no online score with motion. `lgn prepare --motion` "
+            "adds it"
+        )
+    job = Job(run_dir, store_folder, out, scoring, motion)
+    _agree(out, description | {"motion": motion})
+    long = [entry for entry in entries if entry.frames > scoring.frames]
+    too_short = tuple(e.name for e in entries if e.frames <= scoring.frames)
+    if not long:
+        raise ValueError(f"{store_folder}: no video is long enough for a score")
+    with ThreadPoolExecutor(_LOOKS) as pool:
+        done = list(pool.map(job.is_done, long))
+    left = [e for e, is_done in zip(long, done, strict=True) if not is_done]
+    say(f"{out}: {len(left)} of {len(long)} videos are to be scored")
+    if left:
+        beam_pipeline.run(job, left, options)
+    return Counts(len(left), len(long) - len(left), too_short)
+
+
+def _require_independent(scoring: Scoring) -> None:
+    if not scoring.independent:
+        raise ValueError(
+            "Bulk scoring needs videos that do not depend on their order, and "
+            "here the memory would go on from video to video. --reset-memory "
+            "or --gamma 0 makes them independent. "
+            f"Received: gamma={scoring.gamma:g}, reset_memory=False"
+        )
+
+
+def _entries(folder: str, split: str, scoring: Scoring) -> list[Entry]:
+    with storage.local(folder, [store.MANIFEST]) as copy:
+        if not (copy / store.MANIFEST).is_file():
+            raise FileNotFoundError(
+                f"{storage.join(folder, store.MANIFEST)}: not there, so "
+                f"{folder} is no store. `lgn prepare` makes one"
+            )
+        manifest = store.open_store(copy).manifest
+    if manifest.size != scoring.image_size:
+        raise ValueError(
+            "The frames of the store must be of the run's size, "
+            f"{scoring.image_size[0]} x {scoring.image_size[1]}. Received: "
+            f"{folder} of {manifest.size[0]} x {manifest.size[1]}"
+        )
+    found = [
+        entry
+        for entry in manifest.entries
+        if split == "all" or entry.split in (split, "all")
+    ]
+    if not found:
+        raise ValueError(f"{folder}: no videos of the split {split!r}")
+    dataset.require_distinct(
+        ((entry.name, entry.path) for entry in found),
+        "; --split takes one split alone",
+    )
+    return found
+
+
+def _describe(run_dir: Path, scoring: Scoring, split: str) -> dict[str, Any]:
+    """Returns all that decides about the bytes of the files."""
+    config = directory.read_config(run_dir)
+    model = json.dumps(schema.to_dict(config)["model"], sort_keys=True)
+    return {
+        "version": lgn_tf.__version__,
+        "backend": keras.backend.backend(),
+        "model": hashlib.sha256(model.encode()).hexdigest(),
+        "weights": _digest(run_dir / directory.WEIGHTS),
+        "calibration": _digest(run_dir / directory.CALIBRATION),
+        "cue_weights": calibration.weights_of(config.scoring),
+        "gamma": scoring.gamma,
+        "normality_weight": scoring.normality_weight,
+        "reset_memory": scoring.reset_memory,
+        "image_size": list(scoring.image_size),
+        "split": split,
+    }
+
+
+def _digest(path: Path) -> str | None:
+    if not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _agree(out: str, description: dict[str, Any]) -> None:
+    """Writes the description, or compares it with the one that is there."""
+    path = storage.join(out, DESCRIPTION)
+    if not storage.exists(path):
+        text = json.dumps(description, indent=1) + "\n"
+        storage.write(path, text.encode())
+        return
+    try:
+        before = dict(json.loads(storage.read(path)))
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: not a JSON object. Found there: {error}"
+        ) from error
+    differ = [
+        f"{name} was {before.get(name)!r} and is {description.get(name)!r}"
+        for name in (description | before)
+        if before.get(name) != description.get(name)
+    ]
+    if differ:
+        raise ValueError(
+            f"{path}: begun with other settings; choose another --out. "
+            f"Found there: {'; '.join(differ)}"
+        )

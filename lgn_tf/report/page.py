@@ -1,0 +1,217 @@
+"""A run as one page of HTML that needs nothing beside itself.
+
+It is made of what lies in the run directory: `evaluation/` (see `measures`,
+`results` and `pictures`), and where they are there `config.json`,
+`environment.json` and `log.csv`.
+"""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import markupsafe
+
+import lgn_tf
+from lgn_tf.evaluation import results, tables
+from lgn_tf.evaluation.results import Results, VideoResult
+from lgn_tf.files import atomic
+from lgn_tf.report import contents as report_parts
+from lgn_tf.report import figures, gallery
+from lgn_tf.report import svg as charts
+from lgn_tf.report.gallery import Moment
+from lgn_tf.scores import video_scores
+
+FILE = "report.html"
+EVALUATION = "evaluation"
+FIGURES = "figures"
+
+SHOWN = 24
+"""Videos of which a picture is shown, those with the highest scores."""
+
+
+def write(run_dir: Path, out: Path | None = None) -> Path:
+    """Writes the report of a run; it appears whole or not at all.
+
+    The charts are written once more as SVG files, for papers and slides: into
+    `figures/` of the run directory.
+
+    Args:
+        run_dir: with an `evaluation/` folder.
+        out: the file; default `report.html` in the run directory.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileNotFoundError: where the run was not evaluated.
+        ValueError: naming a file that is damaged.
+        OSError: where it cannot be written.
+    """
+    path = out or run_dir / FILE
+    contents = _contents(run_dir)
+    atomic.write_bytes(path, _page(contents).encode())
+    with atomic.folder(run_dir / FIGURES) as folder:
+        for name, svg in _figures(contents):
+            atomic.write_bytes(folder / f"{name}.svg", svg.encode())
+    return path
+
+
+def _figures(contents: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for part in ("frame_charts", "map_charts", "training_charts"):
+        for figure in contents[part]:
+            yield figure.name, charts.standalone(figure.svg)
+    for video in contents["videos"]:
+        yield f"normality-{video['name']}", charts.standalone(video["svg"])
+
+
+def render(run_dir: Path) -> str:
+    """Returns the page; see `write`."""
+    return _page(_contents(run_dir))
+
+
+def _page(contents: dict[str, Any]) -> str:
+    template = jinja2.Environment(
+        loader=jinja2.PackageLoader("lgn_tf.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+    ).get_template(FILE)
+    return template.render(**contents)
+
+
+def _contents(run_dir: Path) -> dict[str, Any]:
+    """What the page shows, by the names of its template."""
+    folder = run_dir / EVALUATION
+    found = results.read(folder)
+    videos, moments = _videos(folder, found)
+    shown: dict[str, Sequence[Any]] = {
+        "frame_charts": report_parts.frame_charts(found),
+        "map_charts": report_parts.map_charts(found),
+        "training_charts": report_parts.training_charts(_log(run_dir)),
+        "pictures": gallery.draw(moments, found.provenance.cue_weights),
+        "event_rows": tables.event_rows(found),
+        "kind_rows": list(found.kinds.items()),
+    }
+    return {
+        "run": run_dir.resolve().name,
+        "version": lgn_tf.__version__,
+        "subtitle": report_parts.subtitle(found),
+        "sections": report_parts.sections(shown),
+        "cards": report_parts.cards(found),
+        "verdicts": tables.verdicts(found),
+        "event_columns": tables.EVENT_COLUMNS,
+        "kind_titles": tables.kind_titles(found),
+        "kind_verdicts": tables.kind_verdicts(found),
+        "kind_rule": tables.KIND_RULE,
+        "kind_word": tables.kind_word,
+        "notes": tables.notes(found),
+        "results": found,
+        "maps": found.maps,
+        "rows": report_parts.rows(found),
+        "videos": videos,
+        "has_online": "online" in found.scores,
+        "map_names": {name for one in moments for name in one.maps},
+        "labelled": found.abnormal_frames is not None,
+        "setup": _setup(run_dir),
+        **shown,
+    }
+
+
+def _videos(
+    folder: Path, found: Results
+) -> tuple[list[dict[str, Any]], list[Moment]]:
+    """Curves of every video, and the moments that are shown."""
+    told = {video.name: video for video in found.videos}
+    weight = found.provenance.normality_weight
+    curves, moments = [], []
+    for scores in video_scores.Folder(folder):
+        labels = video_scores.read_labels(folder, scores.name)
+        svg = figures.curves_of(scores, labels, weight)
+        curves.append(
+            {
+                "name": scores.name,
+                "svg": markupsafe.Markup(svg),
+                "caption": _caption(
+                    told.get(scores.name),
+                    len(scores),
+                    bool(found.provenance.in_sample),
+                ),
+            }
+        )
+        moment = gallery.moment(folder, scores, labels)
+        if moment is not None:
+            moments.append(moment)
+    best = sorted(moments, key=lambda moment: -moment.strength)[:SHOWN]
+    return curves, [moment for moment in moments if moment in best]
+
+
+def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
+    parts = [f"{frames} frames"]
+    if video is None:
+        return parts[0]
+    if video.abnormal is not None:
+        parts.append(f"{video.abnormal} abnormal")
+    areas = [
+        f"{name} {100 * auc:.1f}"
+        for name, auc in (
+            ("paper", video.paper_auc),
+            ("online", video.online_auc),
+        )
+        if auc is not None
+    ]
+    if in_sample and video.online_auc is not None:
+        areas[-1] += results.IN_SAMPLE
+    if areas:
+        parts.append(f"AUC: {', '.join(areas)}")
+    return " · ".join(parts)
+
+
+def _log(run_dir: Path) -> list[dict[str, float]]:
+    """The lines of `log.csv` as numbers; none where it is not there."""
+    path = run_dir / "log.csv"
+    if not path.is_file():
+        return []
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {name: float(value) for name, value in row.items() if value}
+                for row in csv.DictReader(file)
+            ]
+    except (ValueError, TypeError) as error:
+        raise ValueError(
+            f"{path}: must be a table of numbers. Found there: {error}"
+        ) from error
+
+
+def _setup(run_dir: Path) -> dict[str, dict[str, str]]:
+    """Configuration and environment, flat, by title; none that is not there."""
+    setup = {}
+    for title, name in (
+        ("Configuration", "config.json"),
+        ("Environment", "environment.json"),
+    ):
+        path = run_dir / name
+        if not path.is_file():
+            continue
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(
+                f"{path}: not a JSON file. Found there: {error}"
+            ) from error
+        setup[title] = dict(_flat(values, ""))
+    return setup
+
+
+def _flat(values: Any, path: str) -> list[tuple[str, str]]:
+    if not isinstance(values, Mapping):
+        whole = isinstance(values, str)
+        return [(path, values if whole else json.dumps(values))]
+    return [
+        pair
+        for name, value in values.items()
+        for pair in _flat(value, f"{path}.{name}" if path else str(name))
+    ]

@@ -1,0 +1,96 @@
+"""Which gamma and lambda a run is scored with, and where they come from."""
+
+import hashlib
+import json
+
+from lgn_tf.config import schema
+from lgn_tf.config import presets
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.config.schema import Config
+from lgn_tf.evaluation.results import (IN_SAMPLE, Provenance)
+
+LAST = "last epoch"
+BEST = "epoch with the least loss on held-out clips"
+
+AS_PUBLISHED = "as published for the full size, chosen on the test set"
+
+
+def threshold(
+    config: Config,
+    calibration: Calibration | None,
+    given: float | str | None,
+) -> float:
+    """Returns gamma: the one given, or that of the configuration.
+
+    Args:
+        config: of the run.
+        calibration: what `auto` is taken from.
+        given: a number, `auto`, or None for the configuration's.
+
+    Raises:
+        ValueError: for `auto` without a calibration to take it from.
+    """
+    if config.model.variant == "loc_net":
+        return 0.0  # There is nothing to update.
+    wanted = config.scoring.update_threshold if given is None else given
+    if wanted != schema.AUTO:
+        return float(wanted)
+    if calibration is None:
+        raise ValueError(
+            "`update_threshold` must be a number where there is no "
+            f"calibration. Received: update_threshold={wanted!r}"
+        )
+    return calibration.update_threshold(config.scoring.update_quantile)
+
+
+def describe(
+    config: Config,
+    calibration: Calibration | None,
+    gamma: float,
+    *,
+    weights: str = LAST,
+    memory_reset: bool = False,
+) -> Provenance:
+    """Says what the results of a run stand on.
+
+    Args:
+        config: of the run.
+        calibration: of the online score, or None.
+        gamma: the update threshold.
+        weights: which were scored with, `LAST` or `BEST`.
+        memory_reset: whether each video begins with the trained items.
+    """
+    name = config.data.dataset
+    published = presets.PRESETS[name].scoring
+    benchmark = name in ("ped2", "avenue", "shanghaitech")
+    weight = config.scoring.normality_weight
+    origins = {True: AS_PUBLISHED, False: "as configured"}
+    weight_origin = origins[benchmark and weight == published.normality_weight]
+    gamma_origin = origins[benchmark and gamma == published.update_threshold]
+    if config.model.variant == "loc_net":
+        weight, weight_origin = 1.0, "there is no memory, so no distance"
+    if gamma == 0:
+        gamma_origin = "no update"
+    elif calibration is not None and gamma == threshold(
+        config, calibration, schema.AUTO
+    ):
+        gamma_origin = "a quantile of the regular score on normal clips"
+        if calibration.in_sample:
+            gamma_origin += IN_SAMPLE
+    text = json.dumps(schema.to_dict(config), sort_keys=True)
+    return Provenance(
+        dataset=name,
+        normality_weight=weight,
+        weight_origin=weight_origin,
+        update_threshold=gamma,
+        threshold_origin=gamma_origin,
+        holdout=config.data.holdout,
+        in_sample=None if calibration is None else calibration.in_sample,
+        seed=config.training.seed,
+        epochs=config.training.epochs,
+        steps=config.training.steps,
+        config_hash=hashlib.sha256(text.encode()).hexdigest(),
+        weights=weights,
+        memory_reset=memory_reset,
+        cue_weights={} if calibration is None else calibration.cue_weights,
+    )

@@ -1,0 +1,1 @@
+"""The formulas behind every score, without loops over videos."""

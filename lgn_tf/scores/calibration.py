@@ -1,0 +1,398 @@
+"""What normal video of a camera looks like: the fit behind the online score.
+
+The online score of a frame needs nothing but the past. Evidence is a sum of
+*cues*, each the largest mean over a box of one map: of the prediction's error,
+of the distance to the prototypes, of the motion between two frames. `fit`
+measures on normal clips, which the model was not fitted on, what is usual of
+each cue and by how much it varies; in these units the cues are added, each by
+its weight, and the sum is mapped to [0, 1] by the distribution that it has on
+the same clips. `lgn_tf.scores.frame_scores` applies that in graphs.
+`docs/evaluation.md` has the formulas.
+"""
+
+import dataclasses
+import io
+import types
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lgn_tf.config.schema import ScoringConfig
+from lgn_tf.data.video import optical_flow
+from lgn_tf.files import atomic
+from lgn_tf.scores import evidence as evidence_module
+from lgn_tf.scores import grids, local_scales
+from lgn_tf.scores.evidence import LEVELS, Array, CueStatistics, Statistics
+from lgn_tf.scores.local_scales import Maps
+from lgn_tf.scores.video_scores import VideoScores
+
+FORMAT = 4
+
+MEASURES = ("psnr", "distance", "regular_score")
+"""What quantiles are kept of."""
+
+ERROR, DISTANCE, MOTION = "error", "distance", "motion"
+CUES = (ERROR, DISTANCE, MOTION)
+"""Their names."""
+
+IN_GRAPH = (ERROR, DISTANCE)
+"""What a graph computes: the cues of the online score that is served."""
+
+
+class OutdatedError(ValueError):
+    """A calibration that an earlier version of this program measured."""
+
+
+def weights_of(scoring: ScoringConfig) -> dict[str, float]:
+    """Returns the weight of each cue, by name."""
+    return {name: getattr(scoring, f"{name}_weight") for name in CUES}
+
+
+def weighed(
+    scoring: ScoringConfig, weights: Mapping[str, float]
+) -> ScoringConfig:
+    """Returns the settings with other weights of some cues, by name.
+
+    Raises:
+        ValueError: for weights that are out of bounds.
+    """
+    changes: dict[str, Any] = {f"{n}_weight": w for n, w in weights.items()}
+    return dataclasses.replace(scoring, **changes)
+
+
+WEIGHTS: Mapping[str, float] = types.MappingProxyType(
+    weights_of(ScoringConfig())
+)
+"""By default; docs/evaluation.md says why."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Calibration:
+    """What was measured on normal clips.
+
+    Attributes:
+        cues: for each of `CUES` that there is, float64 (frames,): its value on
+            each scored frame, clip after clip.
+        scales: for each of them, float32 (rows, columns): what its map is
+            divided by, see `local_scales`.
+        quantiles: for each of `MEASURES` that the model has, (LEVELS,) float64
+            from the smallest to the largest value.
+        names: of the clips.
+        lengths: scored frames of each clip.
+        in_sample: whether the model was fitted on them, which makes normal
+            video look more usual than it is.
+        weights: of the cues, by name; a cue without one has 0.
+    """
+
+    cues: Mapping[str, Array]
+    scales: Mapping[str, Maps]
+    quantiles: Mapping[str, Array]
+    names: tuple[str, ...]
+    lengths: tuple[int, ...]
+    in_sample: bool
+    weights: Mapping[str, float]
+
+    @property
+    def frames(self) -> int:
+        """Scored frames of all clips."""
+        return sum(self.lengths)
+
+    @property
+    def cue_weights(self) -> dict[str, float]:
+        """Weight of each cue that was measured, by name."""
+        return {name: float(self.weights.get(name, 0)) for name in self.cues}
+
+    @property
+    def moves(self) -> bool:
+        """Whether the motion has a part in the online score of all cues."""
+        return MOTION in self.cues and bool(self.weights.get(MOTION))
+
+    @property
+    def motion_cells(self) -> tuple[int, int] | None:
+        """Rows and columns of the motion's cells; None where not `moves`."""
+        if not self.moves:
+            return None
+        rows, columns = self.scales[MOTION].shape
+        return rows, columns
+
+    @property
+    def statistics(self) -> Statistics:
+        """What a graph needs, which sees no motion.
+
+        Raises:
+            ValueError: where no cue of a graph has a weight.
+        """
+        return self._statistics(IN_GRAPH)
+
+    @property
+    def moving_statistics(self) -> Statistics | None:
+        """What it needs to add a motion that it is told; None without one."""
+        return self._statistics(CUES) if self.moves else None
+
+    def _statistics(self, chosen: Sequence[str]) -> Statistics:
+        return Statistics(
+            self._usual(ERROR),
+            self._usual(DISTANCE) if DISTANCE in self.cues else None,
+            *evidence_module.distribution(self.evidence(self.cues, chosen)),
+            motion=self._usual(MOTION) if MOTION in chosen else None,
+        )
+
+    def _usual(self, cue: str) -> CueStatistics:
+        return evidence_module.usual(
+            self.cues[cue], self.weights.get(cue, 0), self.scales[cue]
+        )
+
+    def evidence(
+        self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
+    ) -> Array:
+        """Adds the cues of some frames.
+
+        Args:
+            cues: for each name its values (frames,).
+            chosen: which take part, where they are there and have a weight.
+
+        Returns:
+            float64 (frames,), in spreads of normal video.
+
+        Raises:
+            ValueError: where none takes part.
+        """
+        parts = [
+            self._usual(name).part(cues[name])
+            for name in chosen
+            if name in cues and name in self.cues and self.weights.get(name)
+        ]
+        if not parts:
+            raise ValueError(
+                "At least one cue of the online score must have a weight. "
+                f"Received: weights={dict(self.weights)}"
+            )
+        return np.asarray(sum(parts[1:], parts[0]))
+
+    def score(
+        self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
+    ) -> Array:
+        """Returns the online score (frames,) of the cues of some frames.
+
+        The NumPy twin of `frame_scores.online_score`; see `evidence`.
+        """
+        return evidence_module.to_score(
+            self.evidence(cues, chosen),
+            evidence_module.distribution(self.evidence(self.cues, chosen)),
+        )
+
+    def strength(self, cells: Maps) -> float:
+        """Returns the motion cue of a frame.
+
+        Args:
+            cells: float32 (rows, columns), `motion.Motion.cells`.
+        """
+        return _strength(cells, self.scales[MOTION])
+
+    def by_clip(self, values: Array) -> list[Array]:
+        """Cuts values of all frames (frames,) into those of each clip."""
+        return np.split(values, np.cumsum(self.lengths)[:-1])
+
+    def quantile(self, measure: str, level: float) -> float:
+        """Returns what a share `level` of normal frames stays below.
+
+        Raises:
+            ValueError: for an unknown measure, or a level out of [0, 1].
+        """
+        if measure not in self.quantiles:
+            raise ValueError(
+                f"`measure` must be one of {', '.join(self.quantiles)}. "
+                f"Received: measure={measure!r}"
+            )
+        if not 0 <= level <= 1:
+            raise ValueError(
+                f"`level` must lie in [0, 1]. Received: level={level}"
+            )
+        values = self.quantiles[measure]
+        return float(np.interp(level, np.linspace(0, 1, len(values)), values))
+
+    def update_threshold(self, level: float) -> float:
+        """Returns a gamma: a quantile of the regular score of normal frames.
+
+        Args:
+            level: the share of normal frames that may update the memory.
+        """
+        return self.quantile("regular_score", level)
+
+    def save(self, path: Path) -> None:
+        """Writes an `.npz` in one step.
+
+        Raises:
+            OSError: where there is no space left.
+        """
+        arrays: dict[str, Any] = {
+            "format": FORMAT,
+            "names": np.array(self.names, np.str_),
+            "lengths": np.array(self.lengths, np.int64),
+            "in_sample": self.in_sample,
+        }
+        for name, values in self.cues.items():
+            arrays[f"cue_{name}"] = values
+            arrays[f"scale_{name}"] = self.scales[name]
+        for name, values in self.quantiles.items():
+            arrays[f"quantiles_{name}"] = values
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, **arrays)
+        atomic.write_bytes(path, buffer.getvalue())
+
+
+def load(path: Path, weights: Mapping[str, float] = WEIGHTS) -> Calibration:
+    """Reads what `Calibration.save` wrote.
+
+    Args:
+        path: of the file.
+        weights: of the cues; they are a choice, and not in the file.
+
+    Raises:
+        FileNotFoundError: where there is no such file.
+        ValueError: where it is no calibration of this format; as
+            `OutdatedError` where it is one of an older format.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no calibration there")
+    try:
+        # Opened here: of a damaged file NumPy would leave it open.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            arrays = {name: archive[name] for name in archive.files}
+        if 0 < arrays["format"] < FORMAT:
+            raise OutdatedError(
+                f"{path}: is of an older format; `lgn evaluate` on its run "
+                "measures it again. "
+                f"Found there: format {arrays['format']}"
+            )
+        if arrays["format"] != FORMAT:
+            raise ValueError(f"format {arrays['format']}")
+        cues = _named(arrays, "cue_", CUES)
+        return Calibration(
+            cues,
+            {name: arrays[f"scale_{name}"] for name in cues},
+            _named(arrays, "quantiles_", MEASURES),
+            tuple(str(name) for name in arrays["names"]),
+            tuple(int(length) for length in arrays["lengths"]),
+            bool(arrays["in_sample"]),
+            weights,
+        )
+    except OutdatedError:
+        raise
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path}: must be a calibration of format {FORMAT}. "
+            f"Found there: {error}"
+        ) from error
+
+
+def _named(
+    arrays: Mapping[str, Array], prefix: str, names: Sequence[str]
+) -> dict[str, Array]:
+    return {
+        name: arrays[prefix + name] for name in names if prefix + name in arrays
+    }
+
+
+def cues_of(
+    video: VideoScores, scales: Mapping[str, Maps] | None = None
+) -> dict[str, Array]:
+    """Returns the cues of a scored video that its maps hold, (frames,) each.
+
+    Args:
+        video: the scored video.
+        scales: of the calibration, by cue; None divides by nothing.
+    """
+    found = {ERROR: (video.error_map, grids.ERROR_SHARE)}
+    if video.distance_map is not None:
+        found[DISTANCE] = video.distance_map, grids.DISTANCE_SHARE
+    return {
+        name: grids.largest(maps, share, scales[name] if scales else 1.0)
+        for name, (maps, share) in found.items()
+    }
+
+
+def _strength(cells: Maps, scale: Maps) -> float:
+    return optical_flow.strength(
+        cells, local_scales.resized(scale, cells.shape)
+    )
+
+
+def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
+    """Of each cue; how a place looks says nothing of how fast it moves."""
+    size = video.error_map.shape[1:]
+    found = {ERROR: local_scales.resized(scale, size), MOTION: scale}
+    if video.distance_map is not None:
+        found[DISTANCE] = np.ones(video.distance_map.shape[1:], np.float32)
+    return found
+
+
+def fit(
+    videos: Sequence[VideoScores],
+    *,
+    in_sample: bool,
+    weights: Mapping[str, float] = WEIGHTS,
+    motion: Sequence[Maps] | None = None,
+    scale: Maps | None = None,
+) -> Calibration:
+    """Measures normal clips.
+
+    Args:
+        videos: scores of normal clips, by a memory that stays as it is.
+        in_sample: whether the model was fitted on these clips.
+        weights: of the cues, by name.
+        motion: for each clip, `motion.Motion.cells` in its scored frames,
+            (frames, rows, columns); or None.
+        scale: how fast things usually move at each place, from
+            `local_scales.measure`; default that of `motion`, and the same
+            everywhere without.
+
+    Raises:
+        ValueError: where there is not one scored frame, or some score is not
+            finite.
+    """
+    if not videos:
+        raise ValueError(
+            "`videos` must hold scored frames of normal clips, each longer "
+            "than the model's input. Received: no video"
+        )
+    if scale is None:
+        scale = np.ones((1, 1), np.float32)
+        if motion is not None:
+            scale = local_scales.measure(motion)
+    scales = _scales(videos[0], scale)
+    parts = [cues_of(video, scales) for video in videos]
+    cues = {
+        name: np.concatenate([part[name] for part in parts])
+        for name in parts[0]
+    }
+    if motion is not None:
+        cues[MOTION] = np.array(
+            [
+                _strength(cells, scales[MOTION])
+                for clip in motion
+                for cells in clip
+            ]
+        )
+    series = {
+        name: np.concatenate([getattr(video, name) for video in videos])
+        for name in MEASURES
+        if getattr(videos[0], name) is not None
+    }
+    return Calibration(
+        cues,
+        {name: scales[name] for name in cues},
+        {
+            name: np.quantile(values, np.linspace(0, 1, LEVELS))
+            for name, values in series.items()
+        },
+        tuple(video.name for video in videos),
+        tuple(len(video) for video in videos),
+        in_sample,
+        weights,
+    )

@@ -1,0 +1,283 @@
+"""What scoring one video yields, and its files.
+
+An evaluation folder holds, for each video NAME:
+  frames/NAME.csv   one row a scored frame: its place, its label, every measure
+  maps/NAME.npz     where in the frame the error and the distance are
+"""
+
+import dataclasses
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lgn_tf.files import atomic, frame_tables, listings
+
+Series = NDArray[np.float64]
+Maps = NDArray[np.float32]
+
+FRAMES = "frames"
+MAPS = "maps"
+_ONLINE = ("online", "online_motion")
+_SERIES = ("psnr", "distance", "regular_score", *_ONLINE)
+_MAPS = ("error_map", "distance_map", "online_map")
+_OPTIONAL = ("distance", *_ONLINE, "distance_map", "online_map")
+_ROWS = 1024
+_REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoScores:
+    """Every measure of the scored frames of one video.
+
+    Arrays are converted to the types below. Letters: h, w of each map its own.
+
+    Attributes:
+        name: of the video; also the name of its files.
+        first: place in the video of the first scored frame, n.
+        psnr: float64 (frames,) in dB.
+        distance: float64 (frames,), D of Eq. 14; None for a model without
+            memory.
+        regular_score: float64 (frames,), R of Eq. 8.
+        updated: bool (frames,), whether the frame updated the memory.
+        online: float64 (frames,) in [0, 1], high means abnormal; calibrated,
+            from the past alone. None for a run without calibration.
+        error_map: float32 (frames, h, w), absolute error on [0, 1].
+        distance_map: float32 (frames, h, w), to the nearest item; or None.
+        online_map: float32 (frames, h, w), where `online` comes from; or None.
+        online_motion: float64 (frames,) like `online`, of all cues: the motion
+            too, which no graph sees; or None.
+
+    Raises:
+        ValueError: for a name that is no file name, for arrays of unequal
+            length or another shape, and for numbers that are not finite,
+            naming the video.
+    """
+
+    name: str
+    first: int
+    psnr: Series
+    distance: Series | None
+    regular_score: Series
+    updated: NDArray[np.bool_]
+    online: Series | None
+    error_map: Maps
+    distance_map: Maps | None = None
+    online_map: Maps | None = None
+    online_motion: Series | None = None
+
+    def __post_init__(self) -> None:
+        """Converts and validates."""
+        if Path(self.name).name != self.name or self.name in ("", ".."):
+            raise ValueError(
+                "The name of a video must be a file name. "
+                f"Received: name={self.name!r}"
+            )
+        if self.first < 0:
+            raise ValueError(
+                f"{self.name}: `first` must not be negative. "
+                f"Received: first={self.first}"
+            )
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in ("name", "first"):
+                continue
+            if value is not None or field.name not in _OPTIONAL:
+                value = self._checked(field.name, value)
+                object.__setattr__(self, field.name, value)
+        for name in _ONLINE:
+            series = getattr(self, name)
+            if series is not None and (series.min() < 0 or series.max() > 1):
+                raise ValueError(
+                    f"{self.name}: `{name}` must lie in [0, 1]. "
+                    f"Received: {series.min():g} to {series.max():g}"
+                )
+
+    def _checked(self, field: str, value: ArrayLike | None) -> NDArray[Any]:
+        rank, kind = (3, np.float32) if field in _MAPS else (1, np.float64)
+        array = np.asarray(value, np.bool_ if field == "updated" else kind)
+        frames = np.shape(self.psnr)[:1]
+        if array.ndim != rank or array.shape[:1] != frames or not array.size:
+            wanted = "(frames, h, w)" if rank == 3 else "(frames,)"
+            raise ValueError(
+                f"{self.name}: `{field}` must be {wanted}, of as many frames "
+                f"as `psnr`, and not empty. Received: {array.shape}, "
+                f"`psnr` {np.shape(self.psnr)}"
+            )
+        # A few rows at a time: maps may lie in a file that is larger than
+        # memory.
+        bad = sum(
+            np.count_nonzero(~np.isfinite(array[start : start + _ROWS]))
+            for start in range(0, len(array), _ROWS)
+        )
+        if bad:
+            raise ValueError(
+                f"{self.name}: `{field}` must be finite. "
+                f"Received: {bad} of {array.size} numbers are not"
+            )
+        return array
+
+    def __len__(self) -> int:
+        """The number of scored frames."""
+        return len(self.psnr)
+
+
+def write(
+    scores: VideoScores,
+    folder: Path,
+    labels: ArrayLike | None = None,
+    normality: ArrayLike | None = None,
+) -> None:
+    """Writes both files of a video; each appears whole or not at all.
+
+    Args:
+        scores: of one video.
+        folder: an evaluation folder; made where it is not there.
+        labels: (frames,) of the scored frames, 0 or 1; or None.
+        normality: (frames,), the paper's, of Eq. 17; or None. For readers of
+            the table: it follows from the other columns.
+
+    Raises:
+        ValueError: where there is not one label a scored frame.
+        OSError: naming the file that could not be written.
+    """
+    columns: dict[str, list[Any]] = {
+        "frame": list(range(scores.first, scores.first + len(scores)))
+    }
+    if labels is not None:
+        marks = np.asarray(labels)
+        if marks.shape != (len(scores),):
+            raise ValueError(
+                f"{scores.name}: `labels` must hold one label for each of the "
+                f"{len(scores)} scored frames. Received: shape {marks.shape}"
+            )
+        columns["label"] = [int(mark) for mark in marks]
+    for name in _SERIES:
+        series = getattr(scores, name)
+        if series is not None:
+            columns[name] = frame_tables.texts(series)
+    if normality is not None:
+        columns["normality"] = frame_tables.texts(normality)
+    columns["updated"] = [int(mark) for mark in scores.updated]
+    maps = {name: getattr(scores, name) for name in _MAPS}
+    found = {name: one for name, one in maps.items() if one is not None}
+    frame_tables.write(folder / FRAMES / f"{scores.name}.csv", columns)
+    # Array by array: those of a long video do not fit into memory.
+    with atomic.opened(folder / MAPS / f"{scores.name}.npz") as file:
+        atomic.write_arrays(file, found)
+
+
+def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
+    """Adds `online_motion` to the table of a video that was written without.
+
+    Args:
+        folder: an evaluation folder that holds the video.
+        name: of the video.
+        series: (frames,) of the scored frames; see `VideoScores`.
+
+    Raises:
+        FileNotFoundError: where there is no table of the video.
+        ValueError: naming the file, where it has no online score or not as
+            many frames.
+        OSError: naming the file, where it cannot be written.
+    """
+    path = folder / FRAMES / f"{name}.csv"
+    frame_tables.insert(path, "online_motion", series, after="online")
+
+
+def read(folder: Path, name: str) -> VideoScores:
+    """Reads what `write` wrote of one video.
+
+    Raises:
+        FileNotFoundError: naming the file that is missing.
+        ValueError: naming the file that is damaged.
+    """
+    path = folder / FRAMES / f"{name}.csv"
+    table = frame_tables.read(path)
+    maps = _load(folder / MAPS / f"{name}.npz")
+    missing = [key for key in _REQUIRED_COLUMNS if key not in table]
+    if missing:
+        raise ValueError(
+            f"{path}: must have the columns {', '.join(_REQUIRED_COLUMNS)}. "
+            f"Found there: {', '.join(table)}"
+        )
+    try:
+        return VideoScores(
+            name=name,
+            first=int(table["frame"][0]),
+            psnr=table["psnr"],
+            distance=table.get("distance"),
+            regular_score=table["regular_score"],
+            updated=table["updated"] != 0,
+            online=table.get("online"),
+            error_map=maps["error_map"],
+            distance_map=maps.get("distance_map"),
+            online_map=maps.get("online_map"),
+            online_motion=table.get("online_motion"),
+        )
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"{path}: does not fit {folder / MAPS / name}.npz. "
+            f"Found there: {error}"
+        ) from error
+
+
+def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
+    """Reads the labels (frames,) of the scored frames, or None."""
+    labels = frame_tables.read(folder / FRAMES / f"{name}.csv").get("label")
+    return None if labels is None else labels.astype(np.uint8)
+
+
+def _load(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        # By name, NumPy would leave a damaged archive open.
+        with (
+            path.open("rb") as file,
+            np.load(file, allow_pickle=False) as archive,
+        ):
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+        raise ValueError(
+            f"{path}: must be an .npz archive of arrays, not cut short. "
+            f"Found there: {error}"
+        ) from error
+
+
+class Folder(Sequence[VideoScores]):
+    """The scores of all videos of an evaluation folder, each read when asked.
+
+    Args:
+        folder: an evaluation folder.
+
+    Raises:
+        FileNotFoundError: where it holds the scores of no video.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Lists the videos in natural order; reads none."""
+        self._folder = folder
+        files = listings.children(folder / FRAMES)
+        self.names = [file.stem for file in files if file.suffix == ".csv"]
+        if not self.names:
+            raise FileNotFoundError(
+                f"{folder / FRAMES} holds no scores: run `lgn evaluate` first"
+            )
+
+    def __len__(self) -> int:
+        """The number of videos."""
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> VideoScores: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[VideoScores]: ...
+    def __getitem__(
+        self, index: int | slice
+    ) -> VideoScores | Sequence[VideoScores]:
+        """Reads one video, or several."""
+        if isinstance(index, slice):
+            return [read(self._folder, name) for name in self.names[index]]
+        return read(self._folder, self.names[index])

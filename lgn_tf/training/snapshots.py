@@ -1,0 +1,114 @@
+"""The whole state of training at one step, to go on from as if unbroken.
+
+`snapshot.npz` holds the weights with the memory's items, the state of the
+optimizer and of the metrics, and where in the run they belong. The order of
+the clips is a function of seed, epoch and step, so it needs no state.
+"""
+
+import dataclasses
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from lgn_tf.files import atomic
+
+SNAPSHOT = "snapshot.npz"
+_PROGRESS = "progress"
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        epoch: epochs that are done.
+        step: steps of the next epoch that are done.
+        best: the least loss on held-out videos so far.
+        seconds: time spent in training so far.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    best: float | None = None
+    seconds: float = 0.0
+
+
+def save(run_dir: Path, model: keras.Model, progress: Progress) -> None:
+    """Writes the snapshot of a run in one step.
+
+    Raises:
+        OSError: where there is no space left; the former snapshot stays.
+    """
+    arrays = {
+        name: keras.ops.convert_to_numpy(variable)
+        for name, variable in _variables(model).items()
+    }
+    arrays[_PROGRESS] = np.array(json.dumps(dataclasses.asdict(progress)))
+    size = sum(array.nbytes + 1024 for array in arrays.values())
+    # An archive that is broken off reports it once more when it is forgotten.
+    atomic.require_space(run_dir, size + 2**16)
+    with atomic.replaced(run_dir / SNAPSHOT) as partial:
+        np.savez(partial, **arrays)
+
+
+def load(run_dir: Path, model: keras.Model) -> Progress:
+    """Puts the snapshot of a run into a compiled model.
+
+    Metric states are put there too; `fit` resets them at the start of an
+    epoch, see `metric_states`.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        ValueError: where it is damaged, or of another model.
+    """
+    path = run_dir / SNAPSHOT
+    try:
+        with (
+            path.open("rb") as stream,
+            np.load(stream, allow_pickle=False) as file,
+        ):
+            arrays = {name: file[name] for name in file.files}
+        progress = Progress(**json.loads(str(arrays.pop(_PROGRESS))))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{path} is missing: there is nothing to go on from"
+        ) from error
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path}: no readable snapshot: {error}") from error
+    variables = _variables(model)
+    shapes = {name: tuple(value.shape) for name, value in variables.items()}
+    found = {name: value.shape for name, value in arrays.items()}
+    if shapes != found:
+        other = sorted(set(shapes.items()) ^ set(found.items()))[0]
+        raise ValueError(
+            f"{path}: the snapshot of another model. Found there: {other}"
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+    return progress
+
+
+def metric_states(model: keras.Model) -> list[Any]:
+    """Returns the metric states, to be put back after `fit` resets them."""
+    return [
+        keras.ops.convert_to_numpy(variable)
+        for variable in model.metrics_variables
+    ]
+
+
+def _variables(model: keras.Model) -> dict[str, Any]:
+    groups = {
+        "weights": model.weights,
+        "optimizer": model.optimizer.variables,
+        "metrics": model.metrics_variables,
+    }
+    # By place: the name of an optimizer counts those made before it.
+    return {
+        f"{group}/{place:04d}": variable
+        for group, variables in groups.items()
+        for place, variable in enumerate(variables)
+    }

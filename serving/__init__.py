@@ -1,1 +1,0 @@
-"""Running an exported model: configuration, and a client without TensorFlow."""

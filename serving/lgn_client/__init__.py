@@ -1,0 +1,1 @@
+"""A client of served models; it needs no TensorFlow."""

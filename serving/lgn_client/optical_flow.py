@@ -1,0 +1,1 @@
+../../lgn_tf/data/video/optical_flow.py

@@ -1,0 +1,1 @@
+"""A model server with TensorFlow Serving's REST and gRPC protocols."""

@@ -1,0 +1,1 @@
+"""Which models are served, loaded, batched and given up."""

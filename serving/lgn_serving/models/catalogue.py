@@ -1,0 +1,291 @@
+"""Models, their versions and labels, and who is using which.
+
+A new version is loaded while the old one answers; only when it is there is
+the old one given up, and only when its last request is done is it closed.
+What a request holds stays loaded until it lets go.
+"""
+
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from lgn_serving.failure import Failure, invalid
+from lgn_serving.models.settings import ModelSettings, version_folders
+
+_log = logging.getLogger(__name__)
+
+AVAILABLE, END = "AVAILABLE", "END"
+
+
+@dataclasses.dataclass
+class Version:
+    """One version of a model, as the status page shows it.
+
+    Attributes:
+        number: the name of its folder.
+        state: "LOADING", "AVAILABLE", "UNLOADING" or "END".
+        code: "OK", or why it could not be loaded.
+        message: the text of that.
+        servable: what answers; None where it is not loaded.
+        users: requests that are running on it.
+        stamp: when the folder was written, where loading it failed.
+    """
+
+    number: int
+    state: str = "LOADING"
+    code: str = "OK"
+    message: str = ""
+    servable: Any = None
+    users: int = 0
+    stamp: int | None = None
+
+
+class Catalogue:
+    """All models of a server.
+
+    Args:
+        load: returns a servable from a version's folder, or raises `Failure`.
+        unavailable_labels: whether a label may stand for a version that is
+            not loaded.
+    """
+
+    def __init__(
+        self, load: Callable[[Path], Any], unavailable_labels: bool = False
+    ) -> None:
+        """Starts empty; see `update`."""
+        self._load = load
+        self._unavailable_labels = unavailable_labels
+        self._lock = threading.RLock()
+        self._polling = threading.Lock()
+        self._settings: dict[str, ModelSettings] = {}
+        self._labels: dict[str, dict[str, int]] = {}
+        self._versions: dict[str, dict[int, Version]] = {}
+        self._closed = False
+
+    def update(self, models: Iterable[ModelSettings]) -> None:
+        """Takes over settings: loads, moves labels, then gives up the rest.
+
+        Raises:
+            Failure: where a label stands for a version that is not loaded;
+                everything then stays as it was.
+        """
+        models = tuple(models)
+        try:
+            with self._polling:
+                for model in models:
+                    self._check_labels(model, self._loadable(model))
+                # First what is new, so that the labels can move; last what is
+                # old, so that no label is left without its version.
+                for model in models:
+                    self._load_missing(model)
+                with self._lock:
+                    for model in models:
+                        self._check_labels(model, set())
+                    self._settings = {each.name: each for each in models}
+                    self._labels = {
+                        each.name: dict(each.labels) for each in models
+                    }
+        finally:
+            # Where the settings were refused, what was loaded for them goes.
+            self.poll()
+
+    def _check_labels(self, model: ModelSettings, loadable: set[int]) -> None:
+        if self._unavailable_labels:
+            return
+        for label, number in model.labels.items():
+            version = self._versions.get(model.name, {}).get(number)
+            there = version is not None and version.state == AVAILABLE
+            if not there and number not in loadable:
+                raise Failure(
+                    "FAILED_PRECONDITION",
+                    f"Request has label assigned to version {number} of model "
+                    f"{model.name}, which is not available: {label}",
+                )
+
+    def _loadable(self, model: ModelSettings) -> set[int]:
+        """Returns the versions that loading would try."""
+        table = self._versions.get(model.name, {})
+        return {
+            number
+            for number, _, stamp in model.on_disk()
+            if number not in table
+            or (table[number].state == END and table[number].stamp != stamp)
+        }
+
+    def poll(self) -> None:
+        """Looks at the disk once: loads what is new, unloads what is gone."""
+        with self._polling:
+            for model in list(self._settings.values()):
+                self._load_missing(model)
+                self._unload_surplus(model)
+            for name in set(self._versions) - set(self._settings):
+                for version in self._versions[name].values():
+                    self._retire(version)
+
+    def _load_missing(self, model: ModelSettings) -> None:
+        loadable = self._loadable(model)
+        with self._lock:
+            table = self._versions.setdefault(model.name, {})
+        for number, folder, stamp in model.on_disk():
+            if number in loadable and not self._closed:
+                version = Version(number)
+                with self._lock:
+                    table[number] = version
+                self._load_version(model.name, version, folder, stamp)
+
+    def _load_version(
+        self, name: str, version: Version, folder: Path, stamp: int
+    ) -> None:
+        try:
+            servable = self._load(folder)
+        # Whatever is wrong with one version, the others go on.
+        except Exception as error:
+            failure = error
+            if not isinstance(failure, Failure):
+                failure = Failure("UNKNOWN", f"{folder}: {error!r}")
+            _log.error("%s %d: %s", name, version.number, failure.message)
+            with self._lock:
+                version.state, version.stamp = END, stamp
+                version.code, version.message = failure.code, failure.message
+            return
+        with self._lock:
+            version.servable, version.state = servable, AVAILABLE
+        _log.info("%s %d: loaded", name, version.number)
+        if self._closed:
+            self._retire(version)
+
+    def _unload_surplus(self, model: ModelSettings) -> None:
+        table = self._versions[model.name]
+        wanted = set(model.chosen(sorted(version_folders(model.base_path))))
+        if not any(
+            table[each].state == AVAILABLE for each in wanted if each in table
+        ):
+            # Better the old version than none.
+            return
+        for number, version in list(table.items()):
+            if number not in wanted:
+                self._retire(version)
+
+    def _retire(self, version: Version) -> None:
+        with self._lock:
+            if version.state == AVAILABLE:
+                version.state = "UNLOADING"
+        self._close_unused(version)
+
+    def _close_unused(self, version: Version) -> None:
+        with self._lock:
+            if version.state != "UNLOADING" or version.users:
+                return
+            servable, version.servable = version.servable, None
+        if servable is None:
+            # Another thread is at it.
+            return
+        # Not under the lock, which every request needs: it takes a while.
+        try:
+            servable.close()
+        finally:
+            with self._lock:
+                version.state = END
+
+    @contextlib.contextmanager
+    def borrow(
+        self, name: str, number: int | None = None, label: str | None = None
+    ) -> Iterator[tuple[int, Any]]:
+        """Yields (version, servable), which stay loaded until it is left.
+
+        Args:
+            name: the model.
+            number: its version; the newest that is available where None.
+            label: its label, instead of a version.
+
+        Raises:
+            Failure: where there is no such model, version or label.
+        """
+        with self._lock:
+            version = self._find(name, number, label)
+            version.users += 1
+        try:
+            yield version.number, version.servable
+        finally:
+            with self._lock:
+                version.users -= 1
+            self._close_unused(version)
+
+    def _find(
+        self, name: str, number: int | None, label: str | None
+    ) -> Version:
+        table = self._versions.get(name, {})
+        if label is not None:
+            number = self._labelled(name, label)
+        if number is not None:
+            found = table.get(number)
+            if found and found.state == AVAILABLE:
+                return found
+            raise Failure(
+                "NOT_FOUND",
+                f"Servable not found for request: Specific({name}, {number})",
+            )
+        available = [each for each in table.values() if each.state == AVAILABLE]
+        if not available:
+            raise Failure(
+                "NOT_FOUND", f"Servable not found for request: Latest({name})"
+            )
+        return max(available, key=lambda each: each.number)
+
+    def _labelled(self, name: str, label: str) -> int:
+        labels = self._labels.get(name, {})
+        if label not in labels:
+            raise invalid(f"Unrecognized servable version label: {label}")
+        return labels[label]
+
+    def status(
+        self, name: str, number: int | None = None, label: str | None = None
+    ) -> list[Version]:
+        """Returns copies of the versions of a model, the newest first.
+
+        Raises:
+            Failure: where there is no such model, version or label.
+        """
+        with self._lock:
+            if label is not None:
+                number = self._labelled(name, label)
+            found = [
+                dataclasses.replace(version)
+                for key, version in self._versions.get(name, {}).items()
+                if number in (None, key)
+            ]
+        if found:
+            return sorted(found, key=lambda each: -each.number)
+        what = "any versions" if number is None else f"version {number}"
+        raise Failure("NOT_FOUND", f"Could not find {what} of model {name}")
+
+    def ready(self) -> bool:
+        """Whether every model has a version that answers."""
+        with self._lock:
+            return all(
+                any(
+                    version.state == AVAILABLE
+                    for version in self._versions.get(name, {}).values()
+                )
+                for name in self._settings
+            )
+
+    def close(self) -> None:
+        """Gives up everything, each version after its last request.
+
+        What is being loaded is given up once it is there.
+        """
+        with self._lock:
+            self._closed = True
+            self._settings = {}
+            versions = [
+                version
+                for table in self._versions.values()
+                for version in table.values()
+            ]
+        for version in versions:
+            self._retire(version)

@@ -1,0 +1,158 @@
+"""Which models to serve, which of their versions, and under which labels.
+
+`models.config` and the batching file are TensorFlow Serving's own formats,
+protocol buffers as text, and its own definitions read them. What the embedded
+server does not do is refused, never ignored.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lgn_serving.models import text_formats
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelSettings:
+    """One model.
+
+    Attributes:
+        name: how requests call it.
+        base_path: the folder whose numbered folders are its versions.
+        newest: how many of the newest versions are served; 0 is all.
+        versions: the versions that are served, where they are named.
+        labels: the version that each label stands for.
+    """
+
+    name: str
+    base_path: Path
+    newest: int = 1
+    versions: tuple[int, ...] = ()
+    labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
+
+    def chosen(self, present: list[int]) -> list[int]:
+        """Returns which of the versions that are there are to be served."""
+        if self.versions:
+            return [each for each in present if each in self.versions]
+        return sorted(present)[-self.newest :] if self.newest else present
+
+    def on_disk(self) -> list[tuple[int, Path, int]]:
+        """Returns what is to be served and is there.
+
+        Returns:
+            Of each version its number, its folder, and when that was written
+            in nanoseconds; the smallest number first.
+        """
+        folders = version_folders(self.base_path)
+        found = []
+        for number in self.chosen(sorted(folders)):
+            # It may be gone by now.
+            with contextlib.suppress(FileNotFoundError):
+                stamp = folders[number].stat().st_mtime_ns
+                found.append((number, folders[number], stamp))
+        return found
+
+
+def version_folders(base_path: Path) -> dict[int, Path]:
+    """Returns the version folders of a model, by number."""
+    if not base_path.is_dir():
+        return {}
+    return {
+        int(path.name): path
+        for path in base_path.iterdir()
+        if path.name.isascii() and path.name.isdigit() and path.is_dir()
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class BatchSettings:
+    """How requests are merged.
+
+    Attributes:
+        max_batch_size: rows of a merged batch at most.
+        timeout: seconds that the first request waits for others.
+        max_enqueued: batches that may wait; more are refused.
+        threads: batches that run at the same time.
+    """
+
+    max_batch_size: int = 8
+    timeout: float = 0.005
+    max_enqueued: int = 100
+    threads: int = 2
+
+
+def read_models(path: Path) -> tuple[ModelSettings, ...]:
+    """Reads a `models.config`.
+
+    Raises:
+        ValueError: naming the file, and the line and field where the parser
+            stopped.
+        OSError: where the file cannot be read.
+    """
+    from tensorflow_serving.config import model_server_config_pb2
+
+    config = text_formats.parse(
+        path, model_server_config_pb2.ModelServerConfig()
+    )
+    models = tuple(
+        _model(path, each) for each in config.model_config_list.config
+    )
+    if not models:
+        raise ValueError(f"{path}: must list a model. Found there: none")
+    names = [model.name for model in models]
+    if len(set(names)) < len(names):
+        raise ValueError(
+            f"{path}: each model must have its own name. Found there: "
+            f"{', '.join(names)}"
+        )
+    return models
+
+
+def _model(path: Path, config: Any) -> ModelSettings:
+    if not config.name or not config.base_path:
+        raise ValueError(
+            f"{path}: a model must have a name and a base_path. Found there: "
+            f"name={config.name!r}, base_path={config.base_path!r}"
+        )
+    policy = config.model_version_policy
+    kind = policy.WhichOneof("policy_choice")
+    return ModelSettings(
+        config.name,
+        Path(config.base_path),
+        newest=0 if kind == "all" else max(1, policy.latest.num_versions),
+        versions=tuple(policy.specific.versions),
+        labels=dict(config.version_labels),
+    )
+
+
+def read_batching(path: Path) -> BatchSettings:
+    """Reads a batching parameters file.
+
+    Raises:
+        ValueError: naming the file and what in it cannot be followed.
+        OSError: where the file cannot be read.
+    """
+    given = text_formats.read(path, "BatchingParameters")
+    known = {
+        "max_batch_size": ("max_batch_size", 1),
+        "batch_timeout_micros": ("timeout", 1e6),
+        "max_enqueued_batches": ("max_enqueued", 1),
+        "num_batch_threads": ("threads", 1),
+    }
+    values: dict[str, Any] = {}
+    for field, setting in given.ListFields():
+        if field.name not in known:
+            raise ValueError(
+                f"{path}: the embedded server knows {', '.join(known)}. "
+                f"Found there: {field.name}"
+            )
+        name, unit = known[field.name]
+        values[name] = setting.value if unit == 1 else setting.value / unit
+        if setting.value < (0 if name == "timeout" else 1):
+            raise ValueError(
+                f"{path}: {field.name} must be positive. "
+                f"Found there: {setting.value}"
+            )
+    return BatchSettings(**values)

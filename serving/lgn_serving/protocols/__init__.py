@@ -1,0 +1,1 @@
+"""REST and gRPC, as TensorFlow Serving speaks them."""

@@ -1,0 +1,207 @@
+"""TensorFlow Serving's REST API as an ASGI application."""
+
+import asyncio
+import json
+import logging
+import re
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from lgn_serving import limits
+from lgn_serving.failure import Failure, invalid
+from lgn_serving.limits import Gate
+from lgn_serving.metrics import CONTENT_TYPE
+from lgn_serving.prediction import Predictor
+from lgn_serving.protocols import json_answers, json_requests, metadata
+
+_log = logging.getLogger(__name__)
+
+METRICS_PATH = "/monitoring/prometheus/metrics"
+_WHICH = r"(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?"
+_PREDICT = re.compile(
+    rf"(?ai)/v1/models/(?P<name>[^/:]+){_WHICH}"
+    r":(?P<method>classify|regress|predict)"
+)
+_STATUS = re.compile(
+    rf"(?ai)/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?"
+)
+_NOT_FOUND = """<HTML><HEAD>
+<TITLE>404 Not Found</TITLE>
+</HEAD><BODY>
+<H1>Not Found</H1>
+</BODY></HTML>
+"""
+
+
+class RestApi:
+    """An ASGI application.
+
+    Args:
+        predictor: answers the requests.
+        gate: bounds them.
+    """
+
+    def __init__(self, predictor: Predictor, gate: Gate) -> None:
+        """Makes the threads that answer."""
+        self._predictor = predictor
+        self._gate = gate
+        self._threads = ThreadPoolExecutor(
+            gate.limits.in_flight, thread_name_prefix="rest"
+        )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers one request."""
+        if scope["type"] == "lifespan":
+            await _live(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        response = await self._respond(request)
+        await response(scope, receive, send)
+
+    async def _respond(self, request: Request) -> Response:
+        path = request.url.path
+        if request.method == "GET" and path == METRICS_PATH:
+            return Response(
+                self._predictor.metrics.text(),
+                headers={"content-type": CONTENT_TYPE},
+            )
+        if not path.lower().startswith("/v1/"):
+            return Response(_NOT_FOUND, 404, media_type="text/html")
+        try:
+            with ExitStack() as held:
+                body = await self._admit(request, held)
+                text = await asyncio.get_running_loop().run_in_executor(
+                    self._threads, self._answer, request.method, path, body
+                )
+            return _json(text, 200)
+        except Failure as failure:
+            return _error(failure)
+        except asyncio.CancelledError:
+            # The server ends, and the time that requests get is up.
+            return _error(Failure("UNAVAILABLE", "The server is ending"))
+        except Exception:
+            _log.exception("%s %s", request.method, path)
+            return _error(Failure("INTERNAL", "The server failed"))
+
+    async def _admit(self, request: Request, held: ExitStack) -> bytes:
+        """Reads a request's body; counts the request if it is refused.
+
+        What it takes of the limits is given back when `held` ends.
+        """
+        most = self._gate.limits.body_bytes
+        try:
+            held.enter_context(self._gate.body(limits.announced(request, most)))
+            body = await limits.read_body(request, self._gate.limits)
+            held.enter_context(self._gate.request())
+        except Failure as failure:
+            # Its path was not read.
+            self._predictor.metrics.requests.labels("", failure.code).inc()
+            raise
+        return body
+
+    def _answer(self, method: str, path: str, body: bytes) -> str:
+        found = _PREDICT.fullmatch(path) if method == "POST" else None
+        api = found["method"].lower() if found else ""
+        with self._predictor.counted("", api, "REST") as named:
+            if found is None and method == "GET":
+                found = _STATUS.fullmatch(path)
+            if found is None:
+                raise invalid(f"Malformed request: {method} {path}")
+            if found["name"] is None:
+                raise invalid("Missing model name in request.")
+            named(found["name"])
+            number = _number(found["version"])
+            place = (found["name"], number, found["label"])
+            if api == "predict":
+                return self._predict(*place, body)
+            if api:
+                return self._refuse(api, *place, body)
+            if found["metadata"]:
+                with self._borrow(*place) as (version, servable):
+                    return metadata.metadata_text(
+                        found["name"], version, servable
+                    )
+            versions = self._predictor.catalogue.status(*place)
+            return metadata.status_text(versions)
+
+    def _borrow(self, name: str, number: int | None, label: str | None) -> Any:
+        return self._predictor.catalogue.borrow(name, number, label)
+
+    def _predict(
+        self, name: str, number: int | None, label: str | None, body: bytes
+    ) -> str:
+        document = json_requests.parse(body)
+        signature = json_requests.signature_name(document)
+        with self._borrow(name, number, label) as (_, servable):
+            inputs, rows = json_requests.read_inputs(
+                document, servable.input_dtypes(signature)
+            )
+            outputs = self._predictor.run(name, servable, signature, inputs)
+        return json_answers.dump(outputs, rows)
+
+    def _refuse(
+        self,
+        api: str,
+        name: str,
+        number: int | None,
+        label: str | None,
+        body: bytes,
+    ) -> str:
+        """Says that there is nothing to classify nor to regress by."""
+        document = json_requests.parse(body)
+        signature = json_requests.signature_name(document)
+        if "examples" not in document:
+            raise invalid(
+                f"When method is {api}, key 'examples' is expected and was "
+                "not found"
+            )
+        with self._borrow(name, number, label) as (_, servable):
+            text = metadata.signature_text(servable.signature(signature))
+        kind = "classification" if api == "classify" else "regression"
+        raise invalid(f"No {kind} inputs found in SignatureDef: {text}")
+
+    def close(self) -> None:
+        """Ends the threads, each once it is done; does not wait for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _number(version: str | None) -> int | None:
+    if version is None:
+        return None
+    # Python refuses to read thousands of digits.
+    if len(version) > 19 or int(version) >= 2**63:
+        raise invalid(f"Failed to convert version: {version} to numeric.")
+    return int(version)
+
+
+def _error(failure: Failure) -> Response:
+    text = json.dumps({"error": failure.message}, indent=4, ensure_ascii=False)
+    response = _json(f"{text}\n", failure.http_status)
+    if failure.http_status in (429, 503):
+        response.headers["retry-after"] = "1"
+    if failure.http_status in (408, 413):
+        # What is left of the body is not read.
+        response.headers["connection"] = "close"
+    return response
+
+
+def _json(text: str, status: int) -> Response:
+    return Response(
+        text.encode(errors="replace"),
+        status,
+        headers={"content-type": "application/json"},
+    )
+
+
+async def _live(receive: Any, send: Any) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

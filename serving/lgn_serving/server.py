@@ -1,0 +1,266 @@
+"""The embedded server: both protocols over one catalogue of models.
+
+It stands in for TensorFlow Serving where no Docker is at hand: in development,
+demonstrations and tests.
+"""
+
+import asyncio
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from lgn_serving.limits import Gate, Limits
+from lgn_serving.metrics import Metrics
+from lgn_serving.models.batching import BatchedServable
+from lgn_serving.models.catalogue import Catalogue
+from lgn_serving.models.servable import Servable
+from lgn_serving.models.settings import BatchSettings, ModelSettings
+from lgn_serving.prediction import Predictor
+from lgn_serving.protocols import grpc_api
+from lgn_serving.protocols.rest import RestApi
+
+_log = logging.getLogger(__name__)
+
+
+class EmbeddedServer:
+    """Serves models until it is stopped; a context manager.
+
+    Args:
+        models: returns the settings; asked again at each poll.
+        host: address to listen on.
+        rest_port: 0 takes a free one.
+        grpc_port: 0 takes a free one.
+        poll_seconds: between two looks at the disk.
+        batching: how requests are merged; None merges none.
+        limits: what a client may cost.
+        unavailable_labels: whether a label may stand for a version that is
+            not loaded.
+
+    Attributes:
+        rest_port: the port of the REST API.
+        grpc_port: the port of gRPC.
+        catalogue: the models.
+    """
+
+    def __init__(
+        self,
+        models: Callable[[], Sequence[ModelSettings]],
+        *,
+        host: str = "127.0.0.1",
+        rest_port: int = 0,
+        grpc_port: int = 0,
+        poll_seconds: float = 1.0,
+        batching: BatchSettings | None = None,
+        limits: Limits | None = None,
+        unavailable_labels: bool = False,
+    ) -> None:
+        """Binds both ports.
+
+        Raises:
+            OSError: where a port cannot be bound.
+        """
+        self.limits = limits or Limits()
+        self._models = models
+        self._settings: tuple[ModelSettings, ...] = ()
+        self._poll_seconds = poll_seconds
+        self._batching = batching
+        self.catalogue = Catalogue(self._load, unavailable_labels)
+        self._metrics = Metrics()
+        predictor = Predictor(self.catalogue, self._metrics)
+        self._rest = RestApi(predictor, Gate(self.limits))
+        self._socket = _bind(host, rest_port)
+        self.rest_port = self._socket.getsockname()[1]
+        try:
+            self._grpc, self.grpc_port = grpc_api.make_server(
+                predictor, self.limits, address(host, grpc_port)
+            )
+        except OSError:
+            self._socket.close()
+            raise
+        self._http = uvicorn.Server(self._http_config())
+        self._ended = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def _load(self, path: Path) -> Any:
+        servable = Servable(path)
+        if self._batching is None:
+            return servable
+        return BatchedServable(servable, self._batching)
+
+    def _http_config(self) -> uvicorn.Config:
+        return uvicorn.Config(
+            self._rest,
+            http=_with_header_deadline(self.limits.header_seconds),
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            limit_concurrency=self.limits.connections,
+            timeout_graceful_shutdown=int(self.limits.drain_seconds) or 1,
+        )
+
+    def start(self) -> None:
+        """Loads the models and starts to answer; returns when it does.
+
+        Raises:
+            Failure: where a label stands for a version that is not there.
+            OSError: where the settings cannot be read.
+        """
+        try:
+            self._settings = tuple(self._models())
+            self.catalogue.update(self._settings)
+        except BaseException:
+            self._socket.close()
+            self._grpc.stop(0)
+            self._rest.close()
+            raise
+        self._grpc.start()
+        for target in (self._serve_http, self._watch):
+            thread = threading.Thread(target=target, daemon=True)
+            thread.start()
+            self._threads.append(thread)
+        while not self._http.started:
+            if not self._threads[0].is_alive():
+                raise OSError("the HTTP server did not start")
+            time.sleep(0.005)
+
+    def _serve_http(self) -> None:
+        asyncio.run(self._http.serve([self._socket]))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._poll_seconds):
+            # What is served stays, whatever goes wrong; the next look may
+            # find it mended. New versions come also where the settings are
+            # wrong.
+            for look in (self._read_settings, self.catalogue.poll):
+                try:
+                    look()
+                except (ValueError, OSError) as error:
+                    _log.error("%s", error)
+                except Exception:
+                    _log.exception("looking for new versions")
+
+    def _read_settings(self) -> None:
+        models = tuple(self._models())
+        if models != self._settings:
+            self.catalogue.update(models)
+            self._settings = models
+
+    def stop(self) -> bool:
+        """Lets running requests end, refuses new ones, frees the models.
+
+        It takes `drain_seconds` at most; what still runs then is left behind.
+
+        Returns:
+            Whether nothing is left behind.
+        """
+        end = time.monotonic() + self.limits.drain_seconds
+        self._ended.set()
+        self._http.should_exit = True
+        grpc_ended = self._grpc.stop(self.limits.drain_seconds)
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        grpc_ended.wait(max(0.0, end - time.monotonic()))
+        self._rest.close()
+        self.catalogue.close()
+        self._socket.close()
+        running = self._metrics.running()
+        if running:
+            _log.warning(
+                "%d requests were cut off after %g s",
+                running,
+                self.limits.drain_seconds,
+            )
+        return not running and not any(
+            thread.is_alive() for thread in self._threads
+        )
+
+    def __enter__(self) -> "EmbeddedServer":
+        """Starts."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stops."""
+        self.stop()
+
+
+def address(host: str, port: int) -> str:
+    """Returns "host:port", with brackets around an IPv6 host."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small answers without delay only where TCP is named; each
+    # would wait 40 ms for the client's acknowledgement otherwise.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise OSError(
+            f"{address(host, port)}: cannot be bound: {error}"
+        ) from error
+    return listener
+
+
+def _with_header_deadline(seconds: float) -> type[H11Protocol]:
+    """Returns a protocol that hangs up on who does not finish the headers.
+
+    Uvicorn ends connections that idle between requests, and not those that
+    never get to their first, nor those that begin another and stop.
+    """
+
+    class Protocol(H11Protocol):
+        _deadline: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._deadline = self.loop.call_later(seconds, self._hang_up)
+
+        def data_received(self, data: bytes) -> None:
+            # The first byte counts: one more a second would never end.
+            if self._deadline is None and self._between_requests():
+                self._deadline = self.loop.call_later(seconds, self._hang_up)
+            super().data_received(data)
+            if not self._between_requests():
+                self._forget_deadline()
+
+        def _between_requests(self) -> bool:
+            return self.cycle is None or self.cycle.response_complete
+
+        def _forget_deadline(self) -> None:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+
+        def _hang_up(self) -> None:
+            self._deadline = None
+            if self._between_requests() and not self.transport.is_closing():
+                self.transport.write(
+                    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n"
+                    b"content-length: 0\r\n\r\n"
+                )
+                self.transport.close()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._forget_deadline()
+            super().connection_lost(exc)
+
+    return Protocol

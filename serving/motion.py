@@ -1,1 +1,0 @@
-../lgn_tf/data/motion.py

@@ -1,0 +1,46 @@
+"""The command's door: help, version, one line for a user's mistake."""
+
+import pytest
+
+import lgn_tf
+from lgn_tf.cli import main
+from lgn_tf.data import verification
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main.main(["--version"])
+    assert capsys.readouterr().out == f"lgn-tf {lgn_tf.__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["train", "convert", "verify"])
+def test_help_of_each_command(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main.main([command, "--help"])
+    assert command in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"]])
+def test_an_unknown_command(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main.main(arguments)
+    assert "usage: lgn" in capsys.readouterr().err
+
+
+def test_a_mistake_is_one_line(capsys, tmp_path):
+    missing = tmp_path / "nowhere"
+    assert main.main(["verify", "--data-root", str(missing)]) == 2
+    error = capsys.readouterr().err
+    assert error == f"lgn verify: {missing}: no such file or folder\n"
+
+
+def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
+    def stop(*arguments):
+        raise KeyboardInterrupt(arguments)
+
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    monkeypatch.setattr(verification, "verify", stop)
+    status = main.main(["verify", "--data-root", str(tmp_path)])
+    assert status == main.INTERRUPTED
+    assert capsys.readouterr().err == "lgn verify: stopped\n"

@@ -1,0 +1,31 @@
+"""`lgn report`."""
+
+import numpy as np
+
+from lgn_tf.cli import main
+from lgn_tf.evaluation import frame_level, results
+from lgn_tf.evaluation.results import Provenance
+from lgn_tf.scores import video_scores
+from tests.helpers.drawn_scores import draw
+
+
+def test_report(tmp_path, capsys):
+    labels = np.arange(20) // 10
+    folder = tmp_path / "evaluation"
+    video_scores.write(draw("01", labels), folder, labels[4:])
+    found = frame_level.evaluate(
+        video_scores.Folder(folder), {"01": labels}, Provenance()
+    )
+    results.write(found, folder)
+    assert main.main(["report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}/report.html: 0.1 MB\n"
+    other = tmp_path / "other.html"
+    assert main.main(["report", str(tmp_path), "--out", str(other)]) == 0
+    assert other.read_bytes() == (tmp_path / "report.html").read_bytes()
+
+
+def test_a_run_that_was_not_evaluated(tmp_path, capsys):
+    assert main.main(["report", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("lgn report: ") and error.count("\n") == 1
+    assert "results.json is missing" in error

@@ -1,0 +1,357 @@
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+
+from lgn_tf.data.datasets import layouts
+from lgn_tf.data.store import preparation, store
+from lgn_tf.data.synthetic import archives
+from lgn_tf.data.video import footage, optical_flow
+from lgn_tf.files import locks
+
+SIZE = (24, 32)
+
+
+def contents(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+def test_every_frame_is_stored_resized(written, tmp_path, layout):
+    dataset = written(layout)
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, workers=2)
+    for split in ("train", "test"):
+        stored = made.split(split)
+        videos = dataset.split(split)
+        assert stored.names == [video.name for video in videos]
+        assert stored.frame_counts == [14] * len(videos)
+        assert stored.size == SIZE
+        for place, video in enumerate(videos):
+            wanted = [
+                cv2.resize(frame[..., 0], SIZE[::-1])
+                for frame in footage.read_frames(video)
+            ]
+            found = stored.read(place, 0, 14)
+            # What holds no colour is stored once, whatever the file says.
+            assert found.shape == (14, *SIZE, 1)
+            np.testing.assert_array_equal(found[..., 0], np.stack(wanted))
+
+
+def test_colour_is_stored(tmp_path, coloured):
+    root = tmp_path / "own"
+    # The first frames are gray: it shows only later that there is colour.
+    frames = coloured.train[0].frames.copy()
+    frames[:5] = frames[:5, ..., :1]
+    archives.write_video(root / "a.avi", frames)
+    made = preparation.prepare(
+        layouts.recognise(root), tmp_path / "store", frames.shape[1:3]
+    )
+    np.testing.assert_array_equal(made.split("test").read(0, 0, 12), frames)
+
+
+def test_a_second_run_writes_nothing(written, tmp_path):
+    dataset, folder = written("ucsd"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    stamps = {p: p.stat().st_mtime_ns for p in folder.rglob("*.frames")}
+    assert len(stamps) == 5
+    seen = []
+    preparation.prepare(
+        dataset, folder, SIZE, progress=lambda *done: seen.append(done)
+    )
+    assert seen[-1] == (70, 70)
+    assert stamps == {p: p.stat().st_mtime_ns for p in folder.rglob("*.frames")}
+
+
+def test_only_what_changed_is_made_anew(written, tmp_path):
+    dataset, folder = written("ucsd"), tmp_path / "store"
+    made = preparation.prepare(dataset, folder, SIZE)
+    assert made.stale(dataset) == []
+    before = contents(folder)
+    frame = dataset.root / "Train/Train001/003.tif"
+    archives.write_images(
+        frame.parent, [np.full((48, 64, 1), 9, np.uint8)], "{:03d}.tif", 3
+    )
+    shutil.rmtree(dataset.root / "Test/Test003")
+    (dataset.root / "Test/Test002").rename(dataset.root / "Test/Test009")
+    changed = layouts.recognise(dataset.root)
+    lines = made.stale(changed)
+    assert len(lines) == 4
+    assert "Train001: changed since it was stored" in lines[0]
+    assert "Test009: not in the store" in lines[1]
+    assert "test/Test002: in the store, and its source is gone" in lines[2]
+    made = preparation.prepare(changed, folder, SIZE)
+    assert made.stale(changed) == []
+    after = contents(folder)
+    differ = {name for name in after if after[name] != before.get(name)}
+    assert differ == {
+        "manifest.json",
+        "train/Train001.frames",
+        "test/Test009.frames",
+    }
+    assert set(before) - set(after) == {
+        "test/Test002.frames",
+        "test/Test003.frames",
+    }
+    assert (made.split("train").read(0, 2, 3) == 9).all()
+
+
+def stored_motion(folder, entry):
+    found = np.fromfile(folder / entry.motion_path, store.MOTION_TYPE)
+    return found.reshape(entry.frames, *entry.cells)
+
+
+def cells(video):
+    frames = footage.read_frames(video)
+    return np.stack([one.cells for one in optical_flow.measured(frames)])
+
+
+@pytest.mark.parametrize("layout", ["ucsd", "own"])
+def test_the_motion_is_that_of_frames_in_their_own_size(
+    written, tmp_path, layout
+):
+    dataset = written(layout)
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, motion=True)
+    for video, entry in zip(dataset.videos, made.manifest.entries, strict=True):
+        wanted = cells(video)
+        assert entry.motion and wanted[0].max() == 0 < wanted[1:].max()
+        np.testing.assert_array_equal(stored_motion(made.folder, entry), wanted)
+    # The frames are those of a store without.
+    plain = preparation.prepare(dataset, tmp_path / "plain", SIZE)
+    assert not any(entry.motion for entry in plain.manifest.entries)
+    ours, theirs = contents(made.folder), contents(plain.folder)
+    differ = {name for name in ours if ours[name] != theirs.get(name)}
+    assert differ == {
+        "manifest.json",
+        *(str(entry.motion_path) for entry in made.manifest.entries),
+    }
+
+
+def test_the_motion_of_a_video_that_turns_out_coloured(tmp_path, coloured):
+    """Which is read twice; the motion is noted once."""
+    frames = coloured.train[0].frames.copy()
+    frames[:5] = frames[:5, ..., :1]
+    archives.write_video(tmp_path / "own" / "a.avi", frames)
+    dataset = layouts.recognise(tmp_path / "own")
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, motion=True)
+    np.testing.assert_array_equal(
+        stored_motion(made.folder, made.manifest.entries[0]),
+        cells(dataset.videos[0]),
+    )
+
+
+def test_motion_is_added_kept_and_forgotten(written, tmp_path):
+    dataset, folder = written("ucsd"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    made = preparation.prepare(dataset, folder, SIZE, motion=True)
+    assert all(entry.motion for entry in made.manifest.entries)
+    with_motion = contents(folder)
+    # Kept by a run that does not ask for it.
+    again = preparation.prepare(dataset, folder, SIZE)
+    assert again.manifest == made.manifest
+    assert contents(folder) == with_motion
+    # What was cut short is made anew.
+    path = folder / made.manifest.entries[0].motion_path
+    path.write_bytes(path.read_bytes()[:-1])
+    preparation.prepare(dataset, folder, SIZE, motion=True)
+    assert contents(folder) == with_motion
+    # That of another source goes.
+    frame = dataset.root / "Train/Train001/003.tif"
+    archives.write_images(
+        frame.parent, [np.full((48, 64, 1), 9, np.uint8)], "{:03d}.tif", 3
+    )
+    made = preparation.prepare(dataset, folder, SIZE)
+    assert [e.motion for e in made.manifest.entries] == [False] + 4 * [True]
+    assert not path.exists()
+
+
+def test_a_store_of_before_there_was_motion(written, tmp_path):
+    made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
+    path = made.folder / store.MANIFEST
+    values = json.loads(path.read_text())
+    for entry in values["entries"]:
+        del entry["cells"]
+    path.write_text(json.dumps(values))
+    assert store.read_manifest(made.folder) == made.manifest
+
+
+def test_another_size_makes_it_anew(written, tmp_path):
+    dataset, folder = written("own"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    made = preparation.prepare(dataset, folder, (16, 16))
+    assert made.split("train").read(0, 0, 1).shape == (1, 16, 16, 1)
+
+
+@pytest.mark.parametrize("after", range(0, 9))
+def test_what_fails_at_any_step_is_finished_by_the_next_run(
+    written, tmp_path, monkeypatch, after
+):
+    dataset, folder = written("ucsd"), tmp_path / "store"
+    whole = preparation.prepare(dataset, tmp_path / "whole", SIZE)
+    real, calls = os.fsync, []
+
+    def full(descriptor):
+        calls.append(descriptor)
+        if len(calls) > after:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(OSError, match="No space left"):
+            preparation.prepare(dataset, folder, SIZE, workers=1)
+    if (folder / "manifest.json").exists():
+        with pytest.raises(ValueError, match="interrupted; run it again"):
+            store.open_store(folder)
+    else:
+        with pytest.raises(FileNotFoundError, match="is no store"):
+            store.open_store(folder)
+    # No store of before the failure is of another length than it should be.
+    assert {p.stat().st_size for p in folder.rglob("*.frames")} <= {
+        14 * SIZE[0] * SIZE[1]
+    }
+    made = preparation.prepare(dataset, folder, SIZE, workers=1)
+    assert contents(folder) == contents(whole.folder)
+    assert made.manifest.complete
+
+
+def test_no_space_left_names_the_file(written, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    dataset, folder = written("own"), tmp_path / "store"
+    preparation.prepare(dataset, folder, SIZE)
+    (folder / "train/01.frames").unlink()
+    monkeypatch.setattr(store, "write_manifest", lambda *_: None)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left.*01\.frames") as caught:
+        preparation.prepare(dataset, folder, SIZE)
+    assert caught.value.errno == errno.ENOSPC
+    assert not list(folder.rglob("*.frames.partial"))
+
+
+def test_too_little_space_is_known_beforehand(written, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(OSError, match="at least 53760 bytes, 1000 are free"):
+        preparation.prepare(written("own"), tmp_path / "store", SIZE)
+
+
+def test_a_killed_run_is_finished_by_the_next(tmp_path):
+    root = tmp_path / "own"
+    rng = np.random.default_rng(0)
+    for number in range(6):
+        frames = rng.integers(0, 256, (60, 64, 64, 3), dtype=np.uint8)
+        archives.write_video(root / f"{number}.avi", frames)
+    folder = tmp_path / "store"
+    command = [sys.executable, "-m", "lgn_tf", "prepare"]
+    command += ["--data-root", str(root), "--out", str(folder)]
+    command += ["--image-size", "512", "512", "--workers", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not list(folder.glob("*/*.frames")):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    finished = {p: p.stat().st_mtime_ns for p in folder.glob("*/*.frames")}
+    assert 0 < len(finished) < 6
+    assert {p.stat().st_size for p in finished} == {60 * 512 * 512 * 3}
+    with pytest.raises(ValueError, match="interrupted"):
+        store.open_store(folder)
+    dataset = layouts.recognise(root)
+    made = preparation.prepare(dataset, folder, (512, 512))
+    assert not list(folder.rglob("*.partial"))
+    # The manifest may be a video behind the kill, not more.
+    kept = [p for p, t in finished.items() if p.stat().st_mtime_ns == t]
+    assert len(kept) >= len(finished) - 1
+    for place, video in enumerate(dataset.videos):
+        wanted = cv2.resize(next(footage.read_frames(video)), (512, 512))
+        found = made.split("train").read(place, 0, 1)[0]
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_two_runs_at_once(written, tmp_path):
+    dataset, folder = written("own"), tmp_path / "store"
+    folder.mkdir()
+    with locks.alone(folder / preparation.LOCK, folder):
+        with pytest.raises(BlockingIOError, match="another `lgn prepare`"):
+            preparation.prepare(dataset, folder, SIZE)
+
+
+def test_a_bad_video_stops_or_is_skipped_and_named(written, tmp_path):
+    dataset = written("ucsd")
+    frame = dataset.root / "Train/Train002/005.tif"
+    frame.write_bytes(frame.read_bytes()[:400])
+    with pytest.raises(ValueError, match=r"Train002/005\.tif: not a readable"):
+        preparation.prepare(dataset, tmp_path / "store", SIZE)
+    made = preparation.prepare(dataset, tmp_path / "store", SIZE, skip_bad=True)
+    assert made.split("train").names == ["Train001"]
+    (line,) = made.manifest.skipped
+    assert "Train002/005.tif: not a readable image" in line
+    assert store.describe(made.manifest) == {
+        "videos": 4,
+        "frames": 56,
+        "bytes": 56 * 24 * 32,
+        "skipped": 1,
+    }
+
+
+def test_nothing_but_bad_videos(tmp_path):
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/a.avi").write_bytes(b"no video")
+    dataset = layouts.recognise(tmp_path / "own")
+    with pytest.raises(ValueError, match="every video is bad"):
+        preparation.prepare(dataset, tmp_path / "store", SIZE, skip_bad=True)
+
+
+def test_bad_arguments(written, tmp_path):
+    dataset = written("own")
+    with pytest.raises(ValueError, match=r"size=\(0, 4\)"):
+        preparation.prepare(dataset, tmp_path / "store", (0, 4))
+    with pytest.raises(ValueError, match="workers=0"):
+        preparation.prepare(dataset, tmp_path / "store", SIZE, workers=0)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/letters.txt").touch()
+    with pytest.raises(ValueError, match=r"folder of its own.*letters\.txt"):
+        preparation.prepare(dataset, tmp_path / "home", SIZE)
+
+
+def test_a_damaged_store(written, tmp_path):
+    folder = tmp_path / "store"
+    made = preparation.prepare(written("own"), folder, SIZE)
+    with pytest.raises(ValueError, match="no videos of the split 'val'"):
+        made.split("val")
+    path = folder / "train/01.frames"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"01\.frames: must hold 10752 bytes"):
+        made.split("train")
+    path.unlink()
+    with pytest.raises(ValueError, match=r"01\.frames: .*no file"):
+        made.split("train")
+    manifest = folder / "manifest.json"
+    values = json.loads(manifest.read_text())
+    for bad in ("{", "[]", json.dumps({**values, "format": 2})):
+        manifest.write_text(bad)
+        with pytest.raises(ValueError, match="not a manifest of format 1"):
+            store.open_store(folder)
+    with pytest.raises(FileNotFoundError, match="is no store"):
+        store.open_store(tmp_path)
+
+
+def test_the_store_is_mapped_and_read_only(written, tmp_path):
+    made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
+    found = made.split("train").read(0, 0, 3)
+    assert not found.flags.owndata and not found.flags.writeable

@@ -1,0 +1,426 @@
+"""From a run on disk to an evaluation on disk, and what can go wrong."""
+
+import csv
+import dataclasses
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from lgn_tf.cli import main
+from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
+from lgn_tf.data.datasets import layouts
+from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.video import footage, optical_flow
+from lgn_tf.data.video import preprocessing as frames
+from lgn_tf.data.video.footage import Encoded
+from lgn_tf.evaluation import baselines, keyframes, protocol, results, roc
+from lgn_tf.model.lgn_net import build_model
+from lgn_tf.runs import directory
+from lgn_tf.scores import calibration, video_scores
+from lgn_tf.scores.normality import normality
+
+ROOT = Path(__file__).parents[2]
+MODEL = ModelConfig(
+    # The variant that is compiled fastest.
+    variant="glo_net",
+    image_size=(32, 32),
+    channels=1,
+    width=1 / 16,
+)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Drawn videos on disk, of which one test video is too short."""
+    folder = tmp_path_factory.mktemp("protocol")
+    drawn = walkways.draw(3, train=3, test=3, frames=16, size=(32, 40))
+    short = drawn.test[1]
+    short = dataclasses.replace(
+        short, frames=short.frames[:4], masks=short.masks[:4]
+    )
+    drawn = dataclasses.replace(
+        drawn, test=(drawn.test[0], short, drawn.test[2])
+    )
+    archives.write(drawn, folder / "data", "ucsd")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run_dir(place):
+    """An untrained run: the protocol does not ask how good it is."""
+    keras.utils.set_random_seed(1)
+    config = Config(
+        model=MODEL,
+        scoring=ScoringConfig(update_threshold="auto"),
+        data=DataConfig(
+            "folder",
+            str(place / "data"),
+            holdout=1,
+            stores=str(place / "stores"),
+        ),
+    )
+    directory.save(place / "run", config, build_model(config))
+    return place / "run"
+
+
+@pytest.fixture(scope="module")
+def evaluated(run_dir):
+    assert main.main(["evaluate", str(run_dir), "--fps", "2"]) == 0
+    return run_dir / "evaluation"
+
+
+def test_evaluate_writes_all_there_is(evaluated, run_dir):
+    found = results.read(evaluated)
+    assert [video.name for video in found.videos] == ["Test001", "Test003"]
+    assert found.scored_frames == 24
+    assert found.skipped == ("Test002",)
+    assert {"paper", "online", "psnr", "distance raw"} <= set(found.scores)
+    for score in found.scores.values():
+        assert 0 <= score.micro_auc <= 1
+    assert set(found.maps) == {"error", "online"}
+    assert set(found.baselines) == set(baselines.KINDS)
+    assert found.baselines["local optical flow"].milliseconds > 0
+    assert set(found.comparisons) == {"paper", "online", "online motion"}
+    assert found.frame_rate == 2
+    assert set(found.events) == {"online", "online motion"}
+    assert {"cue error", "cue distance", "cue motion"} <= set(found.scores)
+    assert found.draws == 1000
+    stand = found.provenance
+    assert (stand.holdout, stand.in_sample) == (1, False)
+    assert stand.label_version == "ucsd"
+    assert "quantile" in stand.threshold_origin
+    fitted = calibration.load(run_dir / "calibration.npz")
+    assert stand.update_threshold == fitted.update_threshold(0.9)
+    gammas = [gamma for gamma, _ in found.gamma_sweep]
+    assert gammas[0] == 0 and stand.update_threshold in gammas
+
+
+def test_each_kind_has_an_area(evaluated):
+    kinds = results.read(evaluated).kinds
+    frames = {kind: one.frames for kind, one in kinds.items()}
+    videos = {kind: one.videos for kind, one in kinds.items()}
+    assert set(kinds) <= set(walkways.KINDS)
+    for name, kind in (("Test001", "cart"), ("Test003", "fallen")):
+        labels = video_scores.read_labels(evaluated, name)
+        assert frames[kind] == labels.sum() > 0
+        assert videos[kind] == 1
+        assert 0 <= kinds[kind].areas["online motion"].area <= 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,kind\n", "the first line must read `video,start,end,kind`"),
+        ("video,start,end,kind\nTest009,1,2,cart\n", "must name a test video"),
+        (
+            "video,start,end,kind\nTest001,1,16,cart\n",
+            "must be labelled abnormal. Found there: Test001, cart, frame",
+        ),
+    ],
+)
+def test_a_bad_table_of_kinds_is_one_line_before_anything_is_scored(
+    text, message, place, evaluated, monkeypatch, capsys
+):
+    def scored(*_):
+        raise AssertionError("nothing must be scored")
+
+    path = place / "data" / "kinds.csv"
+    before = path.read_text()
+    path.write_text(text)
+    monkeypatch.setattr(protocol, "score", scored)
+    argv = ["evaluate", str(evaluated.parent), "--gamma", "0"]
+    try:
+        assert main.main([*argv, "--no-gamma-sweep"]) == 2
+    finally:
+        path.write_text(before)
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(path) in line and message in line
+
+
+def test_opponents_see_frames_of_the_models_size_and_originals(
+    evaluated, place, run_dir
+):
+    config = directory.read_config(run_dir)
+    videos = layouts.recognise(place / "data").split("test")
+    quality, areas, labels = [], [], []
+    for video in videos[0], videos[2]:
+        whole = list(footage.read_frames(video))
+        small = [frames.prepare(frame, (32, 32), 1) for frame in whole]
+        one = baselines.score(video.name, [np.stack(small)], whole, channels=1)
+        scores = video_scores.read(evaluated, video.name)
+        quality.append(scores.psnr - one.copying)
+        areas.append(one.series["local optical flow"])
+        labels.append(video_scores.read_labels(evaluated, video.name))
+    found = results.read(evaluated)
+    assert config.model.image_size == (32, 32)
+    assert found.gain == pytest.approx(np.concatenate(quality).mean())
+    flow = found.baselines["local optical flow"]
+    assert flow.micro_auc == pytest.approx(
+        roc.area(np.concatenate(labels), np.concatenate(areas))
+    )
+
+
+def test_the_table_says_what_was_not_beaten(run_dir, evaluated, capsys):
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert main.main([*argv, "--out", str(evaluated.parent / "beaten")]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "does not beat the best online score without a model" in words
+    # Nothing was learned.
+    assert "the model predicts no better than copying the last frame" in words
+
+
+def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated, place):
+    scores = video_scores.read(evaluated, "Test003")
+    assert (scores.first, len(scores)) == (4, 12)
+    assert scores.online_map.shape == (12, 4, 4)
+    assert video_scores.read_labels(evaluated, "Test003").shape == (12,)
+    shown = keyframes.places(evaluated, "Test003")
+    assert shown and all(4 <= one < 16 for one in shown)
+    frame, prediction, moved = keyframes.read(evaluated, "Test003", shown[0])
+    assert frame.shape == prediction.shape == (32, 32, 1)
+    # The stored prediction is the one that was scored.
+    error = ((frame.astype(float) - prediction) / 255) ** 2
+    quality = -10 * np.log10(error.mean())
+    assert quality == pytest.approx(scores.psnr[shown[0] - 4], abs=0.1)
+    # Where it moves, from the frame before, in their own size.
+    video = layouts.recognise(place / "data").split("test")[2]
+    flow = optical_flow.LocalFlow()
+    whole = map(optical_flow.to_gray, footage.read_frames(video))
+    cells = [flow.update(frame).cells for frame in whole]
+    np.testing.assert_array_equal(moved, cells[shown[0]])
+    for other in shown:
+        assert keyframes.read(evaluated, "Test003", other).motion is not None
+    weights = {"error": 1.0, "distance": 0.0, "motion": 1.0}
+    assert results.read(evaluated).provenance.cue_weights == weights
+
+
+def test_online_score_is_that_of_fixed_items(evaluated, run_dir):
+    """Whatever gamma is: as the model is exported."""
+    out = evaluated.parent / "fixed"
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--out", str(out)]
+    assert main.main([*argv, "--no-gamma-sweep"]) == 0
+    fixed, moved = (video_scores.read(f, "Test003") for f in (out, evaluated))
+    assert not fixed.updated.any() and moved.updated.any()
+    for name in ("online", "online_motion", "error_map", "distance_map"):
+        np.testing.assert_allclose(
+            getattr(fixed, name), getattr(moved, name), rtol=1e-4, atol=1e-6
+        )
+    assert np.any(fixed.distance != moved.distance)
+    assert results.read(out).gamma_sweep == ()
+    assert results.read(out).provenance.threshold_origin == "no update"
+
+
+def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert main.main([*argv, "--out", str(evaluated.parent / "again")]) == 0
+    text = capsys.readouterr().out
+    assert "skipped, too short for a score: Test002" in text
+    for words in ("online (past", "RBDC", "K = 1", "labels ucsd"):
+        assert words in text
+    # Without a frame rate nothing is timed.
+    assert "an hour" not in text and "causal average" not in text
+
+
+def test_options_are_said(run_dir, evaluated, capsys):
+    out = evaluated.parent / "options"
+    argv = ["evaluate", str(run_dir), "--no-gamma-sweep", "--reset-memory"]
+    argv += ["--smoothing", "0.2", "--out", str(out)]
+    argv += ["--motion-weight", "0"]
+    assert main.main(argv) == 2
+    assert "says none: give --fps" in capsys.readouterr().err
+    assert main.main([*argv, "--fps", "25"]) == 0
+    text = capsys.readouterr().out
+    assert "online with optical flow" not in text and "an hour" in text
+    assert "online, causal average" in text
+    assert "each video begins with the trained items" in text
+    assert "weights of the last epoch" in text
+    assert results.read(out).provenance.memory_reset
+    assert video_scores.read(out, "Test003").online_motion is None
+
+
+def test_the_best_weights_have_a_calibration_of_their_own(
+    run_dir, evaluated, capsys
+):
+    argv = ["evaluate", str(run_dir), "--best", "--no-gamma-sweep"]
+    out = evaluated.parent / "best"
+    argv += ["--gamma", "0", "--out", str(out)]
+    assert main.main(argv) == 2
+    assert "best.weights.h5 is missing" in capsys.readouterr().err
+    keras.utils.set_random_seed(2)
+    config = directory.read_config(run_dir)
+    directory.save_weights(run_dir, build_model(config), directory.BEST)
+    assert main.main(argv) == 0
+    assert "weights of the epoch with the least loss" in capsys.readouterr().out
+    last, best = (
+        calibration.load(run_dir / name)
+        for name in (directory.CALIBRATION, directory.BEST_CALIBRATION)
+    )
+    assert np.any(last.cues["error"] != best.cues["error"])
+    scores = video_scores.read(out, "Test003")
+    assert np.any(scores.psnr != video_scores.read(evaluated, "Test003").psnr)
+
+
+def test_the_table_of_frames_has_the_papers_normality(evaluated):
+    scores = video_scores.read(evaluated, "Test003")
+    with (evaluated / "frames" / "Test003.csv").open() as file:
+        found = [float(row["normality"]) for row in csv.DictReader(file)]
+    wanted = normality(scores.psnr, scores.distance, 0.6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-12)
+
+
+def test_the_score_of_all_cues_is_the_same_wherever_it_is_written(
+    place, run_dir, tmp_path
+):
+    names = ["Test001", "Test003"]
+    videos = [str(place / "data" / "Test" / name) for name in names]
+    plain = [str(run_dir), "--gamma", "0", "--out"]
+    evaluated, scored = tmp_path / "evaluated", tmp_path / "scored"
+    argv = ["evaluate", *plain, str(evaluated), "--no-gamma-sweep"]
+    assert main.main(argv) == 0
+    assert main.main(["score", *plain, str(scored), *videos]) == 0
+    series, labels = [], []
+    for name in names:
+        ours, theirs = (video_scores.read(f, name) for f in (evaluated, scored))
+        np.testing.assert_array_equal(ours.online_motion, theirs.online_motion)
+        assert np.any(ours.online_motion != ours.online)
+        series.append(ours.online_motion)
+        labels.append(video_scores.read_labels(evaluated, name))
+    # What the results say is of that column.
+    area = roc.area(np.concatenate(labels), np.concatenate(series))
+    found = results.read(evaluated).scores["online motion"]
+    assert found.micro_auc == pytest.approx(area, abs=1e-12)
+
+
+def test_without_labels_scores_are_written_and_metrics_absent(
+    evaluated, tmp_path, capsys
+):
+    run_dir = evaluated.parent
+    drawn = walkways.draw(5, train=1, test=1, frames=7, size=(32, 40))
+    archives.write(drawn, tmp_path / "own", "own")
+    for file in (tmp_path / "own").rglob("labels.csv"):
+        file.unlink()
+    out = tmp_path / "evaluation"
+    argv = ["evaluate", str(run_dir), "--out", str(out), "--data-root"]
+    assert main.main([*argv, str(tmp_path / "own")]) == 0
+    assert "metrics absent" in capsys.readouterr().out
+    found = results.read(out)
+    assert found.abnormal_frames is None
+    assert found.scores["paper"].micro_auc is None
+    assert len(video_scores.Folder(out)) == 1
+
+
+def test_a_full_disk_leaves_the_former_evaluation(
+    evaluated, run_dir, monkeypatch, capsys
+):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", "results.json")
+
+    before = (evaluated / "results.json").read_bytes()
+    monkeypatch.setattr(results, "write", full)
+    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
+    assert main.main(argv) == 2
+    assert "No space left" in capsys.readouterr().err
+    assert (evaluated / "results.json").read_bytes() == before
+    assert not list(run_dir.glob(".evaluation*"))
+
+
+def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
+    before = (evaluated / "results.json").read_bytes()
+    code = (
+        "import sys, time\n"
+        "from lgn_tf.cli import main\n"
+        "from lgn_tf.evaluation import results\n"
+        "results.write = lambda *_: time.sleep(600)\n"
+        f"main.main(['evaluate', {str(run_dir)!r}, '--no-gamma-sweep'])"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    half = run_dir / ".evaluation.partial"
+    try:
+        until = time.monotonic() + 120
+        while not list(half.glob("frames/Test003.csv")):
+            assert process.poll() is None and time.monotonic() < until
+            time.sleep(0.2)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert (evaluated / "results.json").read_bytes() == before
+    assert half.is_dir()
+    argv = ["evaluate", str(run_dir), "--no-gamma-sweep"]
+    assert main.main(argv) == 0
+    assert not half.exists()
+
+
+def test_all_videos_too_short(run_dir, tmp_path):
+    config, model = directory.load(run_dir)
+    drawn = walkways.draw(5, train=0, test=2, frames=4, size=(32, 40))
+    archives.write(drawn, tmp_path / "data", "ucsd")
+    dataset = layouts.recognise(tmp_path / "data")
+    encoded = Encoded(dataset.split("test"), (32, 32))
+    with pytest.raises(ValueError, match="must have at least 5 frames"):
+        protocol.evaluate(
+            model,
+            config,
+            encoded,
+            dataset,
+            tmp_path / "out",
+            options=protocol.Options(gamma=0.0),
+        )
+    assert not (tmp_path / "out").exists()
+
+
+def test_score_takes_files_folders_and_folders_of_them(
+    place, run_dir, tmp_path, capsys
+):
+    videos = place / "data" / "Test"
+    out = tmp_path / "scores"
+    argv = ["score", str(run_dir), str(videos / "Test001")]
+    assert main.main([*argv, "--gamma", "0", "--out", str(out)]) == 0
+    assert video_scores.Folder(out).names == ["Test001"]
+    assert "scores of 1 videos" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["empty", "missing", "short", "twice"])
+def test_score_refuses(kind, place, run_dir, tmp_path, capsys):
+    video = place / "data" / "Test" / "Test001"
+    paths, message = {
+        "empty": ([tmp_path], "no videos and no frames"),
+        "missing": ([tmp_path / "none"], "no such file or folder"),
+        "short": ([video.with_name("Test002")], "no video is long enough"),
+        "twice": ([video, place / "copy" / "Test001"], "different names"),
+    }[kind]
+    if kind == "twice":
+        paths[1].mkdir(parents=True, exist_ok=True)
+        for file in video.iterdir():
+            (paths[1] / file.name).write_bytes(file.read_bytes())
+    argv = ["score", str(run_dir), "--gamma", "0", "--out", str(tmp_path / "o")]
+    assert main.main([*argv, *map(str, paths)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    if kind == "short":
+        assert "Test002: a video must have at least 5 frames" in captured.out
+
+
+def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
+    config, model = directory.load(run_dir)
+    bias = model.decoder.weights[-1]
+    bias.assign(np.full(bias.shape, np.nan))
+    directory.save(tmp_path / "nan", config, model)
+    argv = ["score", str(tmp_path / "nan"), str(run_dir), "--gamma", "0"]
+    data = Path(config.data.data_root) / "Test" / "Test001"
+    argv[2] = str(data)
+    assert main.main(argv) == 2
+    assert "weights must be finite" in capsys.readouterr().err

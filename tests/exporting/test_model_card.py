@@ -1,0 +1,94 @@
+"""What an exported version says of the evaluation of its run."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from lgn_tf.config.schema import Config
+from lgn_tf.evaluation import frame_level, results, tables
+from lgn_tf.exporting import model_card
+from lgn_tf.scores import calibration
+from tests.helpers.drawn_scores import draw, opposition
+
+LABELS = {
+    name: np.repeat(np.array([0, 1, 0], np.uint8), (9, 10, 5))
+    for name in ("01", "02")
+}
+
+
+def describe(run_dir):
+    return model_card.describe(run_dir, Config(), (), None, {}, {})
+
+
+@pytest.fixture
+def evaluated(tmp_path):
+    found = frame_level.evaluate(
+        [draw(name, marks) for name, marks in LABELS.items()],
+        LABELS,
+        results.Provenance(dataset="ped2", normality_weight=0.5),
+        baselines={name: opposition(20, copying=50.0) for name in LABELS},
+    )
+    folder = tmp_path / "run" / "evaluation"
+    folder.mkdir(parents=True)
+    results.write(found, folder)
+    return found
+
+
+def test_the_results_stand_on_the_card(evaluated, tmp_path):
+    model_card.write(describe(tmp_path / "run"), tmp_path)
+    card = json.loads((tmp_path / model_card.JSON).read_text())
+    path = tmp_path / "run" / "evaluation" / "results.json"
+    assert card["results"] == json.loads(path.read_text())
+    assert card["verdicts"] == tables.verdicts(evaluated)
+    text = (tmp_path / model_card.TEXT).read_text()
+    verdicts = tables.verdicts(evaluated)
+    assert len(verdicts) == 2
+    for sentence in verdicts:
+        assert f"- {sentence}\n" in text
+    assert "- the model predicts no better than copying the last" in text
+
+
+@pytest.mark.parametrize("weight", [1.0, 2.5])
+def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
+    theirs = {"error": 1.0, "motion": 1.0}
+    stand = dataclasses.replace(evaluated.provenance, cue_weights=theirs)
+    results.write(
+        dataclasses.replace(evaluated, provenance=stand),
+        tmp_path / "run" / "evaluation",
+    )
+    known = calibration.fit(
+        [draw("clip", np.zeros(14), memory=False)],
+        in_sample=False,
+        weights={"error": 1.0, "motion": weight},
+        motion=[np.ones((10, 3, 4), np.float32)],
+    )
+    card = model_card.describe(tmp_path / "run", Config(), (), known, {}, {})
+    marks = [line for line in card["notes"] if "weigh the cues" in line]
+    assert marks == (
+        []
+        if weight == 1
+        else [
+            "the online scores below weigh the cues otherwise than this "
+            "version: error 1, motion 1"
+        ]
+    )
+    assert set(tables.notes(evaluated)) <= set(card["notes"])
+
+
+def test_a_run_that_was_not_evaluated(tmp_path):
+    card = describe(tmp_path)
+    assert card["results"] is card["verdicts"] is card["notes"] is None
+    model_card.write(card, tmp_path)
+    text = (tmp_path / model_card.TEXT).read_text()
+    assert text.endswith("## Results\n\n\n```json\nnull\n```\n")
+
+
+@pytest.mark.parametrize("text", ["{", '{"micro_auc": 0.9}'])
+def test_results_that_cannot_be_read(tmp_path, text):
+    path = tmp_path / "run" / "evaluation" / "results.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    with pytest.raises(ValueError, match=r"results\.json: not the results"):
+        describe(tmp_path / "run")

@@ -1,0 +1,80 @@
+import pytest
+
+from lgn_tf.files import listings
+
+
+def names(paths):
+    return [path.name for path in paths]
+
+
+def test_natural_order_from_zero_or_one_with_any_padding(tmp_path):
+    for name in ("10.png", "9.png", "008.png", "1.png"):
+        (tmp_path / name).touch()
+    assert names(listings.frames(tmp_path)) == [
+        "1.png",
+        "008.png",
+        "9.png",
+        "10.png",
+    ]
+
+
+def test_natural_order_of_two_numbers():
+    given = ["01_0010", "02_0001", "01_0002", "1_3"]
+    assert sorted(given, key=listings.natural) == [
+        "01_0002",
+        "1_3",
+        "01_0010",
+        "02_0001",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", [".DS_Store", "._001.tif", "UCSDped2.m~", "Thumbs.db", "__MACOSX"]
+)
+def test_junk_is_left_out(tmp_path, name):
+    (tmp_path / name).touch()
+    (tmp_path / "001.tif").touch()
+    assert names(listings.children(tmp_path)) == ["001.tif"]
+
+
+def test_an_empty_folder_of_frames_is_an_error(tmp_path):
+    (tmp_path / "readme.txt").touch()
+    with pytest.raises(ValueError, match=r"no frames.*readme\.txt"):
+        listings.frames(tmp_path)
+
+
+def test_two_formats_are_an_error(tmp_path):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "2.jpg").touch()
+    with pytest.raises(ValueError, match=r"one format.*\.jpg, \.png"):
+        listings.frames(tmp_path)
+
+
+def test_two_frames_of_one_number_are_an_error(tmp_path):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "001.png").touch()
+    with pytest.raises(ValueError, match=r"one number.*1\.png and 001|001"):
+        listings.frames(tmp_path)
+
+
+def test_a_frame_that_leaves_the_folder_is_an_error(tmp_path):
+    outside = tmp_path / "outside.png"
+    outside.touch()
+    folder = tmp_path / "video"
+    folder.mkdir()
+    (folder / "1.png").symlink_to(outside)
+    with pytest.raises(ValueError, match=r"must not leave.*outside\.png"):
+        listings.frames(folder)
+
+
+def test_a_link_within_the_folder_is_followed(tmp_path):
+    (tmp_path / "1.png").touch()
+    (tmp_path / "2.png").symlink_to(tmp_path / "1.png")
+    assert names(listings.frames(tmp_path)) == ["1.png", "2.png"]
+
+
+def test_gaps(tmp_path):
+    for number in (3, 4, 7):
+        (tmp_path / f"{number:03d}.png").touch()
+    assert listings.gaps(listings.frames(tmp_path)) == [5, 6]
+    assert listings.gaps([tmp_path / "a.png", tmp_path / "b.png"]) == []

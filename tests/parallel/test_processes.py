@@ -1,0 +1,188 @@
+"""Processes that share work: what they do, and how they end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lgn_tf.parallel import processes as workers
+
+ROOT = Path(__file__).parents[2]
+TWO = [{"LGN_WORKER": "first"}, {"LGN_WORKER": "second"}]
+
+
+class Doing:
+    """Work of which the name of each item says what happens."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def start(self):
+        who = os.environ["LGN_WORKER"]
+
+        def do(item, report):
+            (self.folder / f"{item.name} {os.getpid()}").touch()
+            if item.name == "fails":
+                raise ValueError("fails: not a readable video")
+            if item.name == "dies":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if item.name == "waits":
+                time.sleep(600)
+            if item.name == "meets":
+                # Done only where another process is at work on the other.
+                until = time.monotonic() + 60
+                while len(list(self.folder.glob("meets *"))) < 2:
+                    assert time.monotonic() < until
+                    time.sleep(0.02)
+            report(3)
+            return who, item.name
+
+        return do
+
+
+def items(*names):
+    return [SimpleNamespace(name=name) for name in names]
+
+
+def pids(folder, name):
+    return [int(file.name.split()[1]) for file in folder.glob(f"{name} *")]
+
+
+def require_gone(numbers):
+    until = time.monotonic() + 20
+    while any(map(is_alive, numbers)):
+        assert time.monotonic() < until, "a process was left behind"
+        time.sleep(0.05)
+
+
+def is_alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state.split()[0] != "Z"
+
+
+def test_processes_work_at_once_each_in_its_own_environment(tmp_path):
+    told = []
+    found = workers.run(
+        Doing(tmp_path), items("meets", "meets", "last"), TWO, told.append
+    )
+    assert {who for who, _ in found[:2]} == {"first", "second"}
+    assert [name for _, name in found] == ["meets", "meets", "last"]
+    assert sum(told) == 9
+    assert "LGN_WORKER" not in os.environ
+    require_gone(pids(tmp_path, "meets"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("fails", ValueError, "fails: not a readable video"),
+        ("dies", ChildProcessError, "dies: the process .* killed by SIGKILL"),
+    ],
+)
+def test_one_that_goes_wrong_ends_all(name, kind, message, tmp_path):
+    with pytest.raises(kind, match=message):
+        workers.run(Doing(tmp_path), items("waits", name), TWO, print)
+    require_gone(pids(tmp_path, "waits"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nobody_is_left_behind(number, tmp_path):
+    code = (
+        "import sys, pathlib\n"
+        "from lgn_tf.parallel import processes\n"
+        "from tests.parallel.test_processes import Doing, TWO, items\n"
+        "try:\n"
+        "  with processes.stoppable():\n"
+        f"    work = Doing(pathlib.Path({str(tmp_path)!r}))\n"
+        "    processes.run(work, items('waits', 'waits'), TWO, print)\n"
+        "except KeyboardInterrupt:\n"
+        "  print('stopped')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    until = time.monotonic() + 60
+    while len(pids(tmp_path, "waits")) < 2:
+        assert process.poll() is None and time.monotonic() < until
+        time.sleep(0.05)
+    process.send_signal(number)
+    text, _ = process.communicate(timeout=30)
+    require_gone(pids(tmp_path, "waits"))
+    if number == signal.SIGTERM:
+        assert text == "stopped\n"
+
+
+def plan(monkeypatch, cores, gpus, **given):
+    monkeypatch.setattr(workers, "gpus", lambda: gpus)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
+    usual = {"wanted": None, "items": 9, "frames": 99_000, "small": True}
+    return workers.plan(**usual | given)
+
+
+def test_a_process_for_each_gpu(monkeypatch):
+    found = plan(monkeypatch, 16, ["3", "5"], small=False)
+    assert found == [{"CUDA_VISIBLE_DEVICES": gpu} for gpu in ("3", "5")]
+    with pytest.raises(ValueError, match=r"number of GPUs, 2\. .*workers=3"):
+        plan(monkeypatch, 16, ["3", "5"], wanted=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "processes", "threads"),
+    [
+        ({}, 4, "2"),
+        ({"small": False}, 1, None),
+        ({"items": 3}, 3, "2"),
+        ({"frames": 2_999}, 2, "4"),
+        ({"frames": 500}, 1, None),
+        ({"wanted": 2, "small": False, "frames": 500}, 2, "4"),
+        ({"wanted": 1}, 1, None),
+    ],
+)
+def test_a_process_for_each_two_cores(given, processes, threads, monkeypatch):
+    found = plan(monkeypatch, 8, [], **given)
+    assert len(found) == processes
+    for one in found:
+        assert one.get("TF_NUM_INTRAOP_THREADS") == threads
+
+
+def test_less_than_one_process(monkeypatch):
+    with pytest.raises(ValueError, match=r"at least 1\. Received: workers=0"):
+        plan(monkeypatch, 8, [], wanted=0)
+
+
+@pytest.mark.parametrize(
+    ("visible", "wanted"),
+    [
+        (None, ["0", "1"]),
+        ("1", ["1"]),
+        ("GPU-aa, GPU-bb", ["GPU-aa", "GPU-bb"]),
+        ("1,-1,0", ["1"]),
+        ("", []),
+    ],
+)
+def test_visible_gpus(visible, wanted, tmp_path, monkeypatch):
+    command = tmp_path / "nvidia-smi"
+    command.write_text("#!/bin/sh\necho GPU 0: A\necho '  MIG'\necho GPU 1: B")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert workers.gpus() == wanted
+
+
+def test_no_gpus(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert workers.gpus() == []

@@ -1,0 +1,301 @@
+"""Scores of a frame, pixel by pixel."""
+
+import keras
+import numpy as np
+import pytest
+
+from lgn_tf.scores import frame_scores, grids
+from lgn_tf.scores.evidence import CueStatistics, Statistics
+from tests.helpers import by_hand
+
+pytestmark = pytest.mark.latest
+
+BATCH, HEIGHT, WIDTH, CHANNELS = 3, 4, 5, 2
+SHAPE = (BATCH, HEIGHT, WIDTH, CHANNELS)
+TARGET = np.tanh(by_hand.draw(*SHAPE, seed=1))
+PREDICTION = np.tanh(by_hand.draw(*SHAPE, seed=2))
+
+FRAME_SCORES = [
+    frame_scores.mean_squared_error,
+    frame_scores.psnr,
+    frame_scores.regular_score,
+]
+
+
+def squared_errors(target, prediction):
+    """On [0, 1], where publications take them."""
+    errors = np.zeros(target.shape)
+    for place in np.ndindex(target.shape):
+        first = (float(target[place]) + 1) / 2
+        second = (float(prediction[place]) + 1) / 2
+        errors[place] = (first - second) ** 2
+    return errors
+
+
+def mean_errors(target, prediction):
+    errors = squared_errors(target, prediction)
+    return np.array([frame.sum() / frame.size for frame in errors])
+
+
+def test_error_map():
+    np.testing.assert_allclose(
+        frame_scores.error_map(TARGET, PREDICTION),
+        squared_errors(TARGET, PREDICTION),
+        rtol=1e-5,
+        atol=1e-7,
+    )
+
+
+def test_largest_error_is_one():
+    ones = np.ones((1, 2, 3, 1), np.float32)
+    np.testing.assert_array_equal(frame_scores.error_map(ones, -ones), ones)
+
+
+def test_mean_squared_error():
+    np.testing.assert_allclose(
+        frame_scores.mean_squared_error(TARGET, PREDICTION),
+        mean_errors(TARGET, PREDICTION),
+        rtol=1e-5,
+    )
+
+
+def test_psnr():
+    np.testing.assert_allclose(
+        frame_scores.psnr(TARGET, PREDICTION),
+        10 * np.log10(1 / mean_errors(TARGET, PREDICTION)),
+        rtol=1e-5,
+    )
+
+
+def test_psnr_has_a_peak_of_one_however_dark_the_frame():
+    """A tenth of grey off everywhere is an MSE of 1 / 100: 20 dB."""
+    target = np.full((2, 3, 4, 1), -1, np.float32)
+    target[1] = 0.4
+    np.testing.assert_allclose(
+        frame_scores.psnr(target, target + 0.2), [20, 20], rtol=1e-5
+    )
+
+
+def test_psnr_of_a_perfect_prediction_is_100():
+    np.testing.assert_allclose(
+        frame_scores.psnr(TARGET, TARGET), [100] * BATCH, rtol=1e-6
+    )
+    # No more than a perfect one for an error below the floor.
+    np.testing.assert_allclose(
+        frame_scores.psnr(TARGET, TARGET + 1e-7), [100] * BATCH, rtol=1e-6
+    )
+
+
+def regular_scores(target, prediction):
+    """Eq. 7 and 8: sum of w e, with w = (1 - exp(-e)) divided by its sum."""
+    scores = []
+    for errors in squared_errors(target, prediction):
+        weight = 1 - np.exp(-errors)
+        scores.append((weight / weight.sum() * errors).sum())
+    return np.array(scores)
+
+
+def test_regular_score():
+    np.testing.assert_allclose(
+        frame_scores.regular_score(TARGET, PREDICTION),
+        regular_scores(TARGET, PREDICTION),
+        rtol=1e-5,
+    )
+
+
+def test_regular_score_of_equal_errors_is_the_error():
+    target = np.zeros((2, 3, 4, 1), np.float32)
+    prediction = target + np.array([0.2, 1.0], np.float32)[:, None, None, None]
+    np.testing.assert_allclose(
+        frame_scores.regular_score(target, prediction), [0.01, 0.25], rtol=1e-5
+    )
+
+
+def test_regular_score_of_a_perfect_prediction_is_0():
+    """Even where another frame of the batch is none."""
+    prediction = TARGET.copy()
+    prediction[1] = PREDICTION[1]
+    scores = np.asarray(frame_scores.regular_score(TARGET, prediction))
+    np.testing.assert_array_equal(scores[[0, 2]], [0, 0])
+    np.testing.assert_allclose(
+        scores[1], regular_scores(TARGET, PREDICTION)[1], rtol=1e-5
+    )
+
+
+def test_regular_score_keeps_its_digits_for_small_errors():
+    """1 - exp(-1e-9) is 0 in float32, and 1e-9 by expm1."""
+    target = np.zeros((1, 2, 2, 1), np.float32)
+    prediction = target.copy()
+    prediction[0, 0] = 2 * 1e-9**0.5
+    np.testing.assert_allclose(
+        frame_scores.regular_score(target, prediction), [1e-9], rtol=1e-4
+    )
+
+
+def test_feature_distance():
+    distance = by_hand.draw(BATCH, HEIGHT, WIDTH)
+    expected = []
+    for frame in distance:
+        total = sum(float(value) for row in frame for value in row)
+        expected.append(total / (HEIGHT * WIDTH))
+    result = frame_scores.feature_distance(distance)
+    assert result.shape == (BATCH,)
+    np.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_results_are_float32(dtype):
+    target = keras.ops.cast(TARGET, dtype)
+    prediction = keras.ops.cast(PREDICTION, dtype)
+    # What is left of them after the rounding is computed in full precision.
+    rounded = [by_hand.array(part) for part in (target, prediction)]
+    result = frame_scores.error_map(target, prediction)
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    np.testing.assert_allclose(
+        result, squared_errors(*rounded), rtol=1e-5, atol=1e-7
+    )
+    for score in FRAME_SCORES:
+        result = score(target, prediction)
+        assert result.shape == (BATCH,)
+        assert keras.backend.standardize_dtype(result.dtype) == "float32"
+    result = frame_scores.feature_distance(target[..., 0])
+    assert keras.backend.standardize_dtype(result.dtype) == "float32"
+
+
+SIZE = (72, 40)
+"""Of the frames: stored at half their size, a grid of 9 x 5 cells."""
+
+
+ERROR_SCALE = np.linspace(0.3, 1, 36 * 20, dtype=np.float32).reshape(36, 20)
+DISTANCE_SCALE = np.linspace(1, 0.5, 45, dtype=np.float32).reshape(9, 5)
+MOTION_SCALE = np.linspace(0.2, 1, 42, dtype=np.float32).reshape(6, 7)
+
+STATISTICS = Statistics(
+    CueStatistics(0.5, 0.25, 2.0, ERROR_SCALE),
+    CueStatistics(0.125, 4.0, 0.5, DISTANCE_SCALE),
+    np.array([0.1, 0.4, 0.9], np.float32),
+    np.array([-1.0, 0.5, 3.0], np.float32),
+    np.float32(2.0),
+    CueStatistics(0.25, 0.5, 3.0, MOTION_SCALE),
+)
+
+
+@pytest.mark.parametrize("size", [1, 2, 8])
+def test_pooled_is_that_of_grids(size):
+    maps = by_hand.draw(2, 12, 20)
+    np.testing.assert_allclose(
+        frame_scores.pooled(maps, size), grids.pooled(maps, size), atol=1e-6
+    )
+
+
+def test_stored_error_map():
+    target = np.tanh(by_hand.draw(2, *SIZE, 3, seed=1))
+    prediction = np.tanh(by_hand.draw(2, *SIZE, 3, seed=2))
+    # Absolute, on [0, 1].
+    errors = (np.abs(target - prediction) / 2).mean(axis=-1)
+    cells = errors.reshape(2, 36, 2, 20, 2).mean(axis=(2, 4))
+    np.testing.assert_allclose(
+        frame_scores.stored_error_map(target, prediction), cells, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
+def test_largest_is_that_of_grids(share):
+    maps = by_hand.draw(3, 9, 14)
+    sides = grids.box((9, 14), share)
+    for scale in (1.0, np.linspace(0.2, 1, 126).reshape(9, 14).astype("f4")):
+        np.testing.assert_allclose(
+            frame_scores.largest(maps, sides, scale),
+            grids.largest(maps, share, scale),
+            rtol=1e-5,
+        )
+
+
+def largest_by_hand(maps, sides, scale):
+    """Cell by cell: the mean of what lies in the box; the largest of them."""
+    height, width = maps.shape[1:]
+    reach = [side // 2 for side in sides]
+    means = np.zeros(maps.shape)
+    for n, y, x in np.ndindex(maps.shape):
+        rows = range(max(0, y - reach[0]), min(height, y + reach[0] + 1))
+        columns = range(max(0, x - reach[1]), min(width, x + reach[1] + 1))
+        around = [float(maps[n, i, j]) for i in rows for j in columns]
+        means[n, y, x] = sum(around) / len(around)
+    return (means / scale).max(axis=(1, 2))
+
+
+@pytest.mark.parametrize("left_out", [None, "error", "distance", "memory"])
+def test_online_evidence(left_out):
+    errors = by_hand.draw(3, 36, 20, seed=7)
+    distances = by_hand.draw(3, 9, 5, seed=8)
+    # On a grid of eighths four stored cells of two pixels make one.
+    grid = (errors / ERROR_SCALE).reshape(3, 9, 4, 5, 4).mean(axis=(2, 4))
+    strength, places = 0.0, 0.0
+    if left_out != "error":
+        sides = grids.box((36, 20), grids.ERROR_SHARE)
+        strong = largest_by_hand(errors, sides, ERROR_SCALE)
+        strength = strength + 2.0 * (strong - 0.5) / 0.25
+        places = places + 2.0 * (grid - 0.5) / 0.25
+    if left_out not in ("distance", "memory"):
+        sides = grids.box((9, 5), grids.DISTANCE_SHARE)
+        far = largest_by_hand(distances, sides, DISTANCE_SCALE)
+        strength = strength + 0.5 * (far - 0.125) / 4.0
+        places = places + 0.5 * (distances / DISTANCE_SCALE - 0.125) / 4.0
+    statistics = STATISTICS
+    if left_out in ("error", "distance"):
+        without = getattr(statistics, left_out)._replace(weight=0.0)
+        statistics = statistics._replace(**{left_out: without})
+    if left_out == "memory":
+        distances, statistics = None, statistics._replace(distance=None)
+    evidence, found = frame_scores.online_evidence(
+        errors, distances, statistics, SIZE
+    )
+    np.testing.assert_allclose(evidence, strength, rtol=1e-4)
+    np.testing.assert_allclose(found, places, rtol=1e-3, atol=1e-5)
+
+
+def test_motion_evidence():
+    cells = np.abs(by_hand.draw(3, 6, 7, seed=4))
+    strong = largest_by_hand(cells, (3, 5), MOTION_SCALE)
+    np.testing.assert_allclose(
+        frame_scores.motion_evidence(cells, (3, 5), STATISTICS),
+        3.0 * (strong - 0.25) / 0.5,
+        rtol=1e-5,
+    )
+
+
+def test_online_score_is_the_level_at_each_knot_and_linear_between():
+    evidence = np.array([-1.0, -0.25, 0.5, 1.75, 3.0], np.float32)
+    np.testing.assert_allclose(
+        frame_scores.online_score(evidence, STATISTICS),
+        [0.1, 0.25, 0.4, 0.65, 0.9],
+        rtol=1e-6,
+    )
+
+
+def test_online_score_halves_what_is_left_a_tail_further():
+    evidence = np.array([-3.0, 5.0, 9.0], np.float32)
+    np.testing.assert_allclose(
+        frame_scores.online_score(evidence, STATISTICS),
+        [0.1 / 2, 1 - 0.1 / 2, 1 - 0.1 / 4],
+        rtol=1e-6,
+    )
+
+
+def test_online_score_never_stops_rising():
+    """Nearly all abnormal frames lie beyond the last knot."""
+    evidence = np.linspace(-60, 60, 2401).astype(np.float32)
+    score = np.asarray(frame_scores.online_score(evidence, STATISTICS))
+    assert np.all(np.diff(score) > 0)
+    assert 0 < score[0] and score[-1] < 1
+
+
+def test_online_score_of_one_knot():
+    """Normal clips that were all alike."""
+    alike = STATISTICS._replace(
+        levels=np.array([0.5], np.float32), knots=np.array([2.0], np.float32)
+    )
+    np.testing.assert_allclose(
+        frame_scores.online_score(np.array([0.0, 2.0, 4.0], np.float32), alike),
+        [0.25, 0.5, 0.75],
+    )

@@ -1,0 +1,302 @@
+"""Versions come, go and change labels while requests run."""
+
+import threading
+
+import pytest
+
+from lgn_serving.failure import Failure
+from lgn_serving.models.catalogue import Catalogue
+from lgn_serving.models.settings import ModelSettings, version_folders
+
+
+class Fake:
+    def __init__(self, path):
+        if (path / "broken").exists():
+            raise Failure("UNKNOWN", f"{path}: broken")
+        self.path = path
+        self.closed = False
+
+    def close(self):
+        self.closed = True
+
+
+def add(base, *numbers, broken=False):
+    for number in numbers:
+        folder = base / str(number)
+        folder.mkdir(parents=True)
+        if broken:
+            (folder / "broken").touch()
+
+
+def states(catalogue, name="m"):
+    return {each.number: each.state for each in catalogue.status(name)}
+
+
+def test_version_folders(tmp_path):
+    add(tmp_path, 1, 20, 3)
+    (tmp_path / "tmp-4").mkdir()
+    (tmp_path / ".5").mkdir()
+    (tmp_path / "6").touch()
+    assert set(version_folders(tmp_path)) == {1, 20, 3}
+    assert version_folders(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "served"),
+    [
+        ({}, {20}),
+        ({"newest": 2}, {3, 20}),
+        ({"newest": 0}, {1, 3, 20}),
+        ({"versions": (1, 3, 4)}, {1, 3}),
+    ],
+)
+def test_which_versions(tmp_path, settings, served):
+    add(tmp_path, 1, 20, 3)
+    catalogue = Catalogue(Fake)
+    catalogue.update([ModelSettings("m", tmp_path, **settings)])
+    assert set(states(catalogue)) == served
+    with catalogue.borrow("m") as (number, _):
+        assert number == max(served)
+
+
+def test_an_old_version_lives_until_its_last_request_is_done(tmp_path):
+    add(tmp_path, 1)
+    catalogue = Catalogue(Fake)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    with catalogue.borrow("m") as (_, old), catalogue.borrow("m"):
+        add(tmp_path, 2)
+        catalogue.poll()
+        assert states(catalogue) == {2: "AVAILABLE", 1: "UNLOADING"}
+        assert not old.closed
+        with catalogue.borrow("m") as (number, _):
+            assert number == 2
+        with pytest.raises(Failure, match=r"Specific\(m, 1\)"):
+            with catalogue.borrow("m", 1):
+                pass
+    assert old.closed
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_a_version_that_does_not_load_leaves_the_old_one(tmp_path):
+    add(tmp_path, 1)
+    catalogue = Catalogue(Fake)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2, broken=True)
+    catalogue.poll()
+    newest, oldest = catalogue.status("m")
+    assert (newest.state, newest.code) == ("END", "UNKNOWN")
+    assert newest.message.endswith("2: broken")
+    assert oldest.state == "AVAILABLE"
+    assert catalogue.ready()
+
+
+def test_a_version_that_does_not_load_is_tried_again_when_it_changes(tmp_path):
+    add(tmp_path, 2, broken=True)
+    tries = []
+
+    def load(path):
+        tries.append(path)
+        return Fake(path)
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    catalogue.poll()
+    assert len(tries) == 1 and not catalogue.ready()
+    (tmp_path / "2/broken").unlink()
+    catalogue.poll()
+    assert len(tries) == 2 and catalogue.ready()
+
+
+def test_labels_move_and_move_back(tmp_path):
+    add(tmp_path, 1, 2)
+    catalogue = Catalogue(Fake)
+
+    def both(**labels):
+        return [ModelSettings("m", tmp_path, newest=0, labels=labels)]
+
+    def stands_for(label):
+        with catalogue.borrow("m", label=label) as (number, _):
+            return number
+
+    catalogue.update(both(stable=1, canary=2))
+    assert (stands_for("stable"), stands_for("canary")) == (1, 2)
+    catalogue.update(both(stable=2))
+    assert stands_for("stable") == 2
+    with pytest.raises(Failure, match=r"Unrecognized.*label: canary"):
+        stands_for("canary")
+    catalogue.update(both(stable=1))
+    assert stands_for("stable") == 1
+
+
+def test_a_label_of_a_version_that_is_not_there(tmp_path):
+    add(tmp_path, 1)
+    settings = ModelSettings("m", tmp_path, labels={"stable": 1})
+    wrong = ModelSettings("m", tmp_path, labels={"stable": 7})
+    catalogue = Catalogue(Fake)
+    catalogue.update([settings])
+    with pytest.raises(Failure, match=r"version 7 of model m.*stable"):
+        catalogue.update([wrong])
+    with catalogue.borrow("m", label="stable") as (number, _):
+        assert number == 1
+    lenient = Catalogue(Fake, unavailable_labels=True)
+    lenient.update([wrong])
+    with pytest.raises(Failure, match=r"Specific\(m, 7\)"):
+        with lenient.borrow("m", label="stable"):
+            pass
+
+
+def test_a_model_that_is_taken_off(tmp_path):
+    add(tmp_path / "a", 1)
+    add(tmp_path / "b", 1)
+    catalogue = Catalogue(Fake)
+    models = [ModelSettings(name, tmp_path / name) for name in "ab"]
+    catalogue.update(models)
+    catalogue.update(models[:1])
+    assert states(catalogue, "a") == {1: "AVAILABLE"}
+    assert states(catalogue, "b") == {1: "END"}
+
+
+def test_every_borrower_finds_a_version_while_they_change(tmp_path):
+    add(tmp_path, 1)
+    catalogue = Catalogue(Fake)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    ended = threading.Event()
+    errors, seen = [], set()
+
+    def borrow():
+        while not ended.is_set():
+            try:
+                with catalogue.borrow("m") as (number, servable):
+                    if servable.closed:
+                        raise ValueError("closed while in use")
+                    seen.add(number)
+            except ValueError as error:
+                errors.append(error)
+                return
+
+    threads = [threading.Thread(target=borrow) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for number in range(2, 12):
+        add(tmp_path, number)
+        catalogue.poll()
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert max(seen) >= 10
+
+
+def test_whatever_loading_raises_ends_that_version_alone(tmp_path):
+    add(tmp_path, 1, 2)
+
+    def load(path):
+        if path.name == "2":
+            raise KeyError("no node of that name")
+        return Fake(path)
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path, newest=0)])
+    broken, _ = catalogue.status("m")
+    assert (broken.state, broken.code) == ("END", "UNKNOWN")
+    assert "no node of that name" in broken.message
+    assert states(catalogue) == {2: "END", 1: "AVAILABLE"}
+    add(tmp_path, 3)
+    catalogue.poll()
+    assert states(catalogue)[3] == "AVAILABLE"
+
+
+def noted(broken=()):
+    """Returns a function that loads, and the list of what it was given."""
+    tries = []
+
+    def load(path):
+        tries.append(int(path.name))
+        if int(path.name) in broken:
+            raise Failure("UNKNOWN", "broken")
+        return Fake(path)
+
+    return load, tries
+
+
+def test_settings_with_a_wrong_label_load_nothing(tmp_path):
+    add(tmp_path, 1, 2)
+    load, tries = noted()
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    wrong = ModelSettings("m", tmp_path, newest=0, labels={"stable": 7})
+    for _ in range(2):
+        with pytest.raises(Failure, match="version 7"):
+            catalogue.update([wrong])
+    assert tries == [2]
+    assert states(catalogue) == {2: "AVAILABLE"}
+
+
+def test_what_refused_settings_loaded_goes_again(tmp_path):
+    for name in "ab":
+        add(tmp_path / name, 1, 2)
+    load, tries = noted(broken=(2,))
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("a", tmp_path / "a", versions=(1,))])
+    wrong = [
+        ModelSettings("a", tmp_path / "a", versions=(1,)),
+        ModelSettings(
+            "b", tmp_path / "b", newest=0, labels={"stable": 1, "canary": 2}
+        ),
+    ]
+    for _ in range(2):
+        with pytest.raises(Failure, match=r"version 2 of model b.*canary"):
+            catalogue.update(wrong)
+        assert states(catalogue, "a") == {1: "AVAILABLE"}
+        assert states(catalogue, "b") == {2: "END", 1: "END"}
+    # Version 2 is known to be broken, so the second time tries nothing.
+    assert tries == [1, 1, 2]
+
+
+def test_requests_go_on_while_a_version_is_closed(tmp_path):
+    add(tmp_path, 1)
+    answered = []
+
+    class Slow(Fake):
+        def close(self):
+            def ask():
+                with catalogue.borrow("m") as (number, _):
+                    answered.append(number)
+
+            thread = threading.Thread(target=ask)
+            thread.start()
+            thread.join(5)
+            super().close()
+
+    catalogue = Catalogue(Slow)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2)
+    catalogue.poll()
+    assert answered == [2]
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+
+
+def test_what_is_being_loaded_is_closed_once_it_is_there(tmp_path):
+    add(tmp_path, 1)
+    begun, go_on = threading.Event(), threading.Event()
+    loaded = []
+
+    def load(path):
+        begun.set()
+        assert go_on.wait(10)
+        loaded.append(Fake(path))
+        return loaded[0]
+
+    catalogue = Catalogue(load)
+    thread = threading.Thread(
+        target=catalogue.update, args=([ModelSettings("m", tmp_path)],)
+    )
+    thread.start()
+    assert begun.wait(10)
+    # It does not wait for what is being loaded.
+    catalogue.close()
+    assert not loaded
+    go_on.set()
+    thread.join()
+    assert loaded[0].closed
+    assert states(catalogue) == {1: "END"}
