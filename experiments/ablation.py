@@ -215,7 +215,7 @@ def _print(found: Mapping[str, Sequence]) -> None:
     import rich.console
     import rich.table
 
-    from lgn_tf.evaluation.results import IN_SAMPLE
+    from lgn_tf.runs.provenance import IN_SAMPLE
 
     every = [one for results in found.values() for one in results]
     holdout = every[0].provenance.holdout

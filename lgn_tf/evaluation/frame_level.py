@@ -16,7 +16,8 @@ from lgn_tf.data.datasets.kinds import Kinds
 from lgn_tf.evaluation import baselines as baselines_module
 from lgn_tf.evaluation import comparison, kind_areas, pixel_level, roc
 from lgn_tf.evaluation.comparison import Score
-from lgn_tf.evaluation.results import Provenance, Results, VideoResult
+from lgn_tf.evaluation.results import Results, VideoResult
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import calibration as calibration_module
 from lgn_tf.scores.calibration import CUES, IN_GRAPH, MOTION, Calibration
 from lgn_tf.scores.local_scales import Maps

@@ -24,10 +24,11 @@ from lgn_tf.data.video import footage as footage_module
 from lgn_tf.data.video import preprocessing
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.evaluation import baselines, frame_level, keyframes, results
-from lgn_tf.evaluation.results import Provenance, Results
+from lgn_tf.evaluation.results import Results
 from lgn_tf.files import atomic
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.runs import provenance
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import motion_scores, video_scores
 from lgn_tf.scores import smoothing as smoothing_module
 from lgn_tf.scores.calibration import MOTION, Calibration

@@ -11,6 +11,7 @@ from lgn_tf.alarms.events import EventResult
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.roc import Curve
 from lgn_tf.files import atomic
+from lgn_tf.runs.provenance import IN_SAMPLE, Provenance
 
 FILE = "results.json"
 
@@ -31,56 +32,6 @@ TITLES: Mapping[str, str] = types.MappingProxyType(
     }
 )
 """What each score is called in a table."""
-
-IN_SAMPLE = ", in-sample"
-"""Stands behind all that a calibration on fitted clips had a part in."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Provenance:
-    """What the numbers stand on.
-
-    Attributes:
-        dataset: its name.
-        label_version: of the frame labels; empty where there are none.
-        normality_weight: lambda of Eq. 17.
-        weight_origin: how lambda was chosen, in words.
-        update_threshold: gamma.
-        threshold_origin: how gamma was chosen, in words.
-        holdout: K, the training clips that were not fitted on.
-        in_sample: whether the calibration saw clips that were fitted on; None
-            for a run without calibration.
-        seed: of the training run.
-        epochs: that the weights were trained for.
-        steps: instead of epochs; 0 where epochs were counted.
-        config_hash: SHA-256 of the configuration.
-        weights: which weights, such as `last epoch`.
-        memory_reset: whether each video began with the trained items.
-        cue_weights: of each cue that the calibration knows, in the sum behind
-            the online score; empty for a run without calibration.
-    """
-
-    dataset: str = ""
-    label_version: str = ""
-    normality_weight: float = 0.6
-    weight_origin: str = ""
-    update_threshold: float = 0.0
-    threshold_origin: str = ""
-    holdout: int = 0
-    in_sample: bool | None = None
-    seed: int = 0
-    epochs: int = 0
-    steps: int = 0
-    config_hash: str = ""
-    weights: str = ""
-    memory_reset: bool = False
-    cue_weights: dict[str, float] = dataclasses.field(default_factory=dict)
-
-    def title(self, score: str) -> str:
-        """Returns what a score is called in a table of these results."""
-        title = TITLES.get(score, score)
-        calibrated = score.startswith("online")
-        return title + (IN_SAMPLE if calibrated and self.in_sample else "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -278,6 +229,13 @@ class Results:
     skipped: tuple[str, ...] = ()
     kinds: dict[str, KindResult] = dataclasses.field(default_factory=dict)
     distance_variation: float | None = None
+
+    def title(self, score: str) -> str:
+        """Returns the name of a score in a table of these results."""
+        title = TITLES.get(score, score)
+        if score.startswith("online") and self.provenance.in_sample:
+            return title + IN_SAMPLE
+        return title
 
 
 def write(results: Results, folder: Path) -> None:

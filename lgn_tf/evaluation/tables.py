@@ -33,7 +33,7 @@ def scores(results: Results) -> rich.table.Table:
         caption_justify="left",
     )
     for name, score in results.scores.items():
-        table.add_row(results.provenance.title(name), *_cells(score), "")
+        table.add_row(results.title(name), *_cells(score), "")
     table.add_section()
     if results.baselines:
         table.add_row("without a model:")
@@ -70,7 +70,7 @@ def _verdict(results: Results, name: str, found: Comparison) -> str:
     area = _percent(results.baselines[found.opponent].micro_auc)
     among = "online score" if comparison.COMPARED.get(name) else "score"
     return (
-        f"{results.provenance.title(name)} "
+        f"{results.title(name)} "
         f"{'beats' if found.beaten else 'does not beat'} the best {among} "
         f"without a model, {found.opponent} ({area}): "
         f"{100 * found.margin:+.1f} points ({_between(found.interval)})"
@@ -172,7 +172,7 @@ def kind_titles(results: Results) -> dict[str, str]:
     return {
         name: f"without a model: {name}"
         if name in results.baselines
-        else results.provenance.title(name)
+        else results.title(name)
         for name in areas
     }
 
@@ -239,7 +239,7 @@ def event_rows(results: Results) -> list[list[str]]:
     """Returns the cells of each online score and rate of false alarms."""
     return [
         [
-            results.provenance.title(name),
+            results.title(name),
             f"{one.rate:g} an hour",
             *_alarms(one),
         ]

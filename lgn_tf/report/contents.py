@@ -8,8 +8,9 @@ from typing import Any
 import markupsafe
 
 from lgn_tf.evaluation.bootstrap import Interval
-from lgn_tf.evaluation.results import IN_SAMPLE, Opponent, Results, ScoreResult
+from lgn_tf.evaluation.results import Opponent, Results, ScoreResult
 from lgn_tf.report import figures
+from lgn_tf.runs.provenance import IN_SAMPLE
 
 PUBLISHED: Mapping[str, float] = types.MappingProxyType(
     {"ped2": 0.971, "avenue": 0.893, "shanghaitech": 0.730}
@@ -172,7 +173,7 @@ def rows(results: Results) -> list[Row]:
     found = [
         _row(
             score,
-            title=results.provenance.title(name),
+            title=results.title(name),
             published=published if name == "paper" else None,
             style="strong" if name in ("paper", "online") else "",
         )

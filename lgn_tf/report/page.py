@@ -22,6 +22,7 @@ from lgn_tf.report import contents as report_parts
 from lgn_tf.report import figures, gallery
 from lgn_tf.report import svg as charts
 from lgn_tf.report.gallery import Moment
+from lgn_tf.runs.provenance import IN_SAMPLE
 from lgn_tf.scores import video_scores
 
 FILE = "report.html"
@@ -163,7 +164,7 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
         if auc is not None
     ]
     if in_sample and video.online_auc is not None:
-        areas[-1] += results.IN_SAMPLE
+        areas[-1] += IN_SAMPLE
     if areas:
         parts.append(f"AUC: {', '.join(areas)}")
     return " · ".join(parts)

@@ -25,10 +25,10 @@ from pathlib import Path
 
 import keras
 
-from lgn_tf.files import atomic
 from lgn_tf.backend import distribution
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
+from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import build_model
 
 CONFIG = "config.json"

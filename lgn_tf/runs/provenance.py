@@ -1,18 +1,61 @@
 """Which gamma and lambda a run is scored with, and where they come from."""
 
+import dataclasses
 import hashlib
 import json
 
-from lgn_tf.config import schema
-from lgn_tf.config import presets
-from lgn_tf.scores.calibration import Calibration
+from lgn_tf.config import presets, schema
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation.results import (IN_SAMPLE, Provenance)
+from lgn_tf.scores.calibration import Calibration
 
 LAST = "last epoch"
 BEST = "epoch with the least loss on held-out clips"
 
 AS_PUBLISHED = "as published for the full size, chosen on the test set"
+
+IN_SAMPLE = ", in-sample"
+"""Stands behind all that a calibration on fitted clips had a part in."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """What the numbers stand on.
+
+    Attributes:
+        dataset: its name.
+        label_version: of the frame labels; empty where there are none.
+        normality_weight: lambda of Eq. 17.
+        weight_origin: how lambda was chosen, in words.
+        update_threshold: gamma.
+        threshold_origin: how gamma was chosen, in words.
+        holdout: K, the training clips that were not fitted on.
+        in_sample: whether the calibration saw clips that were fitted on; None
+            for a run without calibration.
+        seed: of the training run.
+        epochs: that the weights were trained for.
+        steps: instead of epochs; 0 where epochs were counted.
+        config_hash: SHA-256 of the configuration.
+        weights: which weights, such as `last epoch`.
+        memory_reset: whether each video began with the trained items.
+        cue_weights: of each cue that the calibration knows, in the sum behind
+            the online score; empty for a run without calibration.
+    """
+
+    dataset: str = ""
+    label_version: str = ""
+    normality_weight: float = 0.6
+    weight_origin: str = ""
+    update_threshold: float = 0.0
+    threshold_origin: str = ""
+    holdout: int = 0
+    in_sample: bool | None = None
+    seed: int = 0
+    epochs: int = 0
+    steps: int = 0
+    config_hash: str = ""
+    weights: str = ""
+    memory_reset: bool = False
+    cue_weights: dict[str, float] = dataclasses.field(default_factory=dict)
 
 
 def threshold(

@@ -4,7 +4,7 @@ import numpy as np
 
 from lgn_tf.cli import main
 from lgn_tf.evaluation import frame_level, results
-from lgn_tf.evaluation.results import Provenance
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import video_scores
 from tests.helpers.drawn_scores import draw
 

@@ -9,7 +9,7 @@ import pytest
 from lgn_tf.alarms import events
 from lgn_tf.data.synthetic import walkways
 from lgn_tf.evaluation import baselines, frame_level, results
-from lgn_tf.evaluation.results import Provenance
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import calibration, grids, smoothing, video_scores
 from lgn_tf.scores.normality import normality
 from tests.helpers.drawn_scores import draw, opposition

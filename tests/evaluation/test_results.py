@@ -7,9 +7,10 @@ import pytest
 
 from lgn_tf.evaluation import results
 from lgn_tf.evaluation.roc import Curve
+from lgn_tf.runs.provenance import Provenance
 
 WHOLE = results.Results(
-    provenance=results.Provenance(
+    provenance=Provenance(
         dataset="ped2",
         label_version="ucsd",
         weight_origin="the paper's <b>",

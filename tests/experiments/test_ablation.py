@@ -11,6 +11,7 @@ from lgn_tf.cli import main
 from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.evaluation import results
 from lgn_tf.runs import directory
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.training import callbacks, train
 
 
@@ -87,7 +88,7 @@ def test_in_sample_and_spread_are_shown(flags, capsys, monkeypatch):
             "paper": results.ScoreResult(micro_auc=0.8 + seed / 100),
             "online": results.ScoreResult(micro_auc=0.7),
         }
-        stand = results.Provenance(holdout=0, in_sample=True, seed=seed)
+        stand = Provenance(holdout=0, in_sample=True, seed=seed)
         return results.Results(stand, scores, {}, {}, (), 44, 9, 0, None)
 
     monkeypatch.setattr(ablation, "_one", found)

@@ -9,6 +9,7 @@ import pytest
 from lgn_tf.config.schema import Config
 from lgn_tf.evaluation import frame_level, results, tables
 from lgn_tf.exporting import model_card
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import calibration
 from tests.helpers.drawn_scores import draw, opposition
 
@@ -27,7 +28,7 @@ def evaluated(tmp_path):
     found = frame_level.evaluate(
         [draw(name, marks) for name, marks in LABELS.items()],
         LABELS,
-        results.Provenance(dataset="ped2", normality_weight=0.5),
+        Provenance(dataset="ped2", normality_weight=0.5),
         baselines={name: opposition(20, copying=50.0) for name in LABELS},
     )
     folder = tmp_path / "run" / "evaluation"

@@ -11,8 +11,9 @@ import pytest
 
 from lgn_tf.alarms import events
 from lgn_tf.evaluation import baselines, frame_level, keyframes, results, tables
-from lgn_tf.evaluation.results import KindArea, KindResult, Provenance
+from lgn_tf.evaluation.results import KindArea, KindResult
 from lgn_tf.report import page as reporting
+from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import video_scores
 from tests.helpers.drawn_scores import draw, opposition
 

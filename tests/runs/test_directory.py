@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from lgn_tf.runs import directory
-from lgn_tf.config.schema import (Config, ModelConfig)
+from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.model.lgn_net import build_model
+from lgn_tf.runs import directory
 
 CONFIG = Config(ModelConfig(image_size=(16, 16), channels=1, width=1 / 16))
 

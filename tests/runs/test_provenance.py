@@ -5,8 +5,8 @@ from typing import ClassVar
 
 import pytest
 
+from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
 from lgn_tf.runs import provenance
-from lgn_tf.config.schema import (Config, DataConfig, ModelConfig, ScoringConfig)
 
 
 def test_gamma_auto_needs_a_calibration():

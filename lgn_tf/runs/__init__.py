@@ -1,0 +1,1 @@
+"""A run directory: what training leaves, and what is known of it."""
