@@ -156,13 +156,9 @@ def _require_labels(source, config) -> None:
 
     from lgn_tf.data import sources
     from lgn_tf.data.datasets import labels
-    from lgn_tf.evaluation import protocol
 
-    footage, inputs = source.store.split("test"), config.model.frames
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    truth, _ = protocol.read_labels(
-        source.dataset, counts, sources.version(config)
-    )
+    inputs = config.model.frames
+    truth = source.test_set(sources.version(config)).labels
     marks = [
         labels.align(one, inputs)
         for one in (truth or {}).values()
@@ -182,8 +178,8 @@ def _one(config, run_dir: Path, source):
 
     from lgn_tf.data import sources
     from lgn_tf.evaluation import protocol, results
-    from lgn_tf.inference import calibrate
     from lgn_tf.runs import directory
+    from lgn_tf.runs.run import Run
     from lgn_tf.training import train
 
     keras.utils.clear_session()
@@ -192,17 +188,12 @@ def _one(config, run_dir: Path, source):
         if not (run_dir / directory.WEIGHTS).is_file():
             resume = (run_dir / directory.CONFIG).is_file()
             train.train(config, run_dir, resume=resume, source=source)
-        config, model = directory.load(run_dir)
-        protocol.evaluate(
-            model,
-            config,
-            source.store.split("test"),
-            source.dataset,
+        run = Run(run_dir)
+        run.calibrate(source)
+        run.evaluate(
+            source.test_set(sources.version(config)),
             out,
-            calibration=calibrate.of_run(run_dir, config, model, source),
-            options=protocol.Options(
-                gamma_sweep=False, labels=sources.version(config)
-            ),
+            protocol.Options(gamma_sweep=False),
         )
     return results.read(out)
 

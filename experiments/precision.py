@@ -21,12 +21,10 @@ import numpy as np
 
 from benchmarks import sections
 from lgn_tf.backend import winograd
-from lgn_tf.data import sources
-from lgn_tf.evaluation import frame_level, protocol
+from lgn_tf.evaluation import frame_level
 from lgn_tf.inference import video_scorer
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
-from lgn_tf.scores import calibration
+from lgn_tf.runs.run import Run
 
 CASES = (
     ("float32", "direct"),
@@ -45,36 +43,29 @@ def main():
     parser.add_argument("run_dir", type=Path, metavar="RUN")
     parser.add_argument("--data-root")
     options = parser.parse_args()
-    config, model = directory.load(options.run_dir)
-    if options.data_root:
-        data = dataclasses.replace(config.data, data_root=options.data_root)
-        config = dataclasses.replace(config, data=data)
-    source = sources.open_source(config)
-    footage = source.store.split("test")
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    truth, _ = protocol.read_labels(source.dataset, counts, "")
-    if truth is None:
-        raise SystemExit(f"{source.dataset.root}: has no labels to compare by")
-    path = options.run_dir / directory.CALIBRATION
-    fitted = None
-    if path.is_file():
-        weights = calibration.weights_of(config.scoring)
-        fitted = calibration.load(path, weights)
+    run = Run(options.run_dir).changed(data_root=options.data_root)
+    config, test_set = run.config, run.test_set()
+    if test_set.labels is None:
+        raise SystemExit(
+            f"{test_set.dataset.root}: has no labels to compare by"
+        )
     # A narrow network is rounded where a wide one would be.
     winograd.LEAST_CHANNELS = winograd.LEAST_TILES = 1
     lines, reference = [], None
     for policy, algorithm in CASES:
         changed = dataclasses.replace(config.model, dtype=policy)
         candidate = build_model(dataclasses.replace(config, model=changed))
-        candidate.set_weights(model.get_weights())
+        candidate.set_weights(run.model.get_weights())
         start = time.perf_counter()
         with winograd.algorithm(algorithm):
-            scorer = video_scorer.VideoScorer(candidate, calibration=fitted)
-            found = [scores for (scores,) in scorer.score_all(footage)]
+            scorer = video_scorer.VideoScorer(
+                candidate, calibration=run.calibration
+            )
+            found = [scores for (scores,) in scorer.score_all(test_set.footage)]
         seconds = time.perf_counter() - start
         reference = reference or found
         weight = config.scoring.normality_weight
-        area = frame_level.paper_auc(found, truth, weight)
+        area = frame_level.paper_auc(found, test_set.labels, weight)
         lines.append(
             [
                 policy,

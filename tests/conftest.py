@@ -2,6 +2,9 @@
 
 import os
 
+from lgn_tf.runs import model_files
+from lgn_tf.runs.run import Run
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
@@ -55,7 +58,7 @@ def exported_run(tmp_path_factory):
     last = model.decoder.last
     last.kernel.assign(rng.normal(0, 0.02, last.kernel.shape))
     run_dir = tmp_path_factory.mktemp("runs") / "small"
-    directory.save(run_dir, config, model)
+    model_files.save(run_dir, config, model)
     clip = rng.integers(0, 256, (20, 16, 24, 3), dtype=np.uint8)
     calibration = calibrate.calibrate(
         model,
@@ -77,13 +80,13 @@ def moving_run(exported_run, tmp_path_factory):
     import numpy as np
 
     from lgn_tf.runs import directory
-    from lgn_tf.scores import calibration
+    from lgn_tf.scores.calibration import Calibration
 
     _, config, model, _ = exported_run
     run_dir = tmp_path_factory.mktemp("runs") / "moving"
     shutil.copytree(exported_run[0], run_dir)
     path = run_dir / directory.CALIBRATION
-    known = calibration.load(path, calibration.weights_of(config.scoring))
+    known = Calibration.load(path, config.scoring.cue_weights)
     lengths = np.random.default_rng(2).gamma(2, 1e-2, known.frames)
     # Of frames of 2 to 3.
     scale = np.linspace(0.3, 1, 40 * 60, dtype=np.float32).reshape(40, 60)
@@ -102,7 +105,7 @@ def exported_moving(moving_run, tmp_path_factory):
     from lgn_tf.exporting import saved_model
 
     out = tmp_path_factory.mktemp("models") / "lgn_net"
-    return saved_model.export(moving_run[0], out, warm_up_batches=())
+    return saved_model.export(Run(moving_run[0]), out, warm_up_batches=())
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +125,7 @@ def exported(exported_run, tmp_path_factory):
     from lgn_tf.exporting import saved_model
 
     out = tmp_path_factory.mktemp("models") / "lgn_net"
-    return saved_model.export(exported_run[0], out, warm_up_batches=())
+    return saved_model.export(Run(exported_run[0]), out, warm_up_batches=())
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,8 @@ from lgn_tf.data.video.footage import InMemory
 from lgn_tf.exporting import saved_model
 from lgn_tf.inference import video_scorer
 from lgn_tf.inference.video_scorer import VideoScorer
-from lgn_tf.runs import directory
+from lgn_tf.runs import model_files
+from lgn_tf.runs.run import Run
 
 ALL = (
     "one window",
@@ -258,9 +259,9 @@ def _saved_model(subjects, rates, options):
     )
     with tempfile.TemporaryDirectory() as folder:
         run_dir = Path(folder) / "run"
-        directory.save(run_dir, config, model)
+        model_files.save(run_dir, config, model)
         out = Path(folder) / "versions"
-        version = saved_model.export(run_dir, out, warm_up_batches=())
+        version = saved_model.export(Run(run_dir), out, warm_up_batches=())
         loaded = tf.saved_model.load(str(version.path))
         signature = loaded.signatures["serving_default"]
         name = next(iter(signature.structured_input_signature[1]))

@@ -27,6 +27,9 @@ from typing import Any
 import cv2
 import numpy as np
 
+from lgn_tf.runs import model_files
+from lgn_tf.runs.run import Run
+
 LOADS = (1, 4, 16)
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "serving/deploy/batching.config"
@@ -100,12 +103,11 @@ def export_and_run(
     from lgn_tf.config.schema import Config, ModelConfig
     from lgn_tf.exporting import saved_model
     from lgn_tf.model.lgn_net import build_model
-    from lgn_tf.runs import directory
 
     config = Config(ModelConfig(image_size=(size, size), width=width))
     run_dir = Path(models).parent / "run"
-    directory.save(run_dir, config, build_model(config))
-    done = saved_model.export(run_dir, Path(models))
+    model_files.save(run_dir, config, build_model(config))
+    done = saved_model.export(Run(run_dir), Path(models))
     servable = Servable(done.path)
     frames = draw(size)
     single, video = {"frames": frames[None, :5]}, {"frames": frames[None]}

@@ -5,16 +5,10 @@ What a command needs is imported when it runs, so that `lgn --help` is quick.
 
 import argparse
 import contextlib
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lgn_tf.data.datasets.dataset import Video
-
-EVALUATION = "evaluation"
-SCORES = "scores"
 _CUES = ("error", "distance", "motion")
 
 
@@ -55,7 +49,7 @@ def add(commands: Any) -> None:
         help="the best weights by held-out videos instead of the last",
     )
     parser.add_argument(
-        "--out", type=Path, help=f"default: RUN/{EVALUATION}, replaced"
+        "--out", type=Path, help="default: RUN/evaluation, replaced"
     )
     parser.set_defaults(run=_evaluate)
     parser = commands.add_parser(
@@ -78,7 +72,7 @@ def add(commands: Any) -> None:
         "each other: --gamma 0 or --reset-memory (default: auto, one for each "
         "GPU, or for each two cores where the model is small)",
     )
-    parser.add_argument("--out", type=Path, help=f"default: RUN/{SCORES}")
+    parser.add_argument("--out", type=Path, help="default: RUN/scores")
     parser.set_defaults(run=_score)
 
 
@@ -138,54 +132,35 @@ def _evaluate(options: argparse.Namespace) -> None:
 
     from lgn_tf.data import sources
     from lgn_tf.evaluation import protocol, tables
-    from lgn_tf.inference import calibrate
-    from lgn_tf.runs import directory, environment, provenance
-    from lgn_tf.scores import calibration as calibration_module
+    from lgn_tf.runs.run import Run
 
-    weights = directory.BEST if options.best else directory.WEIGHTS
-    config, model = directory.load(options.run_dir, weights)
-    words = provenance.BEST
-    if not options.best:
-        words = environment.weights(
-            options.run_dir / directory.ENVIRONMENT, provenance.LAST
-        )
-    given = {"data_root": options.data_root, "labels": options.labels_version}
-    given = {name: value for name, value in given.items() if value is not None}
-    config = dataclasses.replace(
-        config,
-        data=dataclasses.replace(config.data, **given),
-        scoring=calibration_module.weighed(
-            config.scoring, cue_weights(options)
-        ),
+    run = Run(options.run_dir, "best" if options.best else "last").changed(
+        data_root=options.data_root,
+        labels=options.labels_version,
+        cue_weights=cue_weights(options),
     )
     if options.fps is not None and not options.fps > 0:
         raise ValueError(
             f"`--fps` must be positive. Received: fps={options.fps:g}"
         )
+    # A run without weights is refused before anything is decoded.
+    _ = run.model
     with _bar("preparing") as progress:
-        source = sources.open_source(config, progress)
+        source = run.source(progress)
     with _bar("calibrating") as progress:
-        calibration = calibrate.of_run(
-            options.run_dir, config, model, source, progress, weights
-        )
+        run.calibrate(source, progress)
     with _bar("scoring") as progress:
-        results = protocol.evaluate(
-            model,
-            config,
-            source.store.split("test"),
-            source.dataset,
-            options.out or options.run_dir / EVALUATION,
-            calibration=calibration,
-            options=protocol.Options(
+        results = run.evaluate(
+            source.test_set(sources.version(run.config)),
+            options.out,
+            protocol.Options(
                 gamma=options.gamma,
                 reset_memory=options.reset_memory,
                 gamma_sweep=not options.no_gamma_sweep,
-                labels=sources.version(config),
                 smoothing=options.smoothing,
                 frame_rate=options.fps,
-                weights=words,
             ),
-            progress=progress,
+            progress,
         )
     console = rich.console.Console()
     console.print(tables.scores(results))
@@ -203,13 +178,13 @@ def _score(options: argparse.Namespace) -> None:
     from lgn_tf.data.video import footage
     from lgn_tf.inference import run_scorer
     from lgn_tf.parallel import processes
-    from lgn_tf.runs import directory
+    from lgn_tf.runs import directory, run
 
-    videos = _videos(options.videos)
+    videos = run.videos(*options.videos)
     scoring = run_scorer.describe(
-        options.run_dir, options.gamma, options.reset_memory
+        run.Run(options.run_dir), options.gamma, options.reset_memory
     )
-    out = options.out or options.run_dir / SCORES
+    out = options.out or options.run_dir / directory.SCORES
     if scoring.in_sample is None:
         path = options.run_dir / directory.CALIBRATION
         print(f"{path}: not there, so there is no online score")
@@ -256,16 +231,6 @@ def _keep_in_order(wanted: int | None, videos: int, gamma: float) -> None:
         )
     if wanted is None and videos > 1:
         print(f"one process: {reason}")
-
-
-def _videos(paths: list[Path]) -> list["Video"]:
-    from lgn_tf.data.datasets import dataset, layouts
-
-    videos = [
-        video for path in paths for video in layouts.recognise(path).videos
-    ]
-    dataset.require_distinct((video.name, video.source) for video in videos)
-    return videos
 
 
 @contextlib.contextmanager

@@ -57,8 +57,9 @@ def _add_check(commands: Any) -> None:
 
 def _check(options: argparse.Namespace) -> None:
     from lgn_tf.exporting import check_served
+    from lgn_tf.runs.run import Run
 
-    found = check_served.check(options.run_dir, options.models)
+    found = check_served.check(Run(options.run_dir), options.models)
     print(
         f"{found.frames} frames of {found.video}, served over REST, score "
         "what the evaluation scored:"
@@ -114,16 +115,13 @@ def _add_export(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from lgn_tf.exporting import saved_model
-    from lgn_tf.runs import directory
+    from lgn_tf.runs.run import Run
 
-    done = saved_model.export(
-        options.run_dir,
+    run = Run(options.run_dir, "best" if options.best else "last")
+    done = run.changed(cue_weights=score.cue_weights(options)).export(
         options.out,
         version=options.version,
         dtype=options.dtype,
-        weights=directory.BEST if options.best else directory.WEIGHTS,
-        cue_weights=score.cue_weights(options),
         warm_up_batches=tuple(options.warm_up_batches),
         max_video_frames=options.max_video_frames,
     )

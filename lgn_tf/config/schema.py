@@ -289,6 +289,26 @@ class ScoringConfig:
         if self.update_threshold != AUTO:
             settings.require_not_negative(self, "update_threshold")
 
+    @property
+    def cue_weights(self) -> dict[str, float]:
+        """Weight of each cue in the online score, by the name of the cue."""
+        return {
+            "error": self.error_weight,
+            "distance": self.distance_weight,
+            "motion": self.motion_weight,
+        }
+
+    def weighed(self, cue_weights: Mapping[str, float]) -> "ScoringConfig":
+        """Returns these settings with other weights of some cues, by name.
+
+        Raises:
+            ValueError: for weights that are out of bounds.
+        """
+        changes: dict[str, Any] = {
+            f"{name}_weight": weight for name, weight in cue_weights.items()
+        }
+        return dataclasses.replace(self, **changes)
+
 
 @dataclasses.dataclass(frozen=True)
 class Config:

@@ -18,7 +18,7 @@ from lgn_tf.conversion import files
 from lgn_tf.conversion.mapping import UNUSED, rules
 from lgn_tf.conversion.numpy_reference import Reference
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
 
 Array = NDArray[np.float32]
 
@@ -84,7 +84,7 @@ def convert(
     model = build_model(config)
     tensors = assign(model, weights, items, model_file)
     deviations = compare(model, config, weights, items)
-    directory.save(out, config, model)
+    model_files.save(out, config, model)
     unused = tuple(name for name in UNUSED if name in weights)
     return Report(out, tensors, unused, model.count_params(), deviations)
 

@@ -15,6 +15,7 @@ from lgn_tf.data.datasets.dataset import Dataset
 from lgn_tf.data.store import preparation
 from lgn_tf.data.store.store import Entry, Store, Stored
 from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.test_set import TestSet
 from lgn_tf.files import locks
 
 DRAWN: dict[str, Any] = {
@@ -42,6 +43,10 @@ class Source:
 
     dataset: Dataset
     store: Store
+
+    def test_set(self, version: str = "") -> TestSet:
+        """Returns the test videos with one version of their labels."""
+        return TestSet(self.dataset, self.store.split("test"), version)
 
     def training(self, holdout: int, seed: int) -> tuple[Stored, Stored | None]:
         """Splits the training videos.

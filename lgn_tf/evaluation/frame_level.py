@@ -18,8 +18,9 @@ from lgn_tf.evaluation import comparison, kind_areas, pixel_level, roc
 from lgn_tf.evaluation.comparison import Score
 from lgn_tf.evaluation.results import Results, VideoResult
 from lgn_tf.runs.provenance import Provenance
-from lgn_tf.scores import calibration as calibration_module
-from lgn_tf.scores.calibration import CUES, IN_GRAPH, MOTION, Calibration
+from lgn_tf.scores import cue_values
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import CUES, IN_GRAPH, MOTION
 from lgn_tf.scores.local_scales import Maps
 from lgn_tf.scores.normality import min_max, normality
 from lgn_tf.scores.smoothing import smooth
@@ -183,7 +184,7 @@ def _rows(
         scores.online,
         int(scores.updated.sum()),
         wanted,
-        calibration_module.cues_of(scores, scales),
+        cue_values.map_cues(scores, scales),
     )
 
 

@@ -10,29 +10,26 @@ The folder appears whole, in the place of an older one, or not at all.
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf.alarms import alarms
-from lgn_tf.config.schema import Config
-from lgn_tf.data.datasets import kinds, masks
-from lgn_tf.data.datasets import labels as labels_module
-from lgn_tf.data.datasets.dataset import Dataset
-from lgn_tf.data.video import footage as footage_module
+from lgn_tf.data.datasets import labels
+from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video import preprocessing
-from lgn_tf.data.video.footage import Footage
+from lgn_tf.data.video.footage import Footage, ahead, read_frames
 from lgn_tf.evaluation import baselines, frame_level, keyframes, results
 from lgn_tf.evaluation.results import Results
 from lgn_tf.files import atomic
 from lgn_tf.inference.video_scorer import VideoScorer
-from lgn_tf.runs import provenance
 from lgn_tf.runs.provenance import Provenance
+from lgn_tf.runs.run import Run
 from lgn_tf.scores import motion_scores, video_scores
-from lgn_tf.scores import smoothing as smoothing_module
-from lgn_tf.scores.calibration import MOTION, Calibration
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import MOTION
 from lgn_tf.scores.normality import normality
+from lgn_tf.scores.smoothing import share_of_newest
 from lgn_tf.scores.video_scores import VideoScores
 
 Progress = Callable[[int, int], None]
@@ -53,32 +50,25 @@ class Options:
             calibration; None takes that of the configuration.
         reset_memory: whether each video starts with the trained items.
         gamma_sweep: whether other thresholds are scored in the same pass.
-        labels: version of the frame labels; empty for the preferred one.
         smoothing: seconds of a causal average of the online scores, reported
             besides; None takes `smoothing.SECONDS` where there is a rate, 0
             leaves these scores out.
         frame_rate: frames a second of the videos; None takes the published
             one, and leaves events out where there is none.
-        weights: which are scored with, in words.
     """
 
     gamma: float | str | None = None
     reset_memory: bool = False
     gamma_sweep: bool = True
-    labels: str = ""
     smoothing: float | None = None
     frame_rate: float | None = None
-    weights: str = provenance.LAST
 
 
 def evaluate(
-    model: Any,
-    config: Config,
-    footage: Footage,
-    dataset: Dataset,
+    run: Run,
+    test_set: TestSet,
     out: Path,
     *,
-    calibration: Calibration | None = None,
     options: Options = Options(),
     progress: Progress | None = None,
 ) -> Results:
@@ -89,12 +79,9 @@ def evaluate(
     are exported.
 
     Args:
-        model: an `LGNNet`.
-        config: of the run.
-        footage: the test videos, at the model's size.
-        dataset: their labels, kinds and masks.
+        run: what scores; its calibration adds the online score.
+        test_set: the videos and their ground truth.
         out: the evaluation folder; replaced where it exists.
-        calibration: for the online score.
         options: of the protocol.
         progress: called with the frames that are done and their number, once
             by the model and once by what needs none.
@@ -107,62 +94,52 @@ def evaluate(
             or for a smoothing as in `smoothing.share_of_newest`.
         OSError: where no space is left; an older folder stays.
     """
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    inputs = config.model.frames
-    if max(counts.values(), default=0) <= inputs:
-        raise ValueError(
-            f"{dataset.root}: a test video must have at least {inputs + 1} "
-            f"frames. Found there: at most {max(counts.values(), default=0)}"
-        )
-    truth, _ = read_labels(dataset, counts, options.labels)
+    _require_long_enough(test_set, run.config.model.frames)
     # What is damaged is said before anything is scored.
-    kinds.find(dataset, counts, truth)
-    smoothing_module.share_of_newest(
-        options.smoothing, _rate(options.frame_rate, config.data.dataset)
+    _ = test_set.labels, test_set.kinds
+    share_of_newest(
+        options.smoothing, _rate(options.frame_rate, run.config.data.dataset)
     )
-    gamma = provenance.threshold(config, calibration, options.gamma)
-    gammas = gammas_of(model, gamma, calibration, options.gamma_sweep)
+    stand = run.provenance(options.gamma, options.reset_memory)
+    gammas = gammas_of(run, stand.update_threshold, options.gamma_sweep)
     scorer = VideoScorer(
-        model,
+        run.model,
         gammas=gammas,
         reset_memory=options.reset_memory,
-        calibration=calibration,
+        calibration=run.calibration,
         keep_predictions=True,
     )
     with atomic.folder(out) as folder:
-        stand = provenance.describe(
-            config,
-            calibration,
-            gamma,
-            weights=options.weights,
-            memory_reset=options.reset_memory,
-        )
-        series = score(
-            scorer, footage, truth, folder, stand.normality_weight, progress
-        )
+        weight = stand.normality_weight
+        series = score(scorer, test_set, folder, weight, progress)
         return conclude(
             folder,
-            footage,
-            dataset,
+            test_set,
             stand,
-            channels=config.model.channels,
-            labels=options.labels,
-            calibration=calibration,
+            channels=run.config.model.channels,
+            calibration=run.calibration,
             frame_rate=options.frame_rate,
             smoothing=options.smoothing,
-            gamma_sweep=_sweep(gammas, series, truth, stand.normality_weight),
+            gamma_sweep=_sweep(gammas, series, test_set.labels, weight),
             progress=progress,
+        )
+
+
+def _require_long_enough(test_set: TestSet, inputs: int) -> None:
+    longest = max(test_set.frame_counts.values(), default=0)
+    if longest <= inputs:
+        raise ValueError(
+            f"{test_set.dataset.root}: a test video must have at least "
+            f"{inputs + 1} frames. Found there: at most {longest}"
         )
 
 
 def conclude(
     folder: Path,
-    footage: Footage,
-    dataset: Dataset,
+    test_set: TestSet,
     stand: Provenance,
     *,
     channels: int,
-    labels: str = "",
     calibration: Calibration | None = None,
     frame_rate: float | None = None,
     smoothing: float | None = None,
@@ -176,11 +153,9 @@ def conclude(
     Args:
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough; to their `pictures/` the motion is added.
-        footage: the test videos, at the model's size.
-        dataset: their originals, labels, kinds and masks.
+        test_set: the videos and their ground truth.
         stand: what the scores stand on; the label version is filled in.
         channels: of the model's frames.
-        labels: version of the frame labels; empty for the preferred one.
         calibration: of the online score; None leaves motion and events out.
         frame_rate: see `Options`.
         smoothing: see `Options`.
@@ -191,30 +166,29 @@ def conclude(
         ValueError: where labels, kinds or originals do not fit.
         FileNotFoundError: where scores are missing.
     """
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    truth, version = read_labels(dataset, counts, labels)
     scores = video_scores.Folder(folder)
     inputs = scores[0].first
     rate = _rate(frame_rate, stand.dataset)
     opposing = _baselines(
-        folder, footage, dataset, inputs, channels, calibration, progress
+        folder, test_set, inputs, channels, calibration, progress
     )
     if calibration is not None:
         moved = {name: one.moved for name, one in opposing.items()}
         motion_scores.add(folder, calibration, moved)
     found = frame_level.evaluate(
         scores,
-        truth,
-        dataclasses.replace(stand, label_version=version),
-        masks=read_masks(dataset),
+        test_set.labels,
+        dataclasses.replace(stand, label_version=test_set.label_version),
+        masks=test_set.masks if test_set.has_masks else None,
         baselines=opposing,
-        kinds=kinds.find(dataset, counts, truth),
+        kinds=test_set.kinds,
         calibration=calibration,
         frame_rate=rate,
-        smoothing=smoothing_module.share_of_newest(smoothing, rate),
+        smoothing=share_of_newest(smoothing, rate),
         gamma_sweep=gamma_sweep,
     )
-    skipped = tuple(name for name, count in counts.items() if count <= inputs)
+    counts = test_set.frame_counts.items()
+    skipped = tuple(name for name, count in counts if count <= inputs)
     found = dataclasses.replace(found, skipped=skipped)
     results.write(found, folder)
     return found
@@ -224,39 +198,19 @@ def _rate(given: float | None, dataset: str) -> float | None:
     return given or alarms.FRAME_RATES.get(dataset)
 
 
-def read_labels(
-    dataset: Dataset, counts: Mapping[str, int], version: str
-) -> tuple[Labels | None, str]:
-    """Reads the labels of the test videos.
-
-    Returns:
-        The labels and their version; None and nothing where there are none.
-
-    Raises:
-        ValueError: where an asked version is not there, or does not fit.
-    """
-    if not dataset.truths and not version:
-        return None, ""
-    found = labels_module.read(dataset, counts, version)
-    return found, version or dataset.truths[0].version
-
-
-def gammas_of(
-    model: Any, gamma: float, calibration: Calibration | None, sweep: bool
-) -> tuple[float, ...]:
+def gammas_of(run: Run, gamma: float, sweep: bool) -> tuple[float, ...]:
     """Returns what is scored in one pass: gamma first, 0 among the others.
 
     Args:
-        model: an `LGNNet`.
+        run: what scores; the quantiles of its calibration are swept over.
         gamma: of the results.
-        calibration: whose quantiles are swept over, where there is one.
         sweep: whether there is more than gamma and 0.
     """
-    if not model.has_memory:
+    if not run.model.has_memory:
         return (0.0,)
     others = {0.0}
-    if sweep and calibration is not None:
-        others |= {calibration.update_threshold(p) for p in SWEEP_LEVELS}
+    if sweep and run.calibration is not None:
+        others |= {run.calibration.update_threshold(p) for p in SWEEP_LEVELS}
     elif sweep and gamma > 0:
         others |= {0.25 * gamma, 0.5 * gamma, 2 * gamma}
     return gamma, *sorted(others - {gamma})
@@ -264,8 +218,7 @@ def gammas_of(
 
 def score(
     scorer: VideoScorer,
-    footage: Footage,
-    truth: Labels | None,
+    test_set: TestSet,
     folder: Path,
     weight: float,
     progress: Progress | None = None,
@@ -275,8 +228,7 @@ def score(
     Args:
         scorer: 0 must be among its gammas: the online score, and the maps that
             its cues come from, are those of the trained items.
-        footage: the test videos.
-        truth: their labels, or None.
+        test_set: the videos; their tables get the labels.
         folder: an evaluation folder.
         weight: lambda.
         progress: called with the frames that are done and their number.
@@ -285,6 +237,7 @@ def score(
         For each video its series for every gamma, without their maps.
     """
     inputs, still = scorer.model.frames, scorer.gammas.index(0.0)
+    footage, truth = test_set.footage, test_set.labels
     places = {name: index for index, name in enumerate(footage.names)}
     kept = []
     for each in scorer.score_all(footage, progress):
@@ -296,7 +249,7 @@ def score(
             error_map=each[still].error_map,
             distance_map=each[still].distance_map,
         )
-        aligned = labels_module.align(truth[name], inputs) if truth else None
+        aligned = labels.align(truth[name], inputs) if truth else None
         paper = normality(main.psnr, main.distance, weight)
         video_scores.write(main, folder, aligned, paper)
         _picture(scorer, footage, places[name], main, folder)
@@ -352,47 +305,28 @@ def _sweep(
     return sorted(areas)
 
 
-def read_masks(
-    dataset: Dataset,
-) -> Callable[[str], NDArray[np.bool_] | None] | None:
-    """Returns what reads the masks of a test video; None where none has any."""
-    videos = {video.name: video for video in dataset.split("test")}
-    if all(video.mask is None for video in videos.values()):
-        return None
-
-    def read(name: str) -> NDArray[np.bool_] | None:
-        video = videos[name]
-        return None if video.mask is None else masks.read(video)
-
-    return read
-
-
 def _baselines(
     folder: Path,
-    footage: Footage,
-    dataset: Dataset,
+    test_set: TestSet,
     inputs: int,
     channels: int,
     calibration: Calibration | None,
     progress: Progress | None,
 ) -> dict[str, baselines.Scores]:
-    originals = {video.name: video for video in dataset.split("test")}
-    found, done, total = {}, 0, sum(footage.frame_counts)
-    for index, (name, count) in enumerate(
-        zip(footage.names, footage.frame_counts, strict=True)
-    ):
+    found, done, total = {}, 0, sum(test_set.frame_counts.values())
+    strength = None
+    if calibration is not None and MOTION in calibration.cues:
+        strength = calibration.strength
+    for index, (name, count) in enumerate(test_set.frame_counts.items()):
         if count > inputs:
-            read = footage_module.read_frames(originals[name])
             found[name] = baselines.score(
                 name,
-                footage.stream(index, _PIECE),
-                footage_module.ahead(read),
+                test_set.footage.stream(index, _PIECE),
+                ahead(read_frames(test_set.videos[name])),
                 inputs=inputs,
                 channels=channels,
                 pictured=keyframes.places(folder, name),
-                strength=calibration.strength
-                if calibration is not None and MOTION in calibration.cues
-                else None,
+                strength=strength,
             )
             for place, cells in found[name].cells.items():
                 keyframes.add_motion(folder, name, place, cells)

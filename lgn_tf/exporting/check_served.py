@@ -22,17 +22,16 @@ from lgn_serving.models import settings as model_settings
 from lgn_serving.models.settings import ModelSettings
 from lgn_serving.server import EmbeddedServer
 from lgn_tf.config import schema
-from lgn_tf.data import sources
+from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.video import footage, optical_flow
-from lgn_tf.evaluation import results
 from lgn_tf.exporting import model_card, saved_model
-from lgn_tf.inference import video_scorer
-from lgn_tf.runs import directory, provenance
-from lgn_tf.scores import calibration, motion_scores, video_scores
+from lgn_tf.runs import directory
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import motion_scores, video_scores
 from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 
 MODEL = "lgn_net"
-EVALUATION = "evaluation"
 MOST_FRAMES = 24
 TOLERANCE = {"psnr": 1e-3, "distance": 1e-5, "regular_score": 1e-5}
 """Largest difference of a score; the online ones may differ by 1e-4."""
@@ -57,11 +56,11 @@ class Comparison:
     anew: dict[str, str]
 
 
-def check(run_dir: Path, models: Path) -> Comparison:
+def check(run: Run, models: Path) -> Comparison:
     """Serves `models` and asks for the scores of the run's first test video.
 
     Args:
-        run_dir: an evaluated run.
+        run: an evaluated run.
         models: the folder of the versions that were exported from it.
 
     Returns:
@@ -71,23 +70,22 @@ def check(run_dir: Path, models: Path) -> Comparison:
         FileNotFoundError: where the run is not evaluated.
         ValueError: where a score differs.
     """
-    settings = directory.read_config(run_dir)
-    source = sources.open_source(settings)
-    clips = source.store.split("test")
+    run = run.changed(cue_weights=_served_weights(models))
+    settings, test_set = run.config, run.test_set()
+    clips = test_set.footage
     count = min(MOST_FRAMES, clips.frame_counts[0])
     name, frames = clips.names[0], clips.read(0, 0, count)
-    fitted = _calibration(run_dir, models, settings)
-    gamma = provenance.threshold(settings, fitted, None)
     moved = None
     served = (ModelSettings(MODEL, models),)
     with EmbeddedServer(lambda: served) as server:
         base = f"http://127.0.0.1:{server.rest_port}"
         with httpx.Client(base_url=base, timeout=600, trust_env=False) as http:
             if TOLD in _signatures(http):
-                moved = _motion(source, name, count)[settings.model.frames :]
+                video = test_set.videos[name]
+                moved = _motion(video, count)[settings.model.frames :]
             files = [_as_file(each) for each in frames]
-            found = _scores(http, files, settings, gamma, moved)
-    wanted, anew = _expected(run_dir, settings, name, frames, fitted, moved)
+            found = _scores(http, files, settings, run.gamma(), moved)
+    wanted, anew = _expected(run, name, frames, moved)
     differences = {
         key: float(np.abs(found[key] - series[: len(found[key])]).max())
         for key, series in wanted.items()
@@ -98,55 +96,49 @@ def check(run_dir: Path, models: Path) -> Comparison:
             how = ", scored anew" if key in anew else ""
             raise ValueError(
                 f"{models}: {key} of {name} must be that of "
-                f"{run_dir / EVALUATION}{how}. Found there: a difference of "
-                f"{difference:.2g}"
+                f"{run.folder / directory.EVALUATION}{how}. Found there: a "
+                f"difference of {difference:.2g}"
             )
     return Comparison(name, len(found["psnr"]), differences, anew)
 
 
-def _calibration(
-    run_dir: Path, models: Path, settings: schema.Config
-) -> Calibration | None:
-    """Returns that of the run, with the weights of the version."""
-    path = run_dir / directory.CALIBRATION
-    if not path.is_file():
-        return None
+def _served_weights(models: Path) -> dict[str, float]:
+    """Returns the weights of the cues in the newest version, by name."""
     versions = model_settings.version_folders(models)
-    if versions:
-        extra = versions[max(versions)] / saved_model.EXTRA
-        if (extra / model_card.JSON).is_file():
-            settings = model_card.read_config(extra)
-    weights = calibration.weights_of(settings.scoring)
-    return calibration.load(path, weights)
+    if not versions:
+        return {}
+    extra = versions[max(versions)] / saved_model.EXTRA
+    if not (extra / model_card.JSON).is_file():
+        return {}
+    return model_card.read_config(extra).scoring.cue_weights
 
 
-def _motion(source: Any, name: str, count: int) -> NDArray[np.float32]:
+def _motion(video: Video, count: int) -> NDArray[np.float32]:
     """Measures the first frames of a test video in their own size."""
-    (video,) = (v for v in source.dataset.split("test") if v.name == name)
     frames = itertools.islice(footage.read_frames(video), count)
     return np.stack([one.cells for one in optical_flow.measured(frames)])
 
 
 def _expected(
-    run_dir: Path,
-    settings: schema.Config,
+    run: Run,
     name: str,
     frames: NDArray[np.uint8],
-    fitted: Calibration | None,
     moved: NDArray[np.float32] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns every measure, and of those scored anew the reason."""
-    stored = video_scores.read(run_dir / EVALUATION, name)
+    evaluation = run.folder / directory.EVALUATION
+    stored = video_scores.read(evaluation, name)
     wanted = dataclasses.asdict(stored)
     anew: dict[str, str] = {}
+    fitted = run.calibration
     if fitted is None:
         return wanted, anew
     if stored.online_motion is None:
         anew["online_motion"] = "the evaluation holds none"
-    weights = _evaluated_weights(run_dir, settings, fitted)
+    weights = _evaluated_weights(run, fitted)
     for key, cues in (
-        ("online", calibration.IN_GRAPH),
-        ("online_motion", calibration.CUES),
+        ("online", IN_GRAPH),
+        ("online_motion", CUES),
     ):
         if any(weights.get(c) != fitted.cue_weights.get(c) for c in cues):
             words = model_card.weights_text(weights)
@@ -154,8 +146,7 @@ def _expected(
     if moved is None:
         anew.pop("online_motion", None)
     if anew:
-        _, model = directory.load(run_dir)
-        scorer = video_scorer.VideoScorer(model, calibration=fitted)
+        scorer = run.scorer(gamma=0.0)
         (scores,) = scorer.score(name, [frames])
         if "online" in anew:
             wanted["online"] = scores.online
@@ -167,17 +158,13 @@ def _expected(
     return wanted, anew
 
 
-def _evaluated_weights(
-    run_dir: Path, settings: schema.Config, fitted: Calibration
-) -> dict[str, float]:
+def _evaluated_weights(run: Run, fitted: Calibration) -> dict[str, float]:
     """Returns the weights of the cues that the evaluation has."""
-    folder = run_dir / EVALUATION
-    if (folder / results.FILE).is_file():
-        weights = results.read(folder).provenance.cue_weights
-        if weights:
-            return weights
+    evaluated = run.results
+    if evaluated is not None and evaluated.provenance.cue_weights:
+        return evaluated.provenance.cue_weights
     # An earlier version has not written them: those of the run.
-    weights = calibration.weights_of(settings.scoring)
+    weights = Run(run.folder).config.scoring.cue_weights
     return {cue: weights[cue] for cue in fitted.cues}
 
 

@@ -11,40 +11,38 @@ import msgspec
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation import results, tables
+from lgn_tf.evaluation import tables
 from lgn_tf.evaluation.results import Results
 from lgn_tf.exporting.signatures import Endpoint
 from lgn_tf.runs import environment
+from lgn_tf.runs.run import Run
 
 JSON = "model_card.json"
 TEXT = "model_card.md"
-EVALUATION = "evaluation"
 
 
 def describe(
-    run_dir: Path,
+    run: Run,
     config: Config,
     endpoints: Sequence[Endpoint],
-    calibration: Any,
     sizes: Mapping[str, int],
     files: Mapping[str, Path],
 ) -> dict[str, Any]:
     """Returns the card as plain values.
 
     Args:
-        run_dir: the run that was exported.
+        run: the run that was exported.
         config: of the exported model.
         endpoints: what it answers.
-        calibration: a `Calibration`, or None.
         sizes: of the parts of the version, in bytes.
         files: whose hashes are noted, by the name to note them under.
 
     Raises:
         ValueError: where the run's results are damaged, or of another version.
     """
-    evaluated = _results(run_dir / EVALUATION)
+    evaluated, calibration = run.results, run.calibration
     return {
-        "run": run_dir.name,
+        "run": run.folder.name,
         "dataset": config.data.dataset,
         "config": schema.to_dict(config),
         "calibration": calibration
@@ -64,13 +62,6 @@ def describe(
         "revision": environment.revision(),
         "packages": environment.versions(),
     }
-
-
-def _results(folder: Path) -> Results | None:
-    """Reads the results of a run; None where it was not evaluated."""
-    if not (folder / results.FILE).is_file():
-        return None
-    return results.read(folder)
 
 
 def _other_weights(evaluated: Results, calibration: Any) -> list[str]:

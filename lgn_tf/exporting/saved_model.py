@@ -13,7 +13,7 @@ import contextlib
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from lgn_tf.exporting.endpoints import Endpoints
 from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory
-from lgn_tf.scores import calibration as calibration_module
+from lgn_tf.runs.run import Run
 
 EXTRA = "assets.extra"
 
@@ -54,26 +54,21 @@ class Exported:
 
 
 def export(
-    run_dir: Path,
+    run: Run,
     out: Path,
     *,
     version: int | None = None,
     dtype: str | None = None,
-    weights: str = directory.WEIGHTS,
-    cue_weights: Mapping[str, float] | None = None,
     warm_up_batches: Sequence[int] = (1, 8),
     max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
 ) -> Exported:
     """Writes a new version of a served model.
 
     Args:
-        run_dir: the run; its calibration comes along where it has one.
+        run: the run; its calibration comes along where it has one.
         out: the folder of the versions; made where it is not there.
         version: its number; one more than the largest there by default.
         dtype: precision of the layers, instead of the run's.
-        weights: `directory.WEIGHTS` or `directory.BEST`.
-        cue_weights: of some cues in the online score, by name, instead of the
-            run's.
         warm_up_batches: rows of the warm-up requests; none where empty.
         max_video_frames: most frames of one video in a request.
 
@@ -87,21 +82,14 @@ def export(
         OSError: where it cannot be written.
     """
     _check(version, warm_up_batches)
-    config, model = _load(run_dir, weights, dtype)
-    scoring = calibration_module.weighed(config.scoring, cue_weights or {})
-    config = dataclasses.replace(config, scoring=scoring)
+    config, model = _with_dtype(run, dtype)
     if max_video_frames <= config.model.frames:
         raise ValueError(
             "`max_video_frames` must be at least a window, "
             f"{config.model.frames + 1}. "
             f"Received: max_video_frames={max_video_frames}"
         )
-    calibration = None
-    fitted = run_dir / directory.calibration_of(weights)
-    if fitted.is_file():
-        calibration = calibration_module.load(
-            fitted, calibration_module.weights_of(config.scoring)
-        )
+    calibration = run.calibration
     endpoints = signatures.endpoints(
         config.model,
         calibration is not None,
@@ -130,13 +118,12 @@ def export(
                 extra / warm_up.FILE, endpoints, config.model, warm_up_batches
             )
         card = model_card.describe(
-            run_dir,
+            run,
             config,
             endpoints,
-            calibration,
             sizes,
             {
-                weights: run_dir / weights,
+                run.weights_file: run.folder / run.weights_file,
                 "saved_model.pb": folder / "saved_model.pb",
             },
         )
@@ -161,8 +148,8 @@ def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
         )
 
 
-def _load(run_dir: Path, weights: str, dtype: str | None) -> tuple[Config, Any]:
-    config, model = directory.load(run_dir, weights)
+def _with_dtype(run: Run, dtype: str | None) -> tuple[Config, Any]:
+    config, model = run.config, run.model
     if dtype is None or dtype == config.model.dtype:
         return config, model
     values = schema.to_dict(config)

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -15,9 +14,8 @@ from lgn_tf.data.video import optical_flow
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.files.spool import Spool
 from lgn_tf.inference.video_scorer import VideoScorer
-from lgn_tf.runs import directory
-from lgn_tf.scores import calibration, local_scales
-from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores import fitting, local_scales
+from lgn_tf.scores.calibration import WEIGHTS, Calibration
 from lgn_tf.scores.video_scores import VideoScores
 
 Progress = Callable[[int, int], None]
@@ -26,50 +24,37 @@ MOST_FRAMES = 4000
 """Frames of clips that were fitted on, at most."""
 
 
-def of_run(
-    run_dir: Path,
-    config: Config,
+def of_source(
     model: Any,
+    config: Config,
     source: Source,
     progress: Progress | None = None,
-    weights: str = directory.WEIGHTS,
 ) -> Calibration:
-    """Returns the calibration of a run; measured and kept where none is.
+    """Measures the training videos of a run: those held out, where some are.
 
     Args:
-        run_dir: of the run.
+        model: an `LGNNet` with the weights that will score.
         config: of the run.
-        model: with `weights`.
         source: the videos of the run.
         progress: called with the frames that are done and their number.
-        weights: which the model has, `directory.WEIGHTS` or `BEST`.
 
     Raises:
-        ValueError: where no clip is long enough, or the file is damaged.
-        OSError: where no space is left.
+        ValueError: where no clip is long enough.
     """
-    path = run_dir / directory.calibration_of(weights)
-    cues = calibration.weights_of(config.scoring)
-    if path.is_file():
-        try:
-            return calibration.load(path, cues)
-        except calibration.OutdatedError:
-            pass  # Measured again.
     fitted, held_out = source.training(
         config.data.holdout, config.training.seed
     )
-    videos = {video.name: video for video in source.dataset.split("train")}
-    found = calibrate(
+    return calibrate(
         model,
         fitted if held_out is None else held_out,
         others=None if held_out is None else fitted,
         in_sample=held_out is None,
-        weights=cues,
-        originals=videos,
+        weights=config.scoring.cue_weights,
+        originals={
+            video.name: video for video in source.dataset.split("train")
+        },
         progress=progress,
     )
-    found.save(path)
-    return found
 
 
 def calibrate(
@@ -78,7 +63,7 @@ def calibrate(
     *,
     in_sample: bool,
     others: Footage | None = None,
-    weights: Mapping[str, float] = calibration.WEIGHTS,
+    weights: Mapping[str, float] = WEIGHTS,
     originals: Mapping[str, Video] | None = None,
     progress: Progress | None = None,
 ) -> Calibration:
@@ -120,7 +105,7 @@ def calibrate(
         scale = local_scales.measure(
             moved + (_motion(names, originals, 0, MOST_FRAMES) or [])
         )
-    return calibration.fit(
+    return fitting.fit(
         found,
         in_sample=in_sample,
         weights=weights,

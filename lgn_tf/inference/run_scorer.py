@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.config.schema import Config
 from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.inference import video_scorer
-from lgn_tf.runs import directory, provenance
-from lgn_tf.scores import calibration, motion_scores, video_scores
-from lgn_tf.scores.calibration import Calibration
+from lgn_tf.runs import directory
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import motion_scores, video_scores
 from lgn_tf.scores.normality import normality
+from lgn_tf.scores.video_scores import VideoScores
 
 RUN_FILES = (directory.CONFIG, directory.WEIGHTS, directory.CALIBRATION)
 """What a run directory must hold to be scored with; the last may be absent."""
@@ -61,12 +61,12 @@ class Scoring:
 
 
 def describe(
-    run_dir: Path, gamma: float | str | None, reset_memory: bool
+    run: Run, gamma: float | str | None, reset_memory: bool
 ) -> Scoring:
-    """Finds out with what a run is scored; loads no model.
+    """Returns the settings that a run is scored with; loads no model.
 
     Args:
-        run_dir: of the run.
+        run: the run.
         gamma: a number, `auto`, or None for the configuration's.
         reset_memory: whether every video starts with the trained items.
 
@@ -75,39 +75,25 @@ def describe(
         ValueError: for a file that cannot be read, or `auto` without a
             calibration.
     """
-    config = directory.read_config(run_dir)
-    fitted = _calibration(run_dir, config)
-    threshold = provenance.threshold(config, fitted, gamma)
-    stand = provenance.describe(config, fitted, threshold)
+    model, stand = run.config.model, run.provenance(gamma)
+    height, width = model.image_size
     return Scoring(
-        gamma=threshold,
+        gamma=stand.update_threshold,
         normality_weight=stand.normality_weight,
         reset_memory=reset_memory,
-        image_size=config.model.image_size,
-        frames=config.model.frames,
+        image_size=model.image_size,
+        frames=model.frames,
         in_sample=stand.in_sample,
-        small=_is_small(config),
-        moves=fitted is not None and fitted.moves,
+        small=height * width * model.width**2 <= _SMALL,
+        moves=run.calibration is not None and run.calibration.moves,
     )
-
-
-def _is_small(config: Config) -> bool:
-    height, width = config.model.image_size
-    return height * width * config.model.width**2 <= _SMALL
-
-
-def _calibration(run_dir: Path, config: Config) -> Calibration | None:
-    path = run_dir / directory.CALIBRATION
-    if not path.is_file():
-        return None
-    return calibration.load(path, calibration.weights_of(config.scoring))
 
 
 class RunScorer:
     """A run that scores one video after the other.
 
     Args:
-        run_dir: of the run; not read again later.
+        run: the run; its folder is not read again later.
         scoring: from `describe`.
 
     Attributes:
@@ -120,17 +106,11 @@ class RunScorer:
         ValueError: for weights or a calibration that cannot be used.
     """
 
-    def __init__(self, run_dir: Path, scoring: Scoring) -> None:
+    def __init__(self, run: Run, scoring: Scoring) -> None:
         """Loads the model."""
-        config, model = directory.load(run_dir)
         self._weight = scoring.normality_weight
-        self._calibration = _calibration(run_dir, config)
-        self._scorer = video_scorer.VideoScorer(
-            model,
-            gammas=(scoring.gamma,),
-            reset_memory=scoring.reset_memory,
-            calibration=self._calibration,
-        )
+        self._scorer = run.scorer(scoring.gamma, scoring.reset_memory)
+        self._calibration = run.calibration
         self.image_size = scoring.image_size
         self.chunk = self._scorer.chunk
         self.moves = scoring.moves
@@ -145,19 +125,17 @@ class RunScorer:
             raise ValueError("The run must have a calibration. Received: none")
         return self._calibration.strength(cells)
 
-    def write(
+    def score(
         self,
         name: str,
         pieces: Iterable[NDArray[Any]],
-        folder: Path,
         motion: Sequence[float] | None = None,
-    ) -> None:
-        """Scores one video and writes both its files; see `video_scores.write`.
+    ) -> VideoScores:
+        """Scores one video.
 
         Args:
             name: of the video.
             pieces: its frames in order; see `VideoScorer.score`.
-            folder: that the files are written to.
             motion: `strength` of every frame, complete once the pieces are
                 read; None leaves `online_motion` out.
 
@@ -165,14 +143,48 @@ class RunScorer:
             TooShortError: where no frame has enough frames before it.
             ValueError: for frames of another size, or scores that are not
                 finite, naming video and frame.
-            OSError: naming the file that could not be written.
         """
         (scores,) = self._scorer.score(name, pieces)
-        if self._calibration and self.moves and motion is not None:
-            series = motion_scores.score(
-                scores, self._calibration, motion[scores.first :]
-            )
-            scores = dataclasses.replace(scores, online_motion=series)
+        if not (self._calibration and self.moves) or motion is None:
+            return scores
+        series = motion_scores.score(
+            scores, self._calibration, motion[scores.first :]
+        )
+        return dataclasses.replace(scores, online_motion=series)
+
+    def score_video(
+        self, video: Video, report: Callable[[int], None] = lambda _: None
+    ) -> VideoScores:
+        """Scores a video on disk; see `score`.
+
+        Args:
+            video: where it lies.
+            report: called with the number of frames of each piece.
+
+        Raises:
+            ValueError: also where the video is damaged.
+        """
+        strengths: list[float] = []
+
+        def pieces() -> Iterator[NDArray[Any]]:
+            read = footage.read_frames(video)
+            if self.moves:
+                read = optical_flow.watched(
+                    read,
+                    lambda one: strengths.append(self.strength(one.cells)),
+                )
+            for piece in footage.resized(read, self.image_size, self.chunk):
+                yield piece
+                report(len(piece))
+
+        return self.score(video.name, pieces(), strengths)
+
+    def write(self, scores: VideoScores, folder: Path) -> None:
+        """Writes the table and the maps of a video; see `video_scores.write`.
+
+        Raises:
+            OSError: naming the file that could not be written.
+        """
         paper = normality(scores.psnr, scores.distance, self._weight)
         video_scores.write(scores, folder, normality=paper)
 
@@ -198,28 +210,14 @@ class Work:
             What scores a video: it takes the video and what is to be told the
             frames that are done, and returns why it was skipped, or None.
         """
-        scorer = RunScorer(self.run_dir, self.scoring)
+        scorer = RunScorer(Run(self.run_dir), self.scoring)
 
         def score(video: Video, report: Callable[[int], None]) -> str | None:
-            moved: list[float] = []
-
-            def pieces() -> Iterator[NDArray[Any]]:
-                read = footage.read_frames(video)
-                if scorer.moves:
-                    read = optical_flow.watched(
-                        read,
-                        lambda one: moved.append(scorer.strength(one.cells)),
-                    )
-                for piece in footage.resized(
-                    read, scorer.image_size, scorer.chunk
-                ):
-                    yield piece
-                    report(len(piece))
-
             try:
-                scorer.write(video.name, pieces(), self.out, moved)
+                scores = scorer.score_video(video, report)
             except video_scorer.TooShortError as error:
                 return str(error)
+            scorer.write(scores, self.out)
             return None
 
         return score

@@ -19,7 +19,8 @@ from lgn_tf.data.video import preprocessing
 from lgn_tf.data.video.footage import Footage, ahead
 from lgn_tf.files.spool import Spool
 from lgn_tf.inference.chunk_scorer import ChunkScorer
-from lgn_tf.scores.calibration import DISTANCE, Calibration
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import DISTANCE
 from lgn_tf.scores.video_scores import VideoScores
 
 CHUNK = 16

@@ -23,6 +23,7 @@ from lgn_tf.data.store.store import Entry
 from lgn_tf.inference import run_scorer
 from lgn_tf.parallel import storage
 from lgn_tf.parallel.beam_job import Job
+from lgn_tf.runs.run import Run
 
 _DIRECT = (None, "DirectRunner")
 
@@ -120,7 +121,7 @@ class _Scorer:
         self.job = job
         self.lock = threading.Lock()
         with storage.local(job.run_dir, run_scorer.RUN_FILES) as folder:
-            self.run = run_scorer.RunScorer(folder, job.scoring)
+            self.run = run_scorer.RunScorer(Run(folder), job.scoring)
 
     def score(self, entry: Entry) -> None:
         with self.lock:
@@ -132,15 +133,15 @@ class _Scorer:
             self.job.finish(entry)
 
     def _write(self, entry: Entry, folder: Path) -> None:
-        self.run.write(
+        scores = self.run.score(
             entry.name,
             _pieces(self.job, entry, self.run.chunk),
-            folder,
             self._motion(entry) if self.job.motion else None,
         )
+        self.run.write(scores, folder)
 
     def _motion(self, entry: Entry) -> list[float]:
-        """Measures the stored motion of a video; see `RunScorer.write`."""
+        """Measures the stored motion of a video; see `RunScorer.score`."""
         path = storage.join(self.job.store, *entry.motion_path.parts)
         # Of a frame, so that a long video need not fit into memory.
         size = entry.motion_bytes // entry.frames

@@ -23,7 +23,7 @@ from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
 from lgn_tf.parallel.beam_job import DESCRIPTION, Job
 from lgn_tf.runs import directory
-from lgn_tf.scores import calibration
+from lgn_tf.runs.run import Run
 
 _LOOKS = 16
 """Files of an object store that are asked for at once."""
@@ -85,7 +85,7 @@ def score(
                     f"{storage.join(run_dir, name)} is missing: a run must "
                     "be complete to be scored with"
                 )
-        scoring = run_scorer.describe(folder, gamma, reset_memory)
+        scoring = run_scorer.describe(Run(folder), gamma, reset_memory)
         description = _describe(folder, scoring, split)
     _require_independent(scoring)
     entries = _entries(store_folder, split, scoring)
@@ -159,7 +159,7 @@ def _describe(run_dir: Path, scoring: Scoring, split: str) -> dict[str, Any]:
         "model": hashlib.sha256(model.encode()).hexdigest(),
         "weights": _digest(run_dir / directory.WEIGHTS),
         "calibration": _digest(run_dir / directory.CALIBRATION),
-        "cue_weights": calibration.weights_of(config.scoring),
+        "cue_weights": config.scoring.cue_weights,
         "gamma": scoring.gamma,
         "normality_weight": scoring.normality_weight,
         "reset_memory": scoring.reset_memory,

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lgn_tf.evaluation import keyframes
 from lgn_tf.report import heat_maps
 from lgn_tf.report.heat_maps import Map, Picture
-from lgn_tf.scores.calibration import CUES, DISTANCE, ERROR, MOTION
+from lgn_tf.scores.cue_values import CUES, DISTANCE, ERROR, MOTION
 from lgn_tf.scores.video_scores import VideoScores
 
 ONLINE = "online map"

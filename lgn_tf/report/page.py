@@ -5,7 +5,6 @@ It is made of what lies in the run directory: `evaluation/` (see `measures`,
 `environment.json` and `log.csv`.
 """
 
-import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -22,11 +21,12 @@ from lgn_tf.report import contents as report_parts
 from lgn_tf.report import figures, gallery
 from lgn_tf.report import svg as charts
 from lgn_tf.report.gallery import Moment
+from lgn_tf.runs import directory
 from lgn_tf.runs.provenance import IN_SAMPLE
+from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
 
 FILE = "report.html"
-EVALUATION = "evaluation"
 FIGURES = "figures"
 
 SHOWN = 24
@@ -85,13 +85,13 @@ def _page(contents: dict[str, Any]) -> str:
 
 def _contents(run_dir: Path) -> dict[str, Any]:
     """What the page shows, by the names of its template."""
-    folder = run_dir / EVALUATION
+    folder = run_dir / directory.EVALUATION
     found = results.read(folder)
     videos, moments = _videos(folder, found)
     shown: dict[str, Sequence[Any]] = {
         "frame_charts": report_parts.frame_charts(found),
         "map_charts": report_parts.map_charts(found),
-        "training_charts": report_parts.training_charts(_log(run_dir)),
+        "training_charts": report_parts.training_charts(Run(run_dir).log),
         "pictures": gallery.draw(moments, found.provenance.cue_weights),
         "event_rows": tables.event_rows(found),
         "kind_rows": list(found.kinds.items()),
@@ -168,23 +168,6 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
     if areas:
         parts.append(f"AUC: {', '.join(areas)}")
     return " · ".join(parts)
-
-
-def _log(run_dir: Path) -> list[dict[str, float]]:
-    """The lines of `log.csv` as numbers; none where it is not there."""
-    path = run_dir / "log.csv"
-    if not path.is_file():
-        return []
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return [
-                {name: float(value) for name, value in row.items() if value}
-                for row in csv.DictReader(file)
-            ]
-    except (ValueError, TypeError) as error:
-        raise ValueError(
-            f"{path}: must be a table of numbers. Found there: {error}"
-        ) from error
 
 
 def _setup(run_dir: Path) -> dict[str, dict[str, str]]:

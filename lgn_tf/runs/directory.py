@@ -17,19 +17,13 @@ Each file appears whole or not at all.
 """
 
 import contextlib
-import math
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import keras
-
-from lgn_tf.backend import distribution
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.files import atomic
-from lgn_tf.model.lgn_net import build_model
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -39,6 +33,8 @@ CALIBRATION = "calibration.npz"
 BEST_CALIBRATION = "best.calibration.npz"
 LOG = "log.csv"
 TENSORBOARD = "tensorboard"
+EVALUATION = "evaluation"
+SCORES = "scores"
 
 
 def calibration_of(weights: str) -> str:
@@ -58,76 +54,23 @@ def refuse_existing(run_dir: Path) -> None:
         )
 
 
-def save_weights(
-    run_dir: Path, model: keras.Model, name: str = WEIGHTS
-) -> None:
-    """Writes the weights of a model into a run directory.
-
-    The optimizer's state, twice as large, is in the snapshot alone.
-
-    Raises:
-        OSError: where there is no space left; the former file stays.
-    """
-    _require_space(run_dir, model)
-    # Keras makes an optimizer of its own while it saves.
-    with (
-        distribution.alone(),
-        _without_optimizer(model),
-        atomic.replaced(run_dir / name) as partial,
-    ):
-        model.save_weights(partial)
-
-
-def _require_space(folder: Path, model: keras.Model) -> None:
-    """Refuses to begin what would not fit: HDF5 crashes on a full disk."""
-    weights = sum(4 * math.prod(weight.shape) for weight in model.weights)
-    # Keras adds some headers; each variable has one.
-    atomic.require_space(folder, weights + 4096 * len(model.weights) + 2**20)
-
-
-@contextlib.contextmanager
-def _without_optimizer(model: keras.Model) -> Iterator[None]:
-    """Hides the optimizer, which Keras would save among the weights."""
-    optimizer = getattr(model, "optimizer", None)
-    if optimizer is None:
-        yield
-        return
-    model.optimizer = None
-    try:
-        yield
-    finally:
-        model.optimizer = optimizer
-
-
 def create(run_dir: Path, config: Config) -> None:
     """Makes a new run directory that holds the configuration alone.
 
     Raises:
         FileExistsError: where `run_dir` exists.
     """
-    with _new(run_dir) as partial:
+    with new(run_dir) as partial:
         schema.write(config, partial / CONFIG)
 
 
-def save(run_dir: Path, config: Config, model: keras.Model) -> None:
-    """Writes a new run directory; it appears whole or not at all.
-
-    Args:
-        run_dir: must not exist; its parents are made.
-        config: describes the model.
-        model: a built `LGNNet`.
+@contextlib.contextmanager
+def new(run_dir: Path) -> Iterator[Path]:
+    """Hands out a folder that becomes `run_dir` when the block ends.
 
     Raises:
         FileExistsError: where `run_dir` exists.
     """
-    with _new(run_dir) as partial:
-        schema.write(config, partial / CONFIG)
-        _require_space(partial, model)
-        model.save_weights(partial / WEIGHTS)
-
-
-@contextlib.contextmanager
-def _new(run_dir: Path) -> Iterator[Path]:
     refuse_existing(run_dir)
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(
@@ -150,38 +93,12 @@ def read_config(run_dir: Path) -> Config:
         FileNotFoundError: where there is none.
         ValueError: where it cannot be read.
     """
-    _require(run_dir, CONFIG)
+    require(run_dir, CONFIG)
     return schema.read(run_dir / CONFIG)
 
 
-def load(run_dir: Path, name: str = WEIGHTS) -> tuple[Config, keras.Model]:
-    """Reads a run directory.
-
-    Args:
-        run_dir: where it lies.
-        name: `WEIGHTS` or `BEST`.
-
-    Returns:
-        The configuration, and the model with its weights.
-
-    Raises:
-        FileNotFoundError: naming the file that is missing.
-        ValueError: naming the file that cannot be read.
-    """
-    config = read_config(run_dir)
-    _require(run_dir, name)
-    model = build_model(config)
-    try:
-        model.load_weights(run_dir / name)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{run_dir / name}: no weights of the model that "
-            f"{CONFIG} describes: {error}"
-        ) from error
-    return config, model
-
-
-def _require(run_dir: Path, name: str) -> None:
+def require(run_dir: Path, name: str) -> None:
+    """Raises FileNotFoundError where a run has no file of this name."""
     if (run_dir / name).is_file():
         return
     unfinished = (run_dir / CONFIG).is_file()

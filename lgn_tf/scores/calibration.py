@@ -22,50 +22,31 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lgn_tf.config.schema import ScoringConfig
-from lgn_tf.data.video import optical_flow
 from lgn_tf.files import atomic
-from lgn_tf.scores import evidence as evidence_module
-from lgn_tf.scores import grids, local_scales
-from lgn_tf.scores.evidence import LEVELS, Array, CueStatistics, Statistics
+from lgn_tf.scores import cue_values
+from lgn_tf.scores.cue_values import CUES, DISTANCE, ERROR, IN_GRAPH, MOTION
+from lgn_tf.scores.evidence import (
+    Array,
+    CueStatistics,
+    Statistics,
+    distribution,
+    to_score,
+    usual,
+)
 from lgn_tf.scores.local_scales import Maps
-from lgn_tf.scores.video_scores import VideoScores
 
 FORMAT = 4
 
 MEASURES = ("psnr", "distance", "regular_score")
 """What quantiles are kept of."""
 
-ERROR, DISTANCE, MOTION = "error", "distance", "motion"
-CUES = (ERROR, DISTANCE, MOTION)
-"""Their names."""
-
-IN_GRAPH = (ERROR, DISTANCE)
-"""What a graph computes: the cues of the online score that is served."""
-
 
 class OutdatedError(ValueError):
     """A calibration that an earlier version of this program measured."""
 
 
-def weights_of(scoring: ScoringConfig) -> dict[str, float]:
-    """Returns the weight of each cue, by name."""
-    return {name: getattr(scoring, f"{name}_weight") for name in CUES}
-
-
-def weighed(
-    scoring: ScoringConfig, weights: Mapping[str, float]
-) -> ScoringConfig:
-    """Returns the settings with other weights of some cues, by name.
-
-    Raises:
-        ValueError: for weights that are out of bounds.
-    """
-    changes: dict[str, Any] = {f"{n}_weight": w for n, w in weights.items()}
-    return dataclasses.replace(scoring, **changes)
-
-
 WEIGHTS: Mapping[str, float] = types.MappingProxyType(
-    weights_of(ScoringConfig())
+    ScoringConfig().cue_weights
 )
 """By default; docs/evaluation.md says why."""
 
@@ -137,14 +118,12 @@ class Calibration:
         return Statistics(
             self._usual(ERROR),
             self._usual(DISTANCE) if DISTANCE in self.cues else None,
-            *evidence_module.distribution(self.evidence(self.cues, chosen)),
+            *distribution(self.evidence(self.cues, chosen)),
             motion=self._usual(MOTION) if MOTION in chosen else None,
         )
 
     def _usual(self, cue: str) -> CueStatistics:
-        return evidence_module.usual(
-            self.cues[cue], self.weights.get(cue, 0), self.scales[cue]
-        )
+        return usual(self.cues[cue], self.weights.get(cue, 0), self.scales[cue])
 
     def evidence(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
@@ -180,9 +159,9 @@ class Calibration:
 
         The NumPy twin of `frame_scores.online_score`; see `evidence`.
         """
-        return evidence_module.to_score(
+        return to_score(
             self.evidence(cues, chosen),
-            evidence_module.distribution(self.evidence(self.cues, chosen)),
+            distribution(self.evidence(self.cues, chosen)),
         )
 
     def strength(self, cells: Maps) -> float:
@@ -191,7 +170,7 @@ class Calibration:
         Args:
             cells: float32 (rows, columns), `motion.Motion.cells`.
         """
-        return _strength(cells, self.scales[MOTION])
+        return cue_values.strength(cells, self.scales[MOTION])
 
     def by_clip(self, values: Array) -> list[Array]:
         """Cuts values of all frames (frames,) into those of each clip."""
@@ -244,51 +223,53 @@ class Calibration:
         np.savez_compressed(buffer, **arrays)
         atomic.write_bytes(path, buffer.getvalue())
 
+    @classmethod
+    def load(
+        cls, path: Path, weights: Mapping[str, float] = WEIGHTS
+    ) -> "Calibration":
+        """Reads what `save` wrote.
 
-def load(path: Path, weights: Mapping[str, float] = WEIGHTS) -> Calibration:
-    """Reads what `Calibration.save` wrote.
+        Args:
+            path: of the file.
+            weights: of the cues; they are a choice, and not in the file.
 
-    Args:
-        path: of the file.
-        weights: of the cues; they are a choice, and not in the file.
-
-    Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where it is no calibration of this format; as
-            `OutdatedError` where it is one of an older format.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: no calibration there")
-    try:
-        # Opened here: of a damaged file NumPy would leave it open.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            arrays = {name: archive[name] for name in archive.files}
-        if 0 < arrays["format"] < FORMAT:
-            raise OutdatedError(
-                f"{path}: is of an older format; `lgn evaluate` on its run "
-                "measures it again. "
-                f"Found there: format {arrays['format']}"
+        Raises:
+            FileNotFoundError: where there is no such file.
+            ValueError: where it is no calibration of this format; as
+                `OutdatedError` where it is one of an older format.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: no calibration there")
+        try:
+            # Opened here: of a damaged file NumPy would leave it open.
+            with path.open("rb") as file:
+                archive = np.load(file, allow_pickle=False)
+                arrays = {name: archive[name] for name in archive.files}
+            if 0 < arrays["format"] < FORMAT:
+                raise OutdatedError(
+                    f"{path}: is of an older format; `lgn evaluate` on its run "
+                    "measures it again. "
+                    f"Found there: format {arrays['format']}"
+                )
+            if arrays["format"] != FORMAT:
+                raise ValueError(f"format {arrays['format']}")
+            named = _named(arrays, "cue_", CUES)
+            return cls(
+                named,
+                {name: arrays[f"scale_{name}"] for name in named},
+                _named(arrays, "quantiles_", MEASURES),
+                tuple(str(name) for name in arrays["names"]),
+                tuple(int(length) for length in arrays["lengths"]),
+                bool(arrays["in_sample"]),
+                weights,
             )
-        if arrays["format"] != FORMAT:
-            raise ValueError(f"format {arrays['format']}")
-        cues = _named(arrays, "cue_", CUES)
-        return Calibration(
-            cues,
-            {name: arrays[f"scale_{name}"] for name in cues},
-            _named(arrays, "quantiles_", MEASURES),
-            tuple(str(name) for name in arrays["names"]),
-            tuple(int(length) for length in arrays["lengths"]),
-            bool(arrays["in_sample"]),
-            weights,
-        )
-    except OutdatedError:
-        raise
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"{path}: must be a calibration of format {FORMAT}. "
-            f"Found there: {error}"
-        ) from error
+        except OutdatedError:
+            raise
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(
+                f"{path}: must be a calibration of format {FORMAT}. "
+                f"Found there: {error}"
+            ) from error
 
 
 def _named(
@@ -297,102 +278,3 @@ def _named(
     return {
         name: arrays[prefix + name] for name in names if prefix + name in arrays
     }
-
-
-def cues_of(
-    video: VideoScores, scales: Mapping[str, Maps] | None = None
-) -> dict[str, Array]:
-    """Returns the cues of a scored video that its maps hold, (frames,) each.
-
-    Args:
-        video: the scored video.
-        scales: of the calibration, by cue; None divides by nothing.
-    """
-    found = {ERROR: (video.error_map, grids.ERROR_SHARE)}
-    if video.distance_map is not None:
-        found[DISTANCE] = video.distance_map, grids.DISTANCE_SHARE
-    return {
-        name: grids.largest(maps, share, scales[name] if scales else 1.0)
-        for name, (maps, share) in found.items()
-    }
-
-
-def _strength(cells: Maps, scale: Maps) -> float:
-    return optical_flow.strength(
-        cells, local_scales.resized(scale, cells.shape)
-    )
-
-
-def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
-    """Of each cue; how a place looks says nothing of how fast it moves."""
-    size = video.error_map.shape[1:]
-    found = {ERROR: local_scales.resized(scale, size), MOTION: scale}
-    if video.distance_map is not None:
-        found[DISTANCE] = np.ones(video.distance_map.shape[1:], np.float32)
-    return found
-
-
-def fit(
-    videos: Sequence[VideoScores],
-    *,
-    in_sample: bool,
-    weights: Mapping[str, float] = WEIGHTS,
-    motion: Sequence[Maps] | None = None,
-    scale: Maps | None = None,
-) -> Calibration:
-    """Measures normal clips.
-
-    Args:
-        videos: scores of normal clips, by a memory that stays as it is.
-        in_sample: whether the model was fitted on these clips.
-        weights: of the cues, by name.
-        motion: for each clip, `motion.Motion.cells` in its scored frames,
-            (frames, rows, columns); or None.
-        scale: how fast things usually move at each place, from
-            `local_scales.measure`; default that of `motion`, and the same
-            everywhere without.
-
-    Raises:
-        ValueError: where there is not one scored frame, or some score is not
-            finite.
-    """
-    if not videos:
-        raise ValueError(
-            "`videos` must hold scored frames of normal clips, each longer "
-            "than the model's input. Received: no video"
-        )
-    if scale is None:
-        scale = np.ones((1, 1), np.float32)
-        if motion is not None:
-            scale = local_scales.measure(motion)
-    scales = _scales(videos[0], scale)
-    parts = [cues_of(video, scales) for video in videos]
-    cues = {
-        name: np.concatenate([part[name] for part in parts])
-        for name in parts[0]
-    }
-    if motion is not None:
-        cues[MOTION] = np.array(
-            [
-                _strength(cells, scales[MOTION])
-                for clip in motion
-                for cells in clip
-            ]
-        )
-    series = {
-        name: np.concatenate([getattr(video, name) for video in videos])
-        for name in MEASURES
-        if getattr(videos[0], name) is not None
-    }
-    return Calibration(
-        cues,
-        {name: scales[name] for name in cues},
-        {
-            name: np.quantile(values, np.linspace(0, 1, LEVELS))
-            for name, values in series.items()
-        },
-        tuple(video.name for video in videos),
-        tuple(len(video) for video in videos),
-        in_sample,
-        weights,
-    )

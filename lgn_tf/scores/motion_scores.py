@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgn_tf.scores import calibration as calibration_module
-from lgn_tf.scores import video_scores
+from lgn_tf.scores import cue_values, video_scores
 from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import CUES, MOTION
 from lgn_tf.scores.video_scores import Series, VideoScores
 
 
@@ -38,9 +38,9 @@ def score(
             f"{scores.name}: `motion` must be one number for each of the "
             f"{len(scores)} scored frames. Received: shape {np.shape(motion)}"
         )
-    cues = calibration_module.cues_of(scores, calibration.scales)
-    cues[calibration_module.MOTION] = np.asarray(motion, np.float64)
-    return calibration.score(cues, calibration_module.CUES)
+    cues = cue_values.map_cues(scores, calibration.scales)
+    cues[MOTION] = np.asarray(motion, np.float64)
+    return calibration.score(cues, CUES)
 
 
 def add(

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from lgn_tf.config.schema import Length
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
 from lgn_tf.training import snapshots
 
 _HINT = (
@@ -160,7 +160,7 @@ class Snapshots(keras.callbacks.Callback):
         loss = float((logs or {}).get("val_loss", math.nan))
         if math.isfinite(loss) and (self.best is None or loss < self.best):
             self.best = loss
-            directory.save_weights(self._run_dir, self.model, directory.BEST)
+            model_files.save_weights(self._run_dir, self.model, directory.BEST)
         self._offset = 0
         self._maybe_save(epoch + 1, 0)
 

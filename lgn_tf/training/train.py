@@ -19,9 +19,9 @@ from lgn_tf.data import sliding_windows, sources
 from lgn_tf.data.pipelines import arrays
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.files import atomic, locks
-from lgn_tf.inference import calibrate
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory, environment
+from lgn_tf.runs import directory, environment, model_files
+from lgn_tf.runs.run import Run
 from lgn_tf.training import callbacks, snapshots, telemetry
 
 FIRST_CHANGE = 0.05
@@ -36,7 +36,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     source: sources.Source | None = None,
-) -> keras.Model:
+) -> Run:
     """Trains a model and leaves everything in a run directory.
 
     Args:
@@ -47,7 +47,7 @@ def train(
         source: from `sources.open_source`; default what `config` names.
 
     Returns:
-        The trained model.
+        The run, with the weights of the last epoch.
 
     Raises:
         FileExistsError: where `run_dir` exists.
@@ -76,16 +76,15 @@ def train(
             model = compiled(config, steps_per_epoch(fitted, config))
             _fit(model, config, run_dir, source)
             if distribution.is_chief():
-                directory.save_weights(run_dir, model)
+                model_files.save_weights(run_dir, model)
         if distribution.is_chief():
             # Of other weights, where the run had come to its end before.
             for weights in (directory.WEIGHTS, directory.BEST):
                 name = directory.calibration_of(weights)
                 (run_dir / name).unlink(missing_ok=True)
             # On one device, as all who use the run will load it.
-            _, single = directory.load(run_dir)
-            calibrate.of_run(run_dir, config, single, source)
-    return model
+            Run(run_dir).calibrate(source)
+    return Run(run_dir)
 
 
 def compiled(config: Config, steps: int) -> keras.Model:

@@ -15,7 +15,7 @@ import pytest
 from lgn_tf.cli import main
 from lgn_tf.data.store import store
 from lgn_tf.evaluation import results
-from lgn_tf.runs import directory
+from lgn_tf.runs import model_files
 from lgn_tf.scores import video_scores
 
 ARCHIVE = Path(__file__).with_name("files_of_0_1_0.tar.xz")
@@ -63,15 +63,15 @@ def test_a_run_is_evaluated_anew():
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_end():
     assert main.main(["train", "--resume", str(STOPPED)]) == 0
-    _, expected = directory.load(RUN)
-    _, found = directory.load(STOPPED)
+    _, expected = model_files.load(RUN)
+    _, found = model_files.load(STOPPED)
     for one, two in zip(found.weights, expected.weights, strict=True):
         np.testing.assert_allclose(one, two, 1e-2, 1e-3, one.path)
 
 
 def test_keras_own_format_loads():
     loaded = keras.models.load_model("whole.keras")
-    _, model = directory.load(RUN)
+    _, model = model_files.load(RUN)
     for one, two in zip(loaded.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one, two, one.path)
 

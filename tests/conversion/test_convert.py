@@ -15,7 +15,7 @@ from lgn_tf.conversion import convert, mapping
 from lgn_tf.conversion import files as source_files
 from lgn_tf.conversion.numpy_reference import Reference
 from lgn_tf.model.lgn_net import LGNNet
-from lgn_tf.runs import directory
+from lgn_tf.runs import model_files
 from tests.parity import source
 
 WIDTH = 1 / 16
@@ -80,7 +80,7 @@ def test_convert_and_load(files, state, items, tmp_path):
     assert report.tensors == 169
     assert report.unused == mapping.UNUSED
     assert max(report.deviations.values()) < 1e-5
-    config, model = directory.load(out)
+    config, model = model_files.load(out)
     assert config.model == ModelConfig(
         image_size=(16, 24), width=WIDTH, memory_items=ITEMS
     )

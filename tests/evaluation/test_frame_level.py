@@ -10,7 +10,7 @@ from lgn_tf.alarms import events
 from lgn_tf.data.synthetic import walkways
 from lgn_tf.evaluation import baselines, frame_level, results
 from lgn_tf.runs.provenance import Provenance
-from lgn_tf.scores import calibration, grids, smoothing, video_scores
+from lgn_tf.scores import fitting, grids, smoothing, video_scores
 from lgn_tf.scores.normality import normality
 from tests.helpers.drawn_scores import draw, opposition
 
@@ -123,7 +123,7 @@ def calibrated(weights, motion=True):
     normal = [draw(f"n{k}", np.zeros(50)) for k in range(3)]
     random = np.random.default_rng(3)
     flow = [random.gamma(2.0, 1e-3, (46, 6, 8)) for _ in normal]
-    return calibration.fit(
+    return fitting.fit(
         normal,
         in_sample=False,
         weights=weights,

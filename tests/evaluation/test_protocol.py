@@ -18,13 +18,16 @@ from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.data.video import preprocessing as frames
 from lgn_tf.data.video.footage import Encoded
 from lgn_tf.evaluation import baselines, keyframes, protocol, results, roc
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
-from lgn_tf.scores import calibration, video_scores
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import video_scores
+from lgn_tf.scores.calibration import Calibration
 from lgn_tf.scores.normality import normality
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +70,7 @@ def run_dir(place):
             stores=str(place / "stores"),
         ),
     )
-    directory.save(place / "run", config, build_model(config))
+    model_files.save(place / "run", config, build_model(config))
     return place / "run"
 
 
@@ -97,7 +100,7 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
     assert (stand.holdout, stand.in_sample) == (1, False)
     assert stand.label_version == "ucsd"
     assert "quantile" in stand.threshold_origin
-    fitted = calibration.load(run_dir / "calibration.npz")
+    fitted = Calibration.load(run_dir / "calibration.npz")
     assert stand.update_threshold == fitted.update_threshold(0.9)
     gammas = [gamma for gamma, _ in found.gamma_sweep]
     assert gammas[0] == 0 and stand.update_threshold in gammas
@@ -256,11 +259,11 @@ def test_the_best_weights_have_a_calibration_of_their_own(
     assert "best.weights.h5 is missing" in capsys.readouterr().err
     keras.utils.set_random_seed(2)
     config = directory.read_config(run_dir)
-    directory.save_weights(run_dir, build_model(config), directory.BEST)
+    model_files.save_weights(run_dir, build_model(config), directory.BEST)
     assert main.main(argv) == 0
     assert "weights of the epoch with the least loss" in capsys.readouterr().out
     last, best = (
-        calibration.load(run_dir / name)
+        Calibration.load(run_dir / name)
         for name in (directory.CALIBRATION, directory.BEST_CALIBRATION)
     )
     assert np.any(last.cues["error"] != best.cues["error"])
@@ -364,19 +367,15 @@ def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
 
 
 def test_all_videos_too_short(run_dir, tmp_path):
-    config, model = directory.load(run_dir)
     drawn = walkways.draw(5, train=0, test=2, frames=4, size=(32, 40))
     archives.write(drawn, tmp_path / "data", "ucsd")
     dataset = layouts.recognise(tmp_path / "data")
     encoded = Encoded(dataset.split("test"), (32, 32))
     with pytest.raises(ValueError, match="must have at least 5 frames"):
-        protocol.evaluate(
-            model,
-            config,
-            encoded,
-            dataset,
+        Run(run_dir).evaluate(
+            TestSet(dataset, encoded),
             tmp_path / "out",
-            options=protocol.Options(gamma=0.0),
+            protocol.Options(gamma=0.0),
         )
     assert not (tmp_path / "out").exists()
 
@@ -415,10 +414,10 @@ def test_score_refuses(kind, place, run_dir, tmp_path, capsys):
 
 
 def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
-    config, model = directory.load(run_dir)
+    config, model = model_files.load(run_dir)
     bias = model.decoder.weights[-1]
     bias.assign(np.full(bias.shape, np.nan))
-    directory.save(tmp_path / "nan", config, model)
+    model_files.save(tmp_path / "nan", config, model)
     argv = ["score", str(tmp_path / "nan"), str(run_dir), "--gamma", "0"]
     data = Path(config.data.data_root) / "Test" / "Test001"
     argv[2] = str(data)

@@ -14,12 +14,16 @@ from lgn_tf.config import schema
 from lgn_tf.data import sources
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.synthetic import archives
+from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded, InMemory
 from lgn_tf.evaluation import protocol
 from lgn_tf.exporting import check_served
 from lgn_tf.inference import video_scorer
 from lgn_tf.runs import directory
-from lgn_tf.scores import calibration, video_scores
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import cue_values, video_scores
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 
 FRAMES = 9
 
@@ -69,7 +73,7 @@ FRAMES_OF_OWN_SIZE = (30, 45)
 @pytest.fixture
 def moving(moving_run, tmp_path, monkeypatch):
     """Returns a function: gamma to a run directory, evaluated with motion."""
-    run_dir, config, model, _ = moving_run
+    run_dir, config, _, _ = moving_run
     rng = np.random.default_rng(6)
     small = rng.integers(0, 256, (8, 11, 3), np.uint8)
     large = cv2.resize(small, FRAMES_OF_OWN_SIZE[::-1])
@@ -78,7 +82,7 @@ def moving(moving_run, tmp_path, monkeypatch):
     dataset = layouts.recognise(tmp_path / "walk")
     footage = Encoded(dataset.split("test"), config.model.image_size)
     store = types.SimpleNamespace(split=lambda _: footage)
-    source = types.SimpleNamespace(store=store, dataset=dataset)
+    source = sources.Source(dataset, store)
     monkeypatch.setattr(sources, "open_source", lambda _: source)
 
     def evaluate(gamma=0.0, weights=None):
@@ -90,13 +94,10 @@ def moving(moving_run, tmp_path, monkeypatch):
         known = calibration_of(folder)
         if weights is not None:
             known = dataclasses.replace(known, weights=weights)
-        protocol.evaluate(
-            model,
-            settings,
-            footage,
-            dataset,
-            folder / "evaluation",
-            calibration=known,
+        run = Run(folder)
+        run.__dict__["calibration"] = known
+        run.evaluate(
+            TestSet(dataset, footage),
             options=protocol.Options(gamma_sweep=False),
         )
         return folder
@@ -106,9 +107,7 @@ def moving(moving_run, tmp_path, monkeypatch):
 
 def calibration_of(folder):
     scoring = directory.read_config(folder).scoring
-    return calibration.load(
-        folder / directory.CALIBRATION, calibration.weights_of(scoring)
-    )
+    return Calibration.load(folder / directory.CALIBRATION, scoring.cue_weights)
 
 
 @pytest.mark.slow
@@ -167,24 +166,15 @@ def test_other_weights_and_a_memory_that_learns(
     # The evaluation's own numbers are others.
     stored = video_scores.read(run_dir / "evaluation", "walk")
     known = calibration_of(run_dir)
-    cues = calibration.cues_of(stored, known.scales)
-    ours = known.score(cues, calibration.IN_GRAPH)
+    cues = cue_values.map_cues(stored, known.scales)
+    ours = known.score(cues, IN_GRAPH)
     assert np.abs(ours - stored.online).max() > 1e-4
 
 
 def expected(run_dir, moved, **weights):
-    settings = directory.read_config(run_dir)
-    source = sources.open_source(settings).store.split("test")
-    known = calibration_of(run_dir)
-    known = dataclasses.replace(known, weights={**known.weights, **weights})
-    return check_served._expected(
-        run_dir,
-        settings,
-        "walk",
-        source.read(0, 0, FRAMES),
-        known,
-        moved,
-    )
+    run = Run(run_dir).changed(cue_weights=weights)
+    frames = run.test_set().footage.read(0, 0, FRAMES)
+    return check_served._expected(run, "walk", frames, moved)
 
 
 def test_what_is_scored_anew(moving):
@@ -202,11 +192,11 @@ def test_what_is_scored_anew(moving):
     assert anew == {"online_motion": "the evaluation holds none"}
     video_scores.write(stored, run_dir / "evaluation")
     known = calibration_of(run_dir)
-    cues = calibration.cues_of(stored, known.scales)
+    cues = cue_values.map_cues(stored, known.scales)
     cues["motion"] = [known.strength(cells) for cells in moved]
     np.testing.assert_allclose(
         wanted["online_motion"],
-        known.score(cues, calibration.CUES),
+        known.score(cues, CUES),
         rtol=1e-5,
     )
     np.testing.assert_array_equal(wanted["online"], stored.online)

@@ -10,7 +10,7 @@ from lgn_tf.config.schema import Config
 from lgn_tf.evaluation import frame_level, results, tables
 from lgn_tf.exporting import model_card
 from lgn_tf.runs.provenance import Provenance
-from lgn_tf.scores import calibration
+from lgn_tf.scores import fitting
 from tests.helpers.drawn_scores import draw, opposition
 
 LABELS = {
@@ -59,7 +59,7 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
         dataclasses.replace(evaluated, provenance=stand),
         tmp_path / "run" / "evaluation",
     )
-    known = calibration.fit(
+    known = fitting.fit(
         [draw("clip", np.zeros(14), memory=False)],
         in_sample=False,
         weights={"error": 1.0, "motion": weight},

@@ -16,8 +16,10 @@ from lgn_tf.conversion import convert
 from lgn_tf.data.video import preprocessing
 from lgn_tf.exporting import model_card, saved_model, signatures, warm_up
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
-from lgn_tf.scores import calibration, frame_scores
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import frame_scores
+from lgn_tf.scores.calibration import Calibration
 from tests.parity import source
 
 
@@ -89,8 +91,8 @@ def test_weights_are_stored_once(exported, exported_run):
 
 def test_what_comes_along(exported, exported_run):
     extra = exported.path / "assets.extra"
-    mine = calibration.load(exported_run[0] / directory.CALIBRATION)
-    copied = calibration.load(extra / directory.CALIBRATION)
+    mine = Calibration.load(exported_run[0] / directory.CALIBRATION)
+    copied = Calibration.load(extra / directory.CALIBRATION)
     assert copied.names == mine.names
     card = json.loads((extra / model_card.JSON).read_text())
     assert card["run"] == "small" and card["dataset"] == "synthetic"
@@ -153,12 +155,12 @@ def quick(monkeypatch):
 def test_versions_count_up(exported_run, tmp_path):
     run_dir = exported_run[0]
     out = tmp_path / "models/lgn"
-    assert saved_model.export(run_dir, out).path == out / "1"
-    assert saved_model.export(run_dir, out, version=7).path == out / "7"
-    assert saved_model.export(run_dir, out).path == out / "8"
+    assert saved_model.export(Run(run_dir), out).path == out / "1"
+    assert saved_model.export(Run(run_dir), out, version=7).path == out / "7"
+    assert saved_model.export(Run(run_dir), out).path == out / "8"
     assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
     with pytest.raises(FileExistsError, match=r"7 exists, and is not overw"):
-        saved_model.export(run_dir, out, version=7)
+        saved_model.export(Run(run_dir), out, version=7)
     assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
 
 
@@ -172,7 +174,7 @@ def test_a_failure_leaves_nothing_behind(exported_run, tmp_path, monkeypatch):
     kept.mkdir()
     for out in (kept / "new/models", kept):
         with pytest.raises(OSError, match="No space left"):
-            saved_model.export(exported_run[0], out)
+            saved_model.export(Run(exported_run[0]), out)
         assert list(kept.iterdir()) == []
 
 
@@ -188,7 +190,7 @@ def test_a_failure_leaves_what_others_wrote(
 
     monkeypatch.setattr(warm_up, "write", full)
     with pytest.raises(OSError, match="No space left"):
-        saved_model.export(exported_run[0], out)
+        saved_model.export(Run(exported_run[0]), out)
     assert [path.name for path in out.iterdir()] == ["9"]
 
 
@@ -202,7 +204,7 @@ def test_a_full_disk_while_tensorflow_writes(
     monkeypatch.setattr(saved_model.Endpoints, "functions", lambda _: {})
     monkeypatch.setattr(saved_model.signatures, "endpoints", lambda *_: ())
     with pytest.raises(OSError, match=r"models: No space left"):
-        saved_model.export(exported_run[0], tmp_path / "models")
+        saved_model.export(Run(exported_run[0]), tmp_path / "models")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -218,10 +220,10 @@ def test_variables_that_take_too_much(
 
     monkeypatch.setattr(saved_model, "_save", save)
     if not surplus:
-        saved_model.export(exported_run[0], tmp_path)
+        saved_model.export(Run(exported_run[0]), tmp_path)
         return
     with pytest.raises(ValueError, match=r"1\.02 times the weights, and 256"):
-        saved_model.export(exported_run[0], tmp_path)
+        saved_model.export(Run(exported_run[0]), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -236,7 +238,7 @@ def test_variables_that_take_too_much(
 )
 def test_options_out_of_bounds(exported_run, tmp_path, options, match):
     with pytest.raises(ValueError, match=match):
-        saved_model.export(exported_run[0], tmp_path / "out", **options)
+        saved_model.export(Run(exported_run[0]), tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
@@ -271,12 +273,12 @@ def authors_files(tmp_path):
 def test_a_run_converted_from_the_authors(authors_files, tmp_path):
     run_dir, out = tmp_path / "run", tmp_path / "out"
     convert.convert(*authors_files, run_dir, image_size=(16, 24))
-    done = saved_model.export(run_dir, out, warm_up_batches=())
+    done = saved_model.export(Run(run_dir), out, warm_up_batches=())
     assert not done.calibrated
     card = json.loads((done.path / "assets.extra/model_card.json").read_text())
     outputs = [each["name"] for each in card["endpoints"][0]["outputs"]]
     assert outputs == ["valid", "psnr", "regular_score", "distance"]
-    config, model = directory.load(run_dir)
+    config, model = model_files.load(run_dir)
     # Of the model's size, so that nothing is resized.
     frames = frames_of(config, size=(16, 24))
     servable = Servable(done.path)
@@ -348,7 +350,7 @@ def test_other_weights_of_the_cues(moving_run, tmp_path, told, left_out):
     card = json.loads((extra / model_card.JSON).read_text())
     assert card["calibration"]["cue_weights"] == weights
     exported = model_card.read_config(extra)
-    assert calibration.weights_of(exported.scoring) == weights
+    assert exported.scoring.cue_weights == weights
     names = {each["name"] for each in card["endpoints"]}
     assert ("score_with_motion" in names) == (left_out != "motion")
     text = (extra / model_card.TEXT).read_text()
@@ -387,7 +389,7 @@ def frames_of(config, rows=2, size=(30, 20)):
 def test_bfloat16_inside_float32_outside(exported_run, served, tmp_path):
     run_dir, config, _, _ = exported_run
     done = saved_model.export(
-        run_dir, tmp_path, dtype="mixed_bfloat16", warm_up_batches=()
+        Run(run_dir), tmp_path, dtype="mixed_bfloat16", warm_up_batches=()
     )
     servable = Servable(done.path)
     inputs = {"frames": frames_of(config)}
@@ -415,7 +417,7 @@ def test_no_memory_and_no_calibration(tmp_path):
         )
     )
     model = build_model(config)
-    directory.save(tmp_path / "run", config, model)
+    model_files.save(tmp_path / "run", config, model)
     done = saved_model.export(
         tmp_path / "run", tmp_path / "out", warm_up_batches=()
     )

@@ -11,7 +11,8 @@ from lgn_serving.failure import Failure
 from lgn_serving.models.servable import read_warm_up
 from lgn_tf.exporting import model_card, signatures, warm_up
 from lgn_tf.exporting.served_scores import ServedScores
-from lgn_tf.scores import calibration, frame_scores, grids
+from lgn_tf.scores import frame_scores, grids
+from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 from tests.exporting.test_endpoints import Expected, colourful, decode, encode
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -53,9 +54,9 @@ def with_motion(run, known, frames, motion):
         ),
         "motion": [known.strength(one) for one in motion],
     }
-    online = known.score(cues, calibration.CUES)
+    online = known.score(cues, CUES)
     # The motion counts for more than what passes for equal.
-    without = known.score(cues, calibration.IN_GRAPH)
+    without = known.score(cues, IN_GRAPH)
     assert np.all(np.abs(online - without) > 1e-2)
     return expected.measures | {
         "anomaly_score": online,

@@ -14,7 +14,9 @@ from lgn_tf.data.video.footage import InMemory, read_frames
 from lgn_tf.inference import calibrate
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.model.lgn_net import LGNNet
-from lgn_tf.scores import calibration, local_scales
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import fitting, local_scales
+from lgn_tf.scores.calibration import WEIGHTS
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_all_clips_that_were_held_out(model, monkeypatch):
         progress=lambda *state: seen.append(state),
     )
     scores = [one for (one,) in VideoScorer(model).score_all(held_out)]
-    expected = calibration.fit(scores, in_sample=False)
+    expected = fitting.fit(scores, in_sample=False)
     assert found.names == ("held0", "held2")
     assert found.lengths == (3, 2)
     assert not found.in_sample
@@ -68,6 +70,13 @@ def test_few_of_many_fitted_clips_are_scored(model, monkeypatch):
     assert seen[-1] == (18, 18)
 
 
+def run_of(model, folder, config):
+    """Returns a run that has its model already."""
+    run = Run(folder, config=config)
+    run.__dict__["model"] = model
+    return run
+
+
 def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
     """And in the frames that have a score."""
     drawn = walkways.draw(1, train=2, test=1, frames=9, size=(48, 64))
@@ -82,7 +91,7 @@ def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
         ),
     )
     source = sources.open_source(config)
-    found = calibrate.of_run(tmp_path, config, model, source)
+    found = run_of(model, tmp_path, config).calibrate(source)
     (name,) = found.names
     video = next(v for v in source.dataset.split("train") if v.name == name)
     moved = optical_flow.measured(footage.read_frames(video))
@@ -109,7 +118,7 @@ def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
     error_scale = local_scales.resized(scale, (16, 24))
     np.testing.assert_array_equal(found.scales["error"], error_scale)
     assert error_scale.min() < 1 == found.scales["distance"].min()
-    assert found.weights == calibration.WEIGHTS
+    assert found.weights == WEIGHTS
 
 
 class Source:
@@ -128,15 +137,15 @@ class Source:
 def test_a_run_is_calibrated_once_and_marked_in_sample(model, tmp_path):
     config = Config(data=DataConfig("folder", holdout=0))
     source = Source(clips("f", 8, 6), None)
-    found = calibrate.of_run(tmp_path, config, model, source)
+    found = run_of(model, tmp_path, config).calibrate(source)
     assert found.in_sample
     assert found.names == ("f0", "f1")
-    again = calibrate.of_run(tmp_path, config, None, source)
+    again = run_of(None, tmp_path, config).calibrate(source)
     assert again.names == found.names
     assert source.asked == [(0, 0)]
     # One of an older version is measured again.
     np.savez(tmp_path / "calibration.npz", format=2)
-    again = calibrate.of_run(tmp_path, config, model, source)
+    again = run_of(model, tmp_path, config).calibrate(source)
     assert again.names == found.names
     assert source.asked == [(0, 0)] * 2
 

@@ -14,7 +14,8 @@ from lgn_tf.inference import video_scorer
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.model import prototypes
 from lgn_tf.model.lgn_net import LGNNet
-from lgn_tf.scores import calibration, frame_scores
+from lgn_tf.scores import cue_values, fitting, frame_scores
+from lgn_tf.scores.cue_values import IN_GRAPH
 from tests.helpers import scoring_run
 
 ROOT = Path(__file__).parents[2]
@@ -229,7 +230,7 @@ def test_online_score_beside_the_others():
     footage = videos(13, 9)
     scores = [one for (one,) in VideoScorer(model).score_all(footage)]
     weights = {"error": 1.0, "distance": 0.5}
-    fitted = calibration.fit(scores, in_sample=True, weights=weights)
+    fitted = fitting.fit(scores, in_sample=True, weights=weights)
     scorer = VideoScorer(model, calibration=fitted, gammas=(0.0, 10.0))
     for plain, (found, moved) in zip(
         scores, scorer.score_all(footage), strict=True
@@ -247,8 +248,8 @@ def test_online_score_beside_the_others():
             found.online_map, places, rtol=1e-3, atol=1e-4
         )
         # What is stored holds all that the score is made of.
-        cues = calibration.cues_of(found, fitted.scales)
-        again = fitted.score(cues, calibration.IN_GRAPH)
+        cues = cue_values.map_cues(found, fitted.scales)
+        again = fitted.score(cues, IN_GRAPH)
         np.testing.assert_allclose(found.online, again, atol=5e-5)
         assert np.any(moved.online != found.online)
 
@@ -304,7 +305,7 @@ def test_frames_of_another_size():
 def test_a_calibration_of_another_model():
     other = small(variant="loc_net")
     ((scores,),) = VideoScorer(other).score_all(videos(6))
-    fitted = calibration.fit([scores], in_sample=True)
+    fitted = fitting.fit([scores], in_sample=True)
     with pytest.raises(ValueError, match="`calibration` must be of this model"):
         VideoScorer(small(), calibration=fitted)
 

@@ -24,9 +24,12 @@ from lgn_tf.files import atomic
 from lgn_tf.inference import calibrate, run_scorer
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.parallel import beam_job, bulk_score, processes, storage
-from lgn_tf.runs import directory
-from lgn_tf.scores import calibration
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import cue_values
 from lgn_tf.scores import video_scores as measures
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import CUES
 
 beam = pytest.importorskip("apache_beam", reason="Beam is not installed")
 
@@ -73,7 +76,7 @@ def place(tmp_path_factory):
         data=DataConfig("synthetic"),
     )
     model = build_model(config)
-    directory.save(folder / "run", config, model)
+    model_files.save(folder / "run", config, model)
     clip = np.random.default_rng(0).integers(0, 256, (20, 16, 24, 1), np.uint8)
     calibrate.calibrate(
         model, InMemory(["clip"], [clip]), in_sample=False
@@ -112,7 +115,7 @@ def moving(place):
     folder.mkdir()
     shutil.copytree(place / "run", folder / "run")
     path = folder / "run" / directory.CALIBRATION
-    known = calibration.load(path)
+    known = Calibration.load(path)
     lengths = np.random.default_rng(1).gamma(2, 1e-2, known.frames)
     scale = np.linspace(0.3, 1, 48 * 60, dtype=np.float32).reshape(48, 60)
     dataclasses.replace(
@@ -213,14 +216,12 @@ def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
     assert main.main(argv) == 0
     scores = measures.read(tmp_path, "Test001")
     (video,) = recognise(Path(videos[0])).videos
-    known = calibration.load(moving / "run" / directory.CALIBRATION)
+    known = Calibration.load(moving / "run" / directory.CALIBRATION)
     moved = motion.measured(footage.read_frames(video))
     strengths = [known.strength(one.cells) for one in moved]
-    cues = calibration.cues_of(scores, known.scales)
+    cues = cue_values.map_cues(scores, known.scales)
     cues["motion"] = np.array(strengths[4:])
-    np.testing.assert_array_equal(
-        scores.online_motion, known.score(cues, calibration.CUES)
-    )
+    np.testing.assert_array_equal(scores.online_motion, known.score(cues, CUES))
     assert np.any(scores.online_motion != scores.online)
 
 
@@ -315,7 +316,7 @@ def test_buckets_hold_what_folders_hold(place, by_one):
 
 def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
     del by_one
-    scoring = run_scorer.describe(place / "run", None, False)
+    scoring = run_scorer.describe(Run(place / "run"), None, False)
     job = beam_job.Job("run", "store", str(tmp_path), scoring)
     (entry,) = [
         e

@@ -8,7 +8,7 @@ import pytest
 
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
 
 CONFIG = Config(ModelConfig(image_size=(16, 16), channels=1, width=1 / 16))
 
@@ -20,8 +20,8 @@ def model():
 
 def test_round_trip(model, tmp_path):
     run = tmp_path / "runs" / "name"
-    directory.save(run, CONFIG, model)
-    config, loaded = directory.load(run)
+    model_files.save(run, CONFIG, model)
+    config, loaded = model_files.load(run)
     assert config == CONFIG
     for ours, theirs in zip(
         loaded.get_weights(), model.get_weights(), strict=True
@@ -35,17 +35,17 @@ def test_round_trip(model, tmp_path):
 
 def test_weights_are_saved_without_the_state_of_the_optimizer(tmp_path):
     model = build_model(CONFIG)
-    directory.save_weights(tmp_path, model)
+    model_files.save_weights(tmp_path, model)
     plain = (tmp_path / directory.WEIGHTS).stat().st_size
     model.compile()
     optimizer = model.optimizer
     optimizer.build(model.trainable_variables)
-    directory.save_weights(tmp_path, model)
+    model_files.save_weights(tmp_path, model)
     assert (tmp_path / directory.WEIGHTS).stat().st_size < 1.1 * plain
     # The model goes on with it.
     assert model.optimizer is optimizer
     fresh = build_model(CONFIG)
-    directory.save_weights(tmp_path, model)
+    model_files.save_weights(tmp_path, model)
     fresh.load_weights(tmp_path / directory.WEIGHTS)
     for ours, theirs in zip(
         fresh.get_weights(), model.get_weights(), strict=True
@@ -54,10 +54,10 @@ def test_weights_are_saved_without_the_state_of_the_optimizer(tmp_path):
 
 
 def test_an_existing_run_is_not_touched(model, tmp_path):
-    directory.save(tmp_path / "run", CONFIG, model)
+    model_files.save(tmp_path / "run", CONFIG, model)
     before = (tmp_path / "run" / directory.WEIGHTS).read_bytes()
     with pytest.raises(FileExistsError, match="run exists"):
-        directory.save(tmp_path / "run", CONFIG, model)
+        model_files.save(tmp_path / "run", CONFIG, model)
     assert (tmp_path / "run" / directory.WEIGHTS).read_bytes() == before
 
 
@@ -68,13 +68,13 @@ def test_a_full_disk_leaves_nothing(model, monkeypatch, tmp_path):
 
     monkeypatch.setattr(model, "save_weights", fail)
     with pytest.raises(OSError, match="No space left"):
-        directory.save(tmp_path / "run", CONFIG, model)
+        model_files.save(tmp_path / "run", CONFIG, model)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_would_not_fit_is_not_begun(model, monkeypatch, tmp_path):
     """HDF5 brings the process down where the disk is full."""
-    directory.save_weights(tmp_path, model)
+    model_files.save_weights(tmp_path, model)
     size = (tmp_path / directory.WEIGHTS).stat().st_size
     before = (tmp_path / directory.WEIGHTS).read_bytes()
     usage = shutil.disk_usage(tmp_path)
@@ -82,42 +82,42 @@ def test_what_would_not_fit_is_not_begun(model, monkeypatch, tmp_path):
         shutil, "disk_usage", lambda _: usage._replace(free=size)
     )
     with pytest.raises(OSError, match=r"No space left.* bytes are needed"):
-        directory.save_weights(tmp_path, model)
+        model_files.save_weights(tmp_path, model)
     assert (tmp_path / directory.WEIGHTS).read_bytes() == before
     with pytest.raises(OSError, match="No space left"):
-        directory.save(tmp_path / "run", CONFIG, model)
+        model_files.save(tmp_path / "run", CONFIG, model)
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", [directory.CONFIG, directory.WEIGHTS])
 def test_a_missing_file_is_named(model, name, tmp_path):
-    directory.save(tmp_path / "run", CONFIG, model)
+    model_files.save(tmp_path / "run", CONFIG, model)
     (tmp_path / "run" / name).unlink()
     with pytest.raises(FileNotFoundError, match=name):
-        directory.load(tmp_path / "run")
+        model_files.load(tmp_path / "run")
 
 
 @pytest.mark.parametrize("keep", [0, 1000, -1000])
 def test_truncated_weights_are_named(model, keep, tmp_path):
-    directory.save(tmp_path / "run", CONFIG, model)
+    model_files.save(tmp_path / "run", CONFIG, model)
     path = tmp_path / "run" / directory.WEIGHTS
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match=directory.WEIGHTS):
-        directory.load(tmp_path / "run")
+        model_files.load(tmp_path / "run")
 
 
 def test_weights_of_another_model_are_named(model, tmp_path):
-    directory.save(tmp_path / "run", CONFIG, model)
+    model_files.save(tmp_path / "run", CONFIG, model)
     path = tmp_path / "run" / directory.CONFIG
     values = json.loads(path.read_text())
     values["model"]["memory_items"] = 11
     path.write_text(json.dumps(values))
     with pytest.raises(ValueError, match=directory.WEIGHTS):
-        directory.load(tmp_path / "run")
+        model_files.load(tmp_path / "run")
 
 
 def test_a_broken_configuration_is_named(model, tmp_path):
-    directory.save(tmp_path / "run", CONFIG, model)
+    model_files.save(tmp_path / "run", CONFIG, model)
     (tmp_path / "run" / directory.CONFIG).write_text("{")
     with pytest.raises(ValueError, match=f"{directory.CONFIG}.*JSON"):
-        directory.load(tmp_path / "run")
+        model_files.load(tmp_path / "run")

@@ -9,8 +9,10 @@ import pytest
 
 from lgn_tf.config.schema import ScoringConfig
 from lgn_tf.data.video import optical_flow as motion
-from lgn_tf.scores import calibration, grids
+from lgn_tf.scores import fitting, grids
 from lgn_tf.scores import frame_scores as scoring
+from lgn_tf.scores.calibration import WEIGHTS, Calibration, OutdatedError
+from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 from lgn_tf.scores.video_scores import VideoScores
 
 SIZE = (40, 24)
@@ -41,7 +43,7 @@ BOTH = {"error": 1.0, "distance": 0.5, "motion": 0.25}
 
 
 def fitted(videos=VIDEOS, in_sample=False, weights=BOTH, motion=None):
-    return calibration.fit(
+    return fitting.fit(
         videos, in_sample=in_sample, weights=weights, motion=motion
     )
 
@@ -95,7 +97,7 @@ def test_a_graph_has_error_and_distance_and_no_motion():
     far = in_spreads(cue(VIDEOS, "distance", found.scales))
     evidence = np.sort(evidence + 0.5 * far)
     np.testing.assert_allclose(
-        np.sort(found.evidence(found.cues, calibration.IN_GRAPH)),
+        np.sort(found.evidence(found.cues, IN_GRAPH)),
         evidence,
         rtol=1e-6,
     )
@@ -114,14 +116,14 @@ def test_all_cues_add_up_by_their_weights():
     }
     usual = {name: cue(VIDEOS, name, found.scales) for name in new}
     parts = {n: BOTH[n] * in_spreads(new[n], usual[n]) for n in BOTH}
-    for chosen in (calibration.CUES, ("motion",), ("error", "motion")):
+    for chosen in (CUES, ("motion",), ("error", "motion")):
         np.testing.assert_allclose(
             found.evidence(new, chosen), sum(parts[n] for n in chosen)
         )
     # A cue that was not measured, here or there, has no part.
     del new["distance"]
     np.testing.assert_allclose(
-        found.evidence(new, calibration.CUES), parts["error"] + parts["motion"]
+        found.evidence(new, CUES), parts["error"] + parts["motion"]
     )
     with pytest.raises(ValueError, match="At least one cue"):
         found.evidence(new, ("distance",))
@@ -134,10 +136,10 @@ def test_the_score_is_that_of_the_graph():
         "distance": np.full(301, found.statistics.distance.median),
     }
     expected = scoring.online_score(
-        found.evidence(wide, calibration.IN_GRAPH).astype(np.float32),
+        found.evidence(wide, IN_GRAPH).astype(np.float32),
         found.statistics,
     )
-    score = found.score(wide, calibration.IN_GRAPH)
+    score = found.score(wide, IN_GRAPH)
     np.testing.assert_allclose(score, expected, rtol=1e-4, atol=1e-6)
     assert np.all(np.diff(score) > 0)
 
@@ -149,7 +151,7 @@ def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
     frames = random.gamma(2.0, 1e-2, (40, 6, 8)).astype(np.float32)
     new = {name: random.choice(found.cues[name], 40) for name in BOTH}
     new["motion"] = [found.strength(one) for one in frames]
-    still = found.evidence(new, calibration.IN_GRAPH).astype(np.float32)
+    still = found.evidence(new, IN_GRAPH).astype(np.float32)
     moving = found.moving_statistics
     # The cues of a graph count as they do without motion.
     for one, same in zip(moving[:2], found.statistics[:2], strict=True):
@@ -157,7 +159,7 @@ def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
     told = scoring.motion_evidence(frames, (5, 5), moving)
     np.testing.assert_allclose(
         scoring.online_score(still + told, moving),
-        found.score(new, calibration.CUES),
+        found.score(new, CUES),
         rtol=1e-4,
         atol=1e-6,
     )
@@ -183,16 +185,16 @@ def test_without_motion(left_out):
 
 def test_other_weights_of_some_cues():
     scoring = ScoringConfig(update_threshold=0.25, distance_weight=2.0)
-    found = calibration.weighed(scoring, {"error": 0.5, "motion": 0.0})
-    assert calibration.weights_of(found) == {
+    found = scoring.weighed({"error": 0.5, "motion": 0.0})
+    assert found.cue_weights == {
         "error": 0.5,
         "distance": 2.0,
         "motion": 0.0,
     }
     assert found.update_threshold == 0.25
-    assert calibration.weighed(scoring, {}) == scoring
+    assert scoring.weighed({}) == scoring
     with pytest.raises(ValueError, match="`motion_weight` must"):
-        calibration.weighed(scoring, {"motion": -1.0})
+        scoring.weighed({"motion": -1.0})
 
 
 def test_values_clip_by_clip():
@@ -248,9 +250,9 @@ def test_save_and_load(tmp_path, memory):
     one = fitted(videos, in_sample=memory, motion=moved if memory else None)
     path = tmp_path / "calibration.npz"
     one.save(path)
-    again = calibration.load(path)
-    assert again.weights == calibration.WEIGHTS
-    again = calibration.load(path, BOTH)
+    again = Calibration.load(path)
+    assert again.weights == WEIGHTS
+    again = Calibration.load(path, BOTH)
     assert again.weights == BOTH
     assert (again.names, again.lengths) == (one.names, one.lengths)
     assert again.in_sample == one.in_sample
@@ -295,19 +297,19 @@ def test_load_names_a_file_that_is_none(tmp_path, damage):
             found = {name: archive[name] for name in archive.files}
         np.savez(path, **(found | {"format": 99}))
     with pytest.raises(ValueError, match=r"calibration\.npz: must be a"):
-        calibration.load(path)
+        Calibration.load(path)
 
 
 def test_load_knows_a_file_of_an_older_version(tmp_path):
     path = tmp_path / "calibration.npz"
     np.savez(path, format=2, knots=np.zeros(3))
-    with pytest.raises(calibration.OutdatedError, match="measures it again"):
-        calibration.load(path)
+    with pytest.raises(OutdatedError, match="measures it again"):
+        Calibration.load(path)
 
 
 def test_load_names_a_file_that_is_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match="no calibration there"):
-        calibration.load(tmp_path / "calibration.npz")
+        Calibration.load(tmp_path / "calibration.npz")
 
 
 def test_fit_needs_frames():

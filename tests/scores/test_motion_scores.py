@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lgn_tf.scores import calibration, motion_scores, video_scores
+from lgn_tf.scores import cue_values, fitting, motion_scores, video_scores
 from tests.helpers.drawn_scores import draw
 
 NUMBERS = np.random.default_rng(8)
@@ -23,7 +23,7 @@ def motion():
 
 def fitted(weights=WEIGHTS):
     clips = [draw("clip", np.zeros(44), seed=1)]
-    return calibration.fit(
+    return fitting.fit(
         clips,
         in_sample=False,
         weights=weights,
@@ -34,7 +34,7 @@ def fitted(weights=WEIGHTS):
 def test_every_cue_has_its_part():
     scores, moved, found = scored("01"), motion()["01"], fitted()
     series = motion_scores.score(scores, found, moved)
-    cues = {**calibration.cues_of(scores, found.scales), "motion": moved}
+    cues = {**cue_values.map_cues(scores, found.scales), "motion": moved}
     np.testing.assert_array_equal(
         series, found.score(cues, ("error", "distance", "motion"))
     )

@@ -17,8 +17,9 @@ import pytest
 
 from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.evaluation import keyframes, results
-from lgn_tf.runs import directory, environment, provenance
-from lgn_tf.scores import calibration, video_scores
+from lgn_tf.runs import directory, environment, model_files, provenance
+from lgn_tf.scores import video_scores
+from lgn_tf.scores.calibration import Calibration
 from tools.remote_training import __main__ as program
 from tools.remote_training import parcels
 
@@ -119,14 +120,14 @@ def test_there_and_back(home, tmp_path, capsys):
         *(directory.CONFIG, directory.ENVIRONMENT, directory.LOG),
         *(directory.CALIBRATION, directory.WEIGHTS, "evaluation"),
     }
-    ours, model = directory.load(run_dir)
+    ours, model = model_files.load(run_dir)
     assert ours.data.data_root == str(home / "data")
-    _, theirs = directory.load(work / "run")
+    _, theirs = model_files.load(work / "run")
     for one, other in zip(
         model.get_weights(), theirs.get_weights(), strict=True
     ):
         np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-6)
-    assert not calibration.load(run_dir / directory.CALIBRATION).in_sample
+    assert not Calibration.load(run_dir / directory.CALIBRATION).in_sample
 
     # A run that is there stays as it is.
     assert run("home", out, home / "data", run_dir) == 2
@@ -144,7 +145,7 @@ def test_a_run_that_is_cut_short_keeps_its_weights_and_says_so(home, tmp_path):
         path = folder / directory.ENVIRONMENT
         assert environment.weights(path, provenance.LAST) == words
     parcels.join(work / "out" / "weights", tmp_path / "weights.npz")
-    _, model = directory.load(work / "run")
+    _, model = model_files.load(work / "run")
     with np.load(tmp_path / "weights.npz") as packed:
         assert len(packed.files) == len(model.weights)
 

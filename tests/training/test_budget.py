@@ -9,15 +9,15 @@ from lgn_tf.cli import main
 from lgn_tf.data import sources
 from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.data.video.footage import InMemory
-from lgn_tf.inference import calibrate
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
 from lgn_tf.training import budget, train
 from tests.helpers.training_process import configuration
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(calibrate, "of_run", lambda *_: None)
+    monkeypatch.setattr(Run, "calibrate", lambda *_: None)
     monkeypatch.setattr(budget, "LEAST_SECONDS", 0.0)
 
 
@@ -87,8 +87,8 @@ def test_measuring_leaves_no_trace_in_the_run(root, tmp_path, capsys):
     config = directory.read_config(tmp_path / "a")
     assert config.training.steps == 11
     train.train(config, tmp_path / "b")
-    _, ours = directory.load(tmp_path / "a")
-    _, theirs = directory.load(tmp_path / "b")
+    _, ours = model_files.load(tmp_path / "a")
+    _, theirs = model_files.load(tmp_path / "b")
     for one, other in zip(
         ours.get_weights(), theirs.get_weights(), strict=True
     ):

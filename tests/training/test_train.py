@@ -18,9 +18,9 @@ import pytest
 
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.data.synthetic import archives, walkways
-from lgn_tf.inference import calibrate
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
 from lgn_tf.training import callbacks, snapshots, telemetry, train
 from tests.helpers.training_process import configuration
 
@@ -45,7 +45,7 @@ def stores(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def without_calibration(monkeypatch):
     """Spares what tests of the loop do not look at."""
-    monkeypatch.setattr(calibrate, "of_run", lambda *_: None)
+    monkeypatch.setattr(Run, "calibrate", lambda *_: None)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def unbroken(root, stores, tmp_path_factory):
 
 
 def weights(run_dir):
-    _, model = directory.load(run_dir)
+    _, model = model_files.load(run_dir)
     return model.get_weights()
 
 
@@ -282,7 +282,7 @@ def test_held_out_videos_are_validated_on_and_not_fitted_on(
     row = log(tmp_path / "run")[0]
     assert float(row["val_loss"]) > 0
     assert (tmp_path / "run" / directory.BEST).is_file()
-    _, best = directory.load(tmp_path / "run", directory.BEST)
+    _, best = model_files.load(tmp_path / "run", directory.BEST)
     for ours, theirs in zip(
         best.get_weights(), weights(tmp_path / "run"), strict=True
     ):
@@ -302,7 +302,7 @@ def test_two_replicas_train_the_same_run(root, stores, tmp_path):
         assert float(ours["val_psnr"]) == pytest.approx(
             float(theirs["val_psnr"]), rel=2e-3
         )
-    directory.load(tmp_path / "mirrored", directory.BEST)
+    model_files.load(tmp_path / "mirrored", directory.BEST)
 
 
 def test_a_run_that_goes_on_keeps_what_it_began_with(

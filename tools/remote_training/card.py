@@ -20,10 +20,12 @@ import numpy as np
 from lgn_tf.config import presets, schema
 from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
+from lgn_tf.data.test_set import TestSet
 from lgn_tf.evaluation import protocol
 from lgn_tf.files import atomic
-from lgn_tf.inference import calibrate, video_scorer
-from lgn_tf.runs import directory, environment, provenance
+from lgn_tf.inference import video_scorer
+from lgn_tf.runs import directory, environment, model_files
+from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
 from lgn_tf.training import budget, callbacks, snapshots
 from lgn_tf.training import train as training
@@ -79,7 +81,7 @@ def train(
         if (run_dir / name).exists():
             shutil.copy(run_dir / name, out)
     # Now, in case that nothing comes of the scores.
-    _pack_weights(directory.load(run_dir)[1], work / WEIGHTS)
+    _pack_weights(Run(run_dir).model, work / WEIGHTS)
     parcels.split(work / WEIGHTS, out / "weights")
 
 
@@ -147,7 +149,7 @@ def _keep(config: Config, run_dir: Path, source: sources.Source) -> str:
     steps = training.steps_per_epoch(fitted, config)
     model = training.compiled(config, steps)
     progress = snapshots.load(run_dir, model)
-    directory.save_weights(run_dir, model)
+    model_files.save_weights(run_dir, model)
     where = (
         f"step {progress.epoch * steps + progress.step} of "
         f"{config.training.length(steps).total}, where the run was stopped"
@@ -166,21 +168,21 @@ def score(packs: Sequence[Path], work: Path, out: Path) -> None:
     """
     _keep_compiled(work)
     run_dir = work / "run"
-    config, model = directory.load(run_dir)
+    config = directory.read_config(run_dir)
     config = _placed(config, parcels.unpack(packs, work), work / "stores")
-    source = sources.open_source(config)
-    calibration = calibrate.of_run(run_dir, config, model, source)
+    run = Run(run_dir, config=config)
+    source = run.source()
+    run.calibrate(source)
     _say("calibrated")
-    gamma = provenance.threshold(config, calibration, None)
     scorer = video_scorer.VideoScorer(
-        model,
-        gammas=protocol.gammas_of(model, gamma, calibration, True),
-        calibration=calibration,
+        run.model,
+        gammas=protocol.gammas_of(run, run.gamma(), True),
+        calibration=run.calibration,
         keep_predictions=True,
     )
-    stand = provenance.describe(config, calibration, gamma)
+    stand = run.provenance()
     begin = time.monotonic()
-    frames = _score(scorer, source, stand.normality_weight, run_dir)
+    frames = _score(scorer, source.test_set(), stand.normality_weight, run_dir)
     rate = frames / (time.monotonic() - begin)
     _say(f"{frames} frames, {rate:.1f} a second, compilation included")
     parcels.write_tar(
@@ -211,20 +213,17 @@ def _pack_weights(model: Any, path: Path) -> None:
 
 def _score(
     scorer: video_scorer.VideoScorer,
-    source: sources.Source,
+    test_set: TestSet,
     weight: float,
     run_dir: Path,
 ) -> int:
     """Writes scores, pictures and the sweep; returns how many frames."""
-    footage = source.store.split("test")
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    truth, _ = protocol.read_labels(source.dataset, counts, "")
     with (
         atomic.folder(run_dir / EVALUATION) as folder,
         # Areas are computed at home, where scikit-learn is.
         atomic.folder(run_dir / SWEEP) as sweep,
     ):
-        series = protocol.score(scorer, footage, truth, folder, weight)
+        series = protocol.score(scorer, test_set, folder, weight)
         for gamma, videos in zip(
             scorer.gammas, zip(*series, strict=True), strict=True
         ):

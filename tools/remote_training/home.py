@@ -11,15 +11,13 @@ import rich.console
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.data import sources
-from lgn_tf.data.datasets.dataset import Dataset
-from lgn_tf.data.video.footage import Footage
 from lgn_tf.evaluation import frame_level, protocol, tables
 from lgn_tf.evaluation.results import Results
 from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.runs import directory, environment, provenance
-from lgn_tf.scores import calibration, video_scores
+from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import video_scores
 from tools.remote_training import parcels
 from tools.remote_training.names import EVALUATION, SCORED, SWEEP, WEIGHTS
 
@@ -50,7 +48,7 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         config = _here(directory.read_config(folder), data_root)
         schema.write(config, folder / directory.CONFIG)
         _restore(weights, config, folder)
-        found = _evaluate(folder, config)
+        found = _evaluate(Run(folder, config=config))
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
     console.print(tables.scores(found))
@@ -77,39 +75,26 @@ def _restore(weights: Path, config: Config, folder: Path) -> None:
     with np.load(weights, allow_pickle=False) as archive:
         names = sorted(archive.files)
         model.set_weights([archive[name].astype(np.float32) for name in names])
-    directory.save_weights(folder, model)
+    model_files.save_weights(folder, model)
 
 
-def _evaluate(folder: Path, config: Config) -> Results:
-    fitted = calibration.load(
-        folder / directory.CALIBRATION,
-        calibration.weights_of(config.scoring),
-    )
-    gamma = provenance.threshold(config, fitted, None)
-    words = environment.weights(folder / directory.ENVIRONMENT, provenance.LAST)
-    stand = provenance.describe(config, fitted, gamma, weights=words)
-    source = sources.open_source(config)
-    footage = source.store.split("test")
-    sweep = _sweep(
-        folder / SWEEP, footage, source.dataset, stand.normality_weight
-    )
+def _evaluate(run: Run) -> Results:
+    stand, test_set = run.provenance(), run.test_set()
+    sweep = run.folder / SWEEP
     return protocol.conclude(
-        folder / EVALUATION,
-        footage,
-        source.dataset,
+        run.folder / EVALUATION,
+        test_set,
         stand,
-        channels=config.model.channels,
-        calibration=fitted,
-        gamma_sweep=sweep,
+        channels=run.config.model.channels,
+        calibration=run.calibration,
+        gamma_sweep=_sweep(sweep, test_set.labels, stand.normality_weight),
     )
 
 
 def _sweep(
-    folder: Path, footage: Footage, dataset: Dataset, weight: float
+    folder: Path, truth: protocol.Labels | None, weight: float
 ) -> list[tuple[float, float]]:
     """Returns (gamma, area) of all that were scored in one pass."""
-    counts = dict(zip(footage.names, footage.frame_counts, strict=True))
-    truth, _ = protocol.read_labels(dataset, counts, "")
     gammas = sorted(float(path.name) for path in folder.iterdir())
     if truth is None or len(gammas) == 1:
         return []
