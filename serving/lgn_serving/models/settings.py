@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lgn_serving.models import text_formats
+from lgn_serving.models import text_formats, text_formats_pb2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +93,7 @@ def read_models(path: Path) -> tuple[ModelSettings, ...]:
     """
     from tensorflow_serving.config import model_server_config_pb2
 
-    config = text_formats.parse(
+    config = text_formats.read(
         path, model_server_config_pb2.ModelServerConfig()
     )
     models = tuple(
@@ -134,7 +134,7 @@ def read_batching(path: Path) -> BatchSettings:
         ValueError: naming the file and what in it cannot be followed.
         OSError: where the file cannot be read.
     """
-    given = text_formats.read(path, "BatchingParameters")
+    given = text_formats.read(path, text_formats_pb2.BatchingParameters())
     known = {
         "max_batch_size": ("max_batch_size", 1),
         "batch_timeout_micros": ("timeout", 1e6),

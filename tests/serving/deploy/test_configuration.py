@@ -16,6 +16,10 @@ import yaml
 from lgn_serving.metrics import Metrics
 from lgn_serving.models import settings, text_formats
 from lgn_serving.models.settings import BatchSettings, ModelSettings
+from lgn_serving.models.text_formats_pb2 import (
+    BatchingParameters,
+    MonitoringConfig,
+)
 from lgn_serving.protocols.rest import METRICS_PATH
 from lgn_serving.server import EmbeddedServer
 
@@ -38,13 +42,13 @@ def test_batching():
     found = settings.read_batching(SERVING / "batching.config")
     assert found == BatchSettings(8, 0.005, 64, 2)
     path = SERVING / "batching.config"
-    given = text_formats.read(path, "BatchingParameters")
+    given = text_formats.read(path, BatchingParameters())
     # It would score frames padded with zeros.
     assert not given.pad_variable_length_inputs
 
 
 def test_monitoring():
-    found = text_formats.read(SERVING / "monitoring.config", "MonitoringConfig")
+    found = text_formats.read(SERVING / "monitoring.config", MonitoringConfig())
     assert found.prometheus_config.enable
     assert found.prometheus_config.path == METRICS_PATH
     scraped = yaml.safe_load(
@@ -69,7 +73,7 @@ def test_kubernetes_has_the_same_configuration(tmp_path):
         tmp_path / "batching.config"
     ) == settings.read_batching(SERVING / "batching.config")
     found = text_formats.read(
-        tmp_path / "monitoring.config", "MonitoringConfig"
+        tmp_path / "monitoring.config", MonitoringConfig()
     )
     assert found.prometheus_config.path == METRICS_PATH
 

@@ -6,6 +6,7 @@ import pytest
 
 from lgn_serving.models import settings, text_formats
 from lgn_serving.models.settings import BatchSettings, ModelSettings
+from lgn_serving.models.text_formats_pb2 import MonitoringConfig
 
 
 def write(tmp_path, text):
@@ -90,5 +91,5 @@ def test_a_batching_file_that_is_none(tmp_path, text, match):
 
 def test_monitoring(tmp_path):
     path = write(tmp_path, 'prometheus_config { enable: true path: "/x" }')
-    found = text_formats.read(path, "MonitoringConfig").prometheus_config
+    found = text_formats.read(path, MonitoringConfig()).prometheus_config
     assert (found.enable, found.path) == (True, "/x")
