@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure
 from lgn_serving.metrics import Metrics
 from lgn_serving.models.catalogue import Catalogue
-from lgn_serving.protocols.json_values import Array
 
 
 class Predictor:

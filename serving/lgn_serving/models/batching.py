@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.models.servable import DEFAULT
 from lgn_serving.models.settings import BatchSettings
-from lgn_serving.protocols.json_values import Array
 
 
 class _Batch:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array, dtype_name, dtype_of
 from lgn_serving.failure import Failure, invalid
-from lgn_serving.protocols.json_values import Array
 
 DEFAULT = "serving_default"
 """The signature that a request means which names none."""
@@ -132,8 +132,7 @@ class Servable:
             )
         for place, key in enumerate(sorted(known)):
             wanted = dtype_name(signature.inputs[key].dtype)
-            found = inputs[key].dtype.name
-            found = "string" if found == "object" else found
+            found = dtype_of(inputs[key])
             if found != wanted:
                 raise invalid(
                     f"Expects arg[{place}] to be {wanted} but {found} is "
@@ -198,13 +197,6 @@ def read_warm_up(file: Path) -> Iterator[tuple[str, dict[str, Array]]]:
                 for key, tensor in request.inputs.items()
             },
         )
-
-
-def dtype_name(dtype: int) -> str:
-    """Returns the name of a tensor's type, such as "uint8" or "string"."""
-    import tensorflow as tf
-
-    return str(tf.dtypes.as_dtype(dtype).name)
 
 
 def error_name(code: int) -> str:

@@ -10,12 +10,12 @@ from typing import Any
 import grpc
 import numpy as np
 
+from lgn_serving.arrays import Array, dtype_of
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.limits import Limits
 from lgn_serving.models.servable import DEFAULT
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import metadata
-from lgn_serving.protocols.json_values import Array
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ _FIELDS = {
     "uint32": "uint32_val",
     "uint64": "uint64_val",
     "bool": "bool_val",
-    "object": "string_val",
+    "string": "string_val",
 }
 
 
@@ -230,9 +230,9 @@ def _write(tensor: Any, array: Array) -> None:
     """
     import tensorflow as tf
 
-    kind = "string" if array.dtype == object else array.dtype.name
+    kind = dtype_of(array)
     tensor.dtype = tf.dtypes.as_dtype(kind).as_datatype_enum
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
-    field = _FIELDS.get(array.dtype.name, "int_val")
+    field = _FIELDS.get(kind, "int_val")
     getattr(tensor, field).extend(np.ravel(array).tolist())

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import invalid
-from lgn_serving.protocols.json_values import Array
 
 
 def dump(outputs: Mapping[str, Array], rows: bool) -> str:

@@ -11,13 +11,9 @@ from typing import Any
 import numpy as np
 import rapidjson
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
-from lgn_serving.protocols.json_values import (
-    Array,
-    is_base64,
-    text_of,
-    to_array,
-)
+from lgn_serving.protocols.json_values import is_base64, text_of, to_array
 
 
 def parse(body: bytes) -> dict[str, Any]:

@@ -13,11 +13,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
-
-Array = NDArray[Any]
 
 MAX_RANK = 254
 """Most dimensions that a TensorFlow tensor has."""
