@@ -34,17 +34,17 @@ def request(
     version: int | None = None,
     label: str | None = None,
 ) -> bytes:
-    """Returns a predict request as it travels.
+    """Returns a predict request as the bytes of its message.
 
     Args:
         model: the name of the model.
-        signature: of the endpoint.
+        signature: the name of the endpoint.
         inputs: arrays; of `bytes` objects where files are sent.
-        version: which version is asked; the newest where None.
-        label: the label of the version instead.
+        version: the number of the version; the newest where None.
+        label: the label of the version instead of its number.
 
     Raises:
-        ValueError: for an array of a type that does not travel.
+        ValueError: for an array of a type that has no field in the message.
     """
     message = predict_pb2.PredictRequest()
     message.model_spec.name = model
