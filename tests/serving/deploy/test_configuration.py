@@ -172,23 +172,26 @@ def test_proxy_asks_for_a_token(tmp_path, model_server):
         ]
     )
     try:
-        trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
-        base = f"https://127.0.0.1:{port}"
-        transport = httpx.HTTPTransport(verify=trust, retries=5)
-        with httpx.Client(base_url=base, transport=transport) as client:
-            token = {"authorization": "Bearer secret"}
-            path = "/v1/models/lgn_net"
-            assert client.get(path).status_code == 401
-            wrong = {"authorization": "Bearer wrong"}
-            assert client.get(path, headers=wrong).status_code == 401
-            assert client.get(path, headers=token).status_code == 200
-            for hidden in (METRICS_PATH, "/"):
-                found = client.get(hidden, headers=token)
-                assert found.status_code == 404
+        check_statuses(tmp_path, port)
         check_client_through(tmp_path, port)
     finally:
         nginx.terminate()
         nginx.wait()
+
+
+def check_statuses(tmp_path, port):
+    trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
+    base = f"https://127.0.0.1:{port}"
+    transport = httpx.HTTPTransport(verify=trust, retries=5)
+    with httpx.Client(base_url=base, transport=transport) as client:
+        token = {"authorization": "Bearer secret"}
+        path = "/v1/models/lgn_net"
+        assert client.get(path).status_code == 401
+        wrong = {"authorization": "Bearer wrong"}
+        assert client.get(path, headers=wrong).status_code == 401
+        assert client.get(path, headers=token).status_code == 200
+        for hidden in (METRICS_PATH, "/"):
+            assert client.get(hidden, headers=token).status_code == 404
 
 
 def check_client_through(tmp_path, port):
