@@ -64,28 +64,25 @@ def score(
         window: frames of a window of the model.
         piece: frames of a request.
         parallel: requests under way at the same time.
-        motion: the motion from the frame before to each frame, as the `cells`
-            that `lgn_client.optical_flow` measures; read along with the
-            frames. The online score is then the one with motion.
+        motion: for each frame the `cells` of `lgn_client.optical_flow`; read
+            along with the frames, for the online score with motion.
 
     Returns:
-        An iterator over the `Score` of each frame from number `window` - 1 on,
-        in order. It raises a ServingError where the server refuses, and a
-        ValueError for fewer frames than a window or fewer maps of `motion`
-        than frames.
+        An iterator over the `Score` of each frame from number `window` - 1 on.
 
     Raises:
-        ValueError: for pieces smaller than a window, or no request at a time.
+        ValueError: for pieces smaller than a window or no request at a time;
+            while scoring, for fewer frames than a window or maps than frames.
+        ServingError: while scoring, where the server refuses.
     """
     if piece < window or parallel < 1:
         raise ValueError(
             f"`piece` must be at least a window, {window}, and `parallel` 1. "
             f"Received: piece={piece}, parallel={parallel}"
         )
-    paired = _paired(frames, motion)
     requests = (
         partial(_ask, server, start + window - 1, held, window, motion is None)
-        for start, held in _pieces(paired, window, piece)
+        for start, held in _pieces(_paired(frames, motion), window, piece)
     )
     return _in_order(requests, parallel)
 

@@ -43,6 +43,11 @@ class EmbeddedServer:
         unavailable_labels: whether a label may name a version that is not
             loaded.
 
+    Example:
+        models = (ModelSettings("lgn_net", Path("saved_models/lgn_net")),)
+        with EmbeddedServer(lambda: models) as server:
+            print(server.rest_port, server.grpc_port)
+
     Attributes:
         rest_port: the port of the REST API.
         grpc_port: the port of gRPC.

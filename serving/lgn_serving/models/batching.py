@@ -57,15 +57,10 @@ class BatchedServable:
         inputs: Mapping[str, Array],
         only: tuple[str, ...] = (),
     ) -> dict[str, Array]:
-        """Runs a signature, together with others where there are any.
+        """Runs a signature, merged with other requests where there are any.
 
-        Args:
-            name: the signature; empty for the default one.
-            inputs: an array for each input, the batch in its first dimension.
-            only: names of the outputs to return; all where empty.
-
-        Returns:
-            The outputs, by name.
+        Arguments and outputs are those of `Servable.run`. The first dimension
+        of an input is the batch.
 
         Raises:
             Failure: where the inputs do not fit, or those of a request that
