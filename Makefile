@@ -8,7 +8,7 @@ PROCESSES ?= 2
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test test-latest lint format bench lock clean
+.PHONY: help demo test test-latest lint format bench protos lock clean
 
 help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-latest  the short test run on the newest supported TensorFlow"
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
 	@echo "make format       rewrite the code the way make lint wants it"
+	@echo "make protos       generate the protocol buffers of serving/ anew"
 	@echo "make lock         resolve the lock files anew (installs uv)"
 
 # $(1): environment, $(2): lock file.
@@ -61,6 +62,10 @@ bench: $(VENV)/.installed
 	$(VENV)/bin/python -m benchmarks.cpu
 	$(VENV)/bin/python -m benchmarks.memory.growth
 	$(VENV)/bin/python -m benchmarks.data.input_pipeline --rounds 2 --seconds 3
+
+# grpcio-tools 1.62 generates code that protobuf 4.25 and later load.
+protos: $(VENV)/.installed
+	$(VENV)/bin/python -m grpc_tools.protoc --proto_path=serving --python_out=serving lgn_client/predict.proto lgn_serving/models/text_formats.proto
 
 lock:
 	$(PYTHON) -m venv .venv-lock

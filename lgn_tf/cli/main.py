@@ -92,9 +92,10 @@ def _parser() -> argparse.ArgumentParser:
     bulk.add(commands)
     report_commands.add(commands)
     data.add(commands)
-    from lgn_tf.cli import serving
+    from lgn_tf.cli import export, serve
 
-    serving.add(commands)
+    export.add(commands)
+    serve.add(commands)
     return parser
 
 

@@ -1,1 +1,1 @@
-"""A client of served models; it needs no TensorFlow."""
+"""Scores videos on a model server; needs no TensorFlow."""

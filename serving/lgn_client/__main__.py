@@ -1,4 +1,4 @@
-"""The command of `lgn_client.client`, as `python -m lgn_client`."""
+"""Runs the command `lgn-client` as `python -m lgn_client`."""
 
 import sys
 

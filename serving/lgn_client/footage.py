@@ -1,4 +1,4 @@
-"""What a client sends: picture files, folders of them, or videos."""
+"""Pictures, folders of pictures and videos as the files that are sent."""
 
 import re
 from collections.abc import Iterator
@@ -9,15 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 AS_THEY_ARE = (".jpg", ".jpeg", ".png")
-"""Files that the server decodes itself."""
+"""Endings of files that the server decodes itself."""
 
 TO_ENCODE = (".bmp", ".tif", ".tiff")
+"""Endings of pictures that are sent as PNG files."""
 
 Frame = NDArray[np.uint8]
 
 
 def is_picture(path: Path) -> bool:
-    """Whether a file is a picture, by its ending."""
+    """Returns whether a file is a picture, by its ending."""
     return path.suffix.lower() in (*AS_THEY_ARE, *TO_ENCODE)
 
 
@@ -28,8 +29,8 @@ def open_footage(
 
     Args:
         path: a folder, whose pictures are taken in natural order, or a video.
-        encoding: how frames that are no files travel: ".png" changes nothing,
-            ".jpg" is smaller.
+        encoding: the format in which frames of a video are sent: ".png" loses
+            nothing, ".jpg" is smaller.
 
     Returns:
         The encoded frames, and how many there are, or None where the video
@@ -89,7 +90,7 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 
 def read_picture(path: Path) -> bytes:
-    """Returns a picture as it can travel; JPEG and PNG are sent as they are.
+    """Returns a picture as a JPEG or PNG file; such files stay as they are.
 
     Raises:
         ValueError: where another kind of file cannot be decoded.
@@ -108,7 +109,7 @@ def decode_picture(path: Path) -> Frame:
         OSError: where it cannot be read.
     """
     contents = np.frombuffer(path.read_bytes(), np.uint8)
-    # The server does not turn pictures, either.
+    # The server does not rotate pictures either.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
     frame = cv2.imdecode(contents, flags) if contents.size else None
     if frame is None:

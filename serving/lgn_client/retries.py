@@ -1,4 +1,4 @@
-"""Sends a request again where that may help, until its time is over."""
+"""Repeats a request that may succeed later, until its time is over."""
 
 import email.utils
 import time
@@ -9,8 +9,8 @@ import tenacity
 
 _Answer = TypeVar("_Answer")
 
-# The longest pause doubles with each try; each is drawn between 0 and that, so
-# that clients which failed together do not come back together.
+# The upper limit of a pause doubles with each try. A pause is drawn between 0
+# and that limit, so that clients which failed together do not return together.
 _backoff = tenacity.wait_random_exponential(0.1, max=5)
 
 
@@ -30,11 +30,11 @@ class ServingError(OSError):
 
 
 class Again(Exception):
-    """A failure that may be over at the next try.
+    """A failure that the next try may not have.
 
     Attributes:
-        error: what is raised where there is no next try.
-        pause: seconds that the server wants to be left alone.
+        error: the exception that is raised where there is no next try.
+        pause: seconds that the server asks the client to wait.
     """
 
     def __init__(self, error: ServingError, pause: float = 0.0) -> None:
@@ -49,13 +49,13 @@ def retried(
     """Calls `send` until it does not raise `Again`.
 
     Args:
-        send: gets the seconds that are left.
+        send: the request; its argument is the number of seconds left.
         timeout: seconds for all tries and pauses. A pause that would end
             later is not begun.
-        tries: how often it is called at most.
+        tries: the largest number of calls.
 
     Returns:
-        What it returned.
+        The answer of `send`.
 
     Raises:
         ServingError: of the last try.
@@ -84,8 +84,8 @@ def seconds_of(retry_after: str | None) -> float:
     """Returns the seconds that HTTP's Retry-After asks for.
 
     Args:
-        retry_after: a number or a date; 0 s where there is none, or where it
-            cannot be read.
+        retry_after: a number or a date. It counts as 0 s where there is none
+            or where it cannot be read.
     """
     value = (retry_after or "").strip()
     if value.isascii() and value.isdigit():

@@ -1,63 +1,19 @@
-"""TensorFlow Serving's predict messages, without TensorFlow.
+"""TensorFlow Serving's predict messages as bytes, without TensorFlow.
 
-`tensorflow-serving-api` brings all of TensorFlow along. A client needs four
-messages; their fields are declared here by number, which is all that the
-protocol knows of them.
+`predict.proto` defines the messages, and `make protos` generates
+`predict_pb2` from it.
 """
 
 from typing import Any
 
 import numpy as np
-from google.protobuf import (
-    descriptor_pb2,
-    descriptor_pool,
-    message_factory,
-    wrappers_pb2,
-)
 from numpy.typing import NDArray
+
+from lgn_client import predict_pb2
 
 METHOD = "/tensorflow.serving.PredictionService/Predict"
 
-_FIELD = descriptor_pb2.FieldDescriptorProto
-_PACKAGE = "lgn_client"
-_KINDS = {
-    "string": _FIELD.TYPE_STRING,
-    "bytes": _FIELD.TYPE_BYTES,
-    "int32": _FIELD.TYPE_INT32,
-    "int64": _FIELD.TYPE_INT64,
-    "bool": _FIELD.TYPE_BOOL,
-    "float": _FIELD.TYPE_FLOAT,
-    "double": _FIELD.TYPE_DOUBLE,
-}
-# Number, name, type; "*" repeats it, "map" goes from a string to it.
-_MESSAGES: dict[str, tuple[tuple[int, str, str], ...]] = {
-    "Dim": ((1, "size", "int64"),),
-    "Shape": ((2, "dim", "*Dim"),),
-    "Tensor": (
-        (1, "dtype", "int32"),
-        (2, "tensor_shape", "Shape"),
-        (4, "tensor_content", "bytes"),
-        (5, "float_val", "*float"),
-        (6, "double_val", "*double"),
-        (7, "int_val", "*int32"),
-        (8, "string_val", "*bytes"),
-        (10, "int64_val", "*int64"),
-        (11, "bool_val", "*bool"),
-    ),
-    "Spec": (
-        (1, "name", "string"),
-        (2, "version", ".google.protobuf.Int64Value"),
-        (3, "signature_name", "string"),
-        (4, "version_label", "string"),
-    ),
-    "Request": (
-        (1, "model_spec", "Spec"),
-        (2, "inputs", "map Tensor"),
-        (3, "output_filter", "*string"),
-    ),
-    "Response": ((1, "outputs", "map Tensor"), (2, "model_spec", "Spec")),
-}
-# TensorFlow's number of a type, and the field its values stand in.
+# TensorFlow's number of a type, and the field that holds its values.
 _TYPES = {
     "float32": (1, "float_val"),
     "float64": (2, "double_val"),
@@ -70,50 +26,6 @@ _TYPES = {
 _BY_NUMBER = {number: name for name, (number, _) in _TYPES.items()}
 
 
-def _declare() -> dict[str, Any]:
-    file = descriptor_pb2.FileDescriptorProto(
-        name="lgn_client.proto",
-        package=_PACKAGE,
-        syntax="proto3",
-        dependency=["google/protobuf/wrappers.proto"],
-    )
-    for name, fields in _MESSAGES.items():
-        message = file.message_type.add(name=name)
-        for number, field, kind in fields:
-            _add_field(message, number, field, kind)
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
-    pool.Add(file)
-    return {
-        name: message_factory.GetMessageClass(
-            pool.FindMessageTypeByName(f"{_PACKAGE}.{name}")
-        )
-        for name in _MESSAGES
-    }
-
-
-def _add_field(message: Any, number: int, name: str, kind: str) -> None:
-    repeated = kind.startswith(("*", "map "))
-    label = _FIELD.LABEL_REPEATED if repeated else _FIELD.LABEL_OPTIONAL
-    field = message.field.add(name=name, number=number, label=label)
-    if kind.startswith("map "):
-        # A map travels as repeated pairs of fields 1 and 2.
-        entry = message.nested_type.add(name=f"{name.title()}Entry")
-        entry.options.map_entry = True
-        _add_field(entry, 1, "key", "string")
-        _add_field(entry, 2, "value", kind.removeprefix("map "))
-        kind = f"{message.name}.{entry.name}"
-    kind = kind.removeprefix("*")
-    if kind in _KINDS:
-        field.type = _KINDS[kind]
-        return
-    field.type = _FIELD.TYPE_MESSAGE
-    field.type_name = kind if kind[0] == "." else f".{_PACKAGE}.{kind}"
-
-
-_CLASSES = _declare()
-
-
 def request(
     model: str,
     signature: str,
@@ -122,19 +34,19 @@ def request(
     version: int | None = None,
     label: str | None = None,
 ) -> bytes:
-    """Returns a predict request as it travels.
+    """Returns a predict request as the bytes of its message.
 
     Args:
         model: the name of the model.
-        signature: of the endpoint.
+        signature: the name of the endpoint.
         inputs: arrays; of `bytes` objects where files are sent.
-        version: which version is asked; the newest where None.
-        label: the label of the version instead.
+        version: the number of the version; the newest where None.
+        label: the label of the version instead of its number.
 
     Raises:
-        ValueError: for an array of a type that does not travel.
+        ValueError: for an array of a type that has no field in the message.
     """
-    message = _CLASSES["Request"]()
+    message = predict_pb2.PredictRequest()
     message.model_spec.name = model
     message.model_spec.signature_name = signature
     if version is not None:
@@ -163,7 +75,7 @@ def _fill(tensor: Any, name: str, array: NDArray[Any]) -> None:
 
 def response(contents: bytes) -> dict[str, NDArray[Any]]:
     """Returns the outputs of a predict response, by name."""
-    message = _CLASSES["Response"].FromString(contents)
+    message = predict_pb2.PredictResponse.FromString(contents)
     return {name: _array(tensor) for name, tensor in message.outputs.items()}
 
 

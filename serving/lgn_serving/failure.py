@@ -1,7 +1,7 @@
-"""A request that cannot be answered: its code and its text.
+"""The error of a request that cannot be answered: its code and its text.
 
-The codes are those of gRPC, the numbers are what TensorFlow Serving turns them
-into over HTTP.
+The codes are gRPC's. The numbers are the HTTP statuses that TensorFlow Serving
+sends for them.
 """
 
 HTTP_STATUS = {
@@ -24,18 +24,18 @@ HTTP_STATUS = {
 
 
 class Failure(ValueError):
-    """Ends a request.
+    """Ends a request with an error.
 
     Attributes:
         code: name of a gRPC status code, a key of `HTTP_STATUS`.
-        message: what the client reads.
-        http_status: what HTTP says.
+        message: the text that the client reads.
+        http_status: the status of the HTTP answer.
     """
 
     def __init__(
         self, code: str, message: str, http_status: int | None = None
     ) -> None:
-        """Stores them; the HTTP status follows from the code if not given."""
+        """Takes the HTTP status from the code where none is given."""
         super().__init__(message)
         self.code = code
         self.message = message
@@ -43,5 +43,5 @@ class Failure(ValueError):
 
 
 def invalid(message: str) -> Failure:
-    """Returns the failure of a request that is wrong in itself."""
+    """Returns the failure of a request with wrong contents."""
     return Failure("INVALID_ARGUMENT", message)

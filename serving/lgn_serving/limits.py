@@ -1,4 +1,4 @@
-"""What one client may cost the server: bytes, time, requests at once."""
+"""Bounds on the requests of clients: bytes, seconds, requests at once."""
 
 import asyncio
 import dataclasses
@@ -16,13 +16,13 @@ class Limits:
     """Bounds of the server.
 
     Attributes:
-        body_bytes: largest request.
-        buffered_bytes: of all requests that are being read or answered.
-        in_flight: requests that are answered at the same time.
-        connections: open HTTP connections.
-        header_seconds: from connecting to the end of the headers.
-        body_seconds: for the body of a request.
-        drain_seconds: that running requests get after SIGTERM.
+        body_bytes: size of the largest request.
+        buffered_bytes: size of all requests that are being read or answered.
+        in_flight: number of requests that are answered at the same time.
+        connections: number of open HTTP connections.
+        header_seconds: time from connecting to the end of the headers.
+        body_seconds: time for the body of a request.
+        drain_seconds: time that running requests get after SIGTERM.
     """
 
     body_bytes: int = 64 * 2**20
@@ -34,7 +34,7 @@ class Limits:
     drain_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        """Refuses what would let nothing through."""
+        """Refuses bounds that no request could meet."""
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if value <= 0:
@@ -45,7 +45,7 @@ class Limits:
 
 
 class Gate:
-    """Counts what is inside, and keeps out what would be too much.
+    """Counts the requests and bytes in the server, and refuses too many.
 
     Args:
         limits: the bounds.
@@ -60,10 +60,10 @@ class Gate:
 
     @contextmanager
     def request(self) -> Iterator[None]:
-        """Holds a place among the requests that are being answered.
+        """Counts a request while it is answered.
 
         Raises:
-            Failure: where all places are taken.
+            Failure: where as many requests as allowed are being answered.
         """
         with self._lock:
             if self._requests >= self.limits.in_flight:
@@ -81,10 +81,10 @@ class Gate:
 
     @contextmanager
     def body(self, size: int) -> Iterator[None]:
-        """Holds `size` bytes of the memory for bodies.
+        """Counts `size` bytes while a body is held in memory.
 
         Raises:
-            Failure: where one body is too large, or all are together.
+            Failure: where this body is too large, or all bodies together are.
         """
         if size > self.limits.body_bytes:
             raise _too_large(self.limits.body_bytes)
@@ -104,10 +104,10 @@ class Gate:
 
 
 def announced(request: Request, most: int) -> int:
-    """Returns how many bytes a request says it has, or may have.
+    """Returns the size of a body as announced; `most` where it is not.
 
     Raises:
-        Failure: where that is no number.
+        Failure: where the announced size is not a number.
     """
     length = request.headers.get("content-length")
     if length is None:
@@ -119,7 +119,7 @@ def announced(request: Request, most: int) -> int:
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
-    """Reads a body, no more of it and no longer than the limits allow.
+    """Reads a body within the limits of bytes and seconds.
 
     Raises:
         Failure: with HTTP's 408 or 413.

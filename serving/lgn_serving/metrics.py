@@ -3,19 +3,20 @@
 import prometheus_client
 
 _BUCKETS = tuple(10 * 1.8**power for power in range(33))
-"""Microseconds; TensorFlow Serving's own steps."""
+"""Bounds of the buckets in microseconds; TensorFlow Serving's own."""
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """What one server counts.
+    """The counters of one server.
 
     Attributes:
-        requests: by `model_name` and `status`.
-        latency: of requests in microseconds, by `model_name`, `API` and
+        requests: requests, by `model_name` and `status`.
+        latency: microseconds of a request, by `model_name`, `API` and
             `entrypoint`.
-        runtime: of running the graph, by `model_name`, `API` and `runtime`.
+        runtime: microseconds of running the graph, by `model_name`, `API` and
+            `runtime`.
         in_flight: requests of both protocols that are being answered.
     """
 
@@ -49,7 +50,7 @@ class Metrics:
         )
 
     def running(self) -> int:
-        """Returns how many requests are being answered."""
+        """Returns the number of requests that are being answered."""
         name = "lgn_serve_requests_in_flight"
         return int(self._registry.get_sample_value(name) or 0)
 

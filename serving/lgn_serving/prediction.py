@@ -1,14 +1,14 @@
-"""What both protocols do: find the servable, run it, count."""
+"""The part that both protocols share: running a model, and counting."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure
 from lgn_serving.metrics import Metrics
 from lgn_serving.models.catalogue import Catalogue
-from lgn_serving.protocols.json_values import Array
 
 
 class Predictor:
@@ -16,7 +16,7 @@ class Predictor:
 
     Args:
         catalogue: the models.
-        metrics: where requests are counted.
+        metrics: counts the requests.
     """
 
     def __init__(self, catalogue: Catalogue, metrics: Metrics) -> None:
@@ -32,7 +32,7 @@ class Predictor:
         inputs: Mapping[str, Array],
         only: tuple[str, ...] = (),
     ) -> dict[str, Array]:
-        """Runs a borrowed servable, and notes how long it took.
+        """Runs a borrowed servable, and records the time it took.
 
         Returns:
             The outputs, by name.
@@ -51,15 +51,16 @@ class Predictor:
     def counted(
         self, name: str, api: str, entrypoint: str
     ) -> Iterator[Callable[[str], None]]:
-        """Counts a request by how it ends; what fails unforeseen is INTERNAL.
+        """Counts a request by its status; an unforeseen error is INTERNAL.
 
         Args:
             name: the model.
-            api: "predict", or empty for what asks about the model.
+            api: "predict"; empty for a question about the model.
             entrypoint: "REST" or "GRPC".
 
         Yields:
-            A function that sets the name, where it is known only later.
+            A function that sets the name of the model where it is known only
+            later.
         """
         start = time.perf_counter()
         known = [name]

@@ -1,7 +1,7 @@
 """The embedded server: both protocols over one catalogue of models.
 
-It stands in for TensorFlow Serving where no Docker is at hand: in development,
-demonstrations and tests.
+It takes the place of TensorFlow Serving in development, demonstrations and
+tests, where there is no Docker.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lgn_serving.limits import Gate, Limits
 from lgn_serving.metrics import Metrics
@@ -24,7 +23,7 @@ from lgn_serving.models.catalogue import Catalogue
 from lgn_serving.models.servable import Servable
 from lgn_serving.models.settings import BatchSettings, ModelSettings
 from lgn_serving.prediction import Predictor
-from lgn_serving.protocols import grpc_api
+from lgn_serving.protocols import grpc_api, header_deadline
 from lgn_serving.protocols.rest import RestApi
 
 _log = logging.getLogger(__name__)
@@ -34,15 +33,20 @@ class EmbeddedServer:
     """Serves models until it is stopped; a context manager.
 
     Args:
-        models: returns the settings; asked again at each poll.
+        models: returns the settings; called again at each poll.
         host: address to listen on.
         rest_port: 0 takes a free one.
         grpc_port: 0 takes a free one.
-        poll_seconds: between two looks at the disk.
-        batching: how requests are merged; None merges none.
-        limits: what a client may cost.
-        unavailable_labels: whether a label may stand for a version that is
-            not loaded.
+        poll_seconds: seconds between two looks at the disk.
+        batching: bounds of merged batches; None merges no requests.
+        limits: bounds on the requests.
+        unavailable_labels: whether a label may name a version that is not
+            loaded.
+
+    Example:
+        models = (ModelSettings("lgn_net", Path("saved_models/lgn_net")),)
+        with EmbeddedServer(lambda: models) as server:
+            print(server.rest_port, server.grpc_port)
 
     Attributes:
         rest_port: the port of the REST API.
@@ -98,7 +102,7 @@ class EmbeddedServer:
     def _http_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._rest,
-            http=_with_header_deadline(self.limits.header_seconds),
+            http=header_deadline.protocol(self.limits.header_seconds),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -109,10 +113,10 @@ class EmbeddedServer:
         )
 
     def start(self) -> None:
-        """Loads the models and starts to answer; returns when it does.
+        """Loads the models, and returns when the server answers.
 
         Raises:
-            Failure: where a label stands for a version that is not there.
+            Failure: where a label names a version that is not there.
             OSError: where the settings cannot be read.
         """
         try:
@@ -138,9 +142,9 @@ class EmbeddedServer:
 
     def _watch(self) -> None:
         while not self._ended.wait(self._poll_seconds):
-            # What is served stays, whatever goes wrong; the next look may
-            # find it mended. New versions come also where the settings are
-            # wrong.
+            # The models stay served whatever goes wrong, and the next look may
+            # find it repaired. New versions are loaded even where the settings
+            # are wrong.
             for look in (self._read_settings, self.catalogue.poll):
                 try:
                     look()
@@ -158,10 +162,11 @@ class EmbeddedServer:
     def stop(self) -> bool:
         """Lets running requests end, refuses new ones, frees the models.
 
-        It takes `drain_seconds` at most; what still runs then is left behind.
+        It takes `drain_seconds` at most. Requests that are still running then
+        are abandoned.
 
         Returns:
-            Whether nothing is left behind.
+            True where no request was abandoned.
         """
         end = time.monotonic() + self.limits.drain_seconds
         self._ended.set()
@@ -206,8 +211,8 @@ def address(host: str, port: int) -> str:
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio sends small answers without delay only where TCP is named; each
-    # would wait 40 ms for the client's acknowledgement otherwise.
+    # asyncio switches the delay of small packets off only for sockets that name
+    # TCP. Otherwise each small answer would wait 40 ms for an acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -218,49 +223,3 @@ def _bind(host: str, port: int) -> socket.socket:
             f"{address(host, port)}: cannot be bound: {error}"
         ) from error
     return listener
-
-
-def _with_header_deadline(seconds: float) -> type[H11Protocol]:
-    """Returns a protocol that hangs up on who does not finish the headers.
-
-    Uvicorn ends connections that idle between requests, and not those that
-    never get to their first, nor those that begin another and stop.
-    """
-
-    class Protocol(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._deadline = self.loop.call_later(seconds, self._hang_up)
-
-        def data_received(self, data: bytes) -> None:
-            # The first byte counts: one more a second would never end.
-            if self._deadline is None and self._between_requests():
-                self._deadline = self.loop.call_later(seconds, self._hang_up)
-            super().data_received(data)
-            if not self._between_requests():
-                self._forget_deadline()
-
-        def _between_requests(self) -> bool:
-            return self.cycle is None or self.cycle.response_complete
-
-        def _forget_deadline(self) -> None:
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-
-        def _hang_up(self) -> None:
-            self._deadline = None
-            if self._between_requests() and not self.transport.is_closing():
-                self.transport.write(
-                    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\n"
-                    b"content-length: 0\r\n\r\n"
-                )
-                self.transport.close()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._forget_deadline()
-            super().connection_lost(exc)
-
-    return Protocol

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lgn_serving.models.servable import Servable, dtype_name, read_warm_up
+from lgn_serving.arrays import dtype_name
+from lgn_serving.models.servable import Servable, read_warm_up
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.conversion import convert

@@ -1,1 +1,1 @@
-"""Which models are served, loaded, batched and given up."""
+"""Models and their versions: settings, loading, batching, unloading."""

@@ -1,8 +1,9 @@
 """Merges requests that arrive together into one batch.
 
-As in TensorFlow Serving, only requests of one signature are merged, whose
-arrays agree in type and in all dimensions but the first. The request that
-opens a batch waits for others, runs it and hands out the rows.
+As in TensorFlow Serving, two requests are merged only where they ask the same
+signature and their arrays agree in type and in all dimensions but the first.
+The request that opens a batch waits for others and runs the batch. Each
+request then takes its own rows of the outputs.
 """
 
 import threading
@@ -11,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.models.servable import DEFAULT
 from lgn_serving.models.settings import BatchSettings
-from lgn_serving.protocols.json_values import Array
 
 
 class _Batch:
@@ -47,7 +48,7 @@ class BatchedServable:
         self._waiting = 0
 
     def __getattr__(self, name: str) -> Any:
-        """Gives what is not about running from the servable."""
+        """Takes everything but `run` from the servable."""
         return getattr(self._servable, name)
 
     def run(
@@ -56,15 +57,10 @@ class BatchedServable:
         inputs: Mapping[str, Array],
         only: tuple[str, ...] = (),
     ) -> dict[str, Array]:
-        """Runs a signature, together with others where there are any.
+        """Runs a signature, merged with other requests where there are any.
 
-        Args:
-            name: the signature; empty for the default one.
-            inputs: an array for each input, the batch in its first dimension.
-            only: the outputs that are wanted; all where empty.
-
-        Returns:
-            The outputs, by name.
+        Arguments and outputs are those of `Servable.run`. The first dimension
+        of an input is the batch.
 
         Raises:
             Failure: where the inputs do not fit, or those of a request that
@@ -72,21 +68,16 @@ class BatchedServable:
         """
         # An empty name and the default's own are the same signature.
         name = name or DEFAULT
-        sizes = {len(array) if array.ndim else 0 for array in inputs.values()}
-        rows = sizes.pop() if len(sizes) == 1 else 0
+        rows = _rows(inputs)
         if not rows:
-            # Nothing to merge by; the graph says what it thinks of it.
+            # It cannot be merged, and the graph answers or refuses it.
             return dict(self._servable.run(name, inputs, only))
         if rows > self._settings.max_batch_size:
             raise invalid(
                 f"Task size {rows} is larger than maximum input batch size "
                 f"{self._settings.max_batch_size}"
             )
-        shapes = tuple(
-            (key, inputs[key].dtype.str, inputs[key].shape[1:])
-            for key in sorted(inputs)
-        )
-        key = (name, only, shapes)
+        key = (name, only, _kinds(inputs))
         batch, start, leads = self._join(key, inputs, rows)
         if leads:
             self._lead(key, batch, name, only)
@@ -165,3 +156,17 @@ class BatchedServable:
                     "sum of the 0th dimension sizes of the input tensors: "
                     f"{name}",
                 )
+
+
+def _rows(inputs: Mapping[str, Array]) -> int:
+    """Returns the rows of a request; 0 where its arrays do not agree."""
+    sizes = {len(array) if array.ndim else 0 for array in inputs.values()}
+    return sizes.pop() if len(sizes) == 1 else 0
+
+
+def _kinds(inputs: Mapping[str, Array]) -> tuple[Any, ...]:
+    """Returns what two requests must have in common to be merged."""
+    return tuple(
+        (key, inputs[key].dtype.str, inputs[key].shape[1:])
+        for key in sorted(inputs)
+    )

@@ -1,8 +1,8 @@
-"""Models, their versions and labels, and who is using which.
+"""Models, their versions and labels, and the requests that use them.
 
-A new version is loaded while the old one answers; only when it is there is
-the old one given up, and only when its last request is done is it closed.
-What a request holds stays loaded until it lets go.
+A new version is loaded while the old one answers. The old version is retired
+only when the new one is available, and closed only when its last request is
+done.
 """
 
 import contextlib
@@ -28,11 +28,11 @@ class Version:
     Attributes:
         number: the name of its folder.
         state: "LOADING", "AVAILABLE", "UNLOADING" or "END".
-        code: "OK", or why it could not be loaded.
-        message: the text of that.
-        servable: what answers; None where it is not loaded.
-        users: requests that are running on it.
-        stamp: when the folder was written, where loading it failed.
+        code: "OK", or the code of the error that stopped its loading.
+        message: the text of that error.
+        servable: answers requests; None where it is not loaded.
+        users: number of requests that are running on it.
+        stamp: time at which the folder was written, where loading failed.
     """
 
     number: int
@@ -49,8 +49,8 @@ class Catalogue:
 
     Args:
         load: returns a servable from a version's folder, or raises `Failure`.
-        unavailable_labels: whether a label may stand for a version that is
-            not loaded.
+        unavailable_labels: whether a label may name a version that is not
+            loaded.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Catalogue:
         self._closed = False
 
     def update(self, models: Iterable[ModelSettings]) -> None:
-        """Takes over settings: loads, moves labels, then gives up the rest.
+        """Loads new versions, moves labels, then unloads other versions.
 
         Raises:
-            Failure: where a label stands for a version that is not loaded;
+            Failure: where a label names a version that is not loaded;
                 everything then stays as it was.
         """
         models = tuple(models)
@@ -78,8 +78,9 @@ class Catalogue:
             with self._polling:
                 for model in models:
                     self._check_labels(model, self._loadable(model))
-                # First what is new, so that the labels can move; last what is
-                # old, so that no label is left without its version.
+                # New versions are loaded first, so that the labels can move to
+                # them. Old versions are unloaded last, so that every label
+                # always has its version.
                 for model in models:
                     self._load_missing(model)
                 with self._lock:
@@ -90,7 +91,8 @@ class Catalogue:
                         each.name: dict(each.labels) for each in models
                     }
         finally:
-            # Where the settings were refused, what was loaded for them goes.
+            # Where the settings were refused, this unloads the versions that
+            # were loaded for them.
             self.poll()
 
     def _check_labels(self, model: ModelSettings, loadable: set[int]) -> None:
@@ -107,7 +109,7 @@ class Catalogue:
                 )
 
     def _loadable(self, model: ModelSettings) -> set[int]:
-        """Returns the versions that loading would try."""
+        """Returns the versions that are worth a try to load."""
         table = self._versions.get(model.name, {})
         return {
             number
@@ -117,7 +119,7 @@ class Catalogue:
         }
 
     def poll(self) -> None:
-        """Looks at the disk once: loads what is new, unloads what is gone."""
+        """Looks at the disk once: loads new versions, unloads old ones."""
         with self._polling:
             for model in list(self._settings.values()):
                 self._load_missing(model)
@@ -142,7 +144,7 @@ class Catalogue:
     ) -> None:
         try:
             servable = self._load(folder)
-        # Whatever is wrong with one version, the others go on.
+        # Other versions are not harmed, whatever is wrong with this one.
         except Exception as error:
             failure = error
             if not isinstance(failure, Failure):
@@ -164,7 +166,7 @@ class Catalogue:
         if not any(
             table[each].state == AVAILABLE for each in wanted if each in table
         ):
-            # Better the old version than none.
+            # An old version is better than none.
             return
         for number, version in list(table.items()):
             if number not in wanted:
@@ -182,9 +184,9 @@ class Catalogue:
                 return
             servable, version.servable = version.servable, None
         if servable is None:
-            # Another thread is at it.
+            # Another thread is closing it.
             return
-        # Not under the lock, which every request needs: it takes a while.
+        # Closing takes a while, and every request needs the lock.
         try:
             servable.close()
         finally:
@@ -195,7 +197,7 @@ class Catalogue:
     def borrow(
         self, name: str, number: int | None = None, label: str | None = None
     ) -> Iterator[tuple[int, Any]]:
-        """Yields (version, servable), which stay loaded until it is left.
+        """Yields (version, servable), which stays loaded inside the context.
 
         Args:
             name: the model.
@@ -264,7 +266,7 @@ class Catalogue:
         raise Failure("NOT_FOUND", f"Could not find {what} of model {name}")
 
     def ready(self) -> bool:
-        """Whether every model has a version that answers."""
+        """Returns whether every model has a version that is available."""
         with self._lock:
             return all(
                 any(
@@ -275,9 +277,9 @@ class Catalogue:
             )
 
     def close(self) -> None:
-        """Gives up everything, each version after its last request.
+        """Unloads all versions, each after its last request.
 
-        What is being loaded is given up once it is there.
+        A version that is being loaded is unloaded as soon as it is loaded.
         """
         with self._lock:
             self._closed = True

@@ -1,8 +1,8 @@
 """One version of a SavedModel, loaded as TensorFlow Serving loads it.
 
-It runs in a session of TensorFlow 1's kind, which is what TensorFlow Serving
-does too: the same kernels, no check of shapes but the graph's own, and the
-same texts of errors.
+Like TensorFlow Serving, it runs the graph in a TensorFlow 1 session: with the
+same kernels, with the graph's own checks of shapes alone, and with the same
+texts of errors.
 """
 
 import re
@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array, dtype_name, dtype_of
 from lgn_serving.failure import Failure, invalid
-from lgn_serving.protocols.json_values import Array
 
 DEFAULT = "serving_default"
-"""The signature that a request means which names none."""
+"""The signature of a request that names none."""
 
 _WARM_UP = Path("assets.extra/tf_serving_warmup_requests")
-# What the Python binding adds to the message of the runtime.
+# The Python binding adds these to the message of the runtime.
 _ADDED = re.compile(r"\n+(Original stack trace|Detected at node|Errors may)")
 
 
@@ -52,7 +52,7 @@ class Servable:
                 loaded = _quiet_load(tf, self._session, path)
             self.signatures: Mapping[str, Any] = dict(loaded.signature_def)
             self._warm_up(path)
-        # Whatever a broken file makes TensorFlow or protocol buffers raise.
+        # A broken file makes TensorFlow or protocol buffers raise anything.
         except Exception as error:
             self.close()
             if isinstance(error, Failure):
@@ -90,7 +90,7 @@ class Servable:
         Args:
             name: the signature; empty for the default one.
             inputs: an array for each input.
-            only: the outputs that are wanted; all where empty.
+            only: names of the outputs to return; all where empty.
 
         Returns:
             The outputs, by name.
@@ -132,8 +132,7 @@ class Servable:
             )
         for place, key in enumerate(sorted(known)):
             wanted = dtype_name(signature.inputs[key].dtype)
-            found = inputs[key].dtype.name
-            found = "string" if found == "object" else found
+            found = dtype_of(inputs[key])
             if found != wanted:
                 raise invalid(
                     f"Expects arg[{place}] to be {wanted} but {found} is "
@@ -149,8 +148,8 @@ class Servable:
         with self._lock:
             if key not in self._calls:
                 signature = self.signatures[name]
-                # `Session.run` would check shapes in Python, and with other
-                # texts; this is the way past it.
+                # `Session.run` would check shapes in Python, with other texts;
+                # a callable does not.
                 self._calls[key] = self._session._make_callable_from_options(
                     CallableOptions(
                         feed=[signature.inputs[each].name for each in order],
@@ -173,7 +172,7 @@ class Servable:
 
 
 def _quiet_load(tf: Any, session: Any, path: Path) -> Any:
-    """Loads without the advice to load in TensorFlow 2's way."""
+    """Loads without the warning that TensorFlow 1's loader is old."""
     log = tf.get_logger()
     level = log.level
     log.setLevel("ERROR")
@@ -198,13 +197,6 @@ def read_warm_up(file: Path) -> Iterator[tuple[str, dict[str, Array]]]:
                 for key, tensor in request.inputs.items()
             },
         )
-
-
-def dtype_name(dtype: int) -> str:
-    """Returns the name of a tensor's type, such as "uint8" or "string"."""
-    import tensorflow as tf
-
-    return str(tf.dtypes.as_dtype(dtype).name)
 
 
 def error_name(code: int) -> str:

@@ -1,8 +1,8 @@
-"""Which models to serve, which of their versions, and under which labels.
+"""Settings of the models, their versions and labels, and of batching.
 
-`models.config` and the batching file are TensorFlow Serving's own formats,
-protocol buffers as text, and its own definitions read them. What the embedded
-server does not do is refused, never ignored.
+`models.config` and the batching file have TensorFlow Serving's own formats,
+which are protocol buffers as text. A setting that the embedded server does not
+know is refused, never ignored.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lgn_serving.models import text_formats
+from lgn_serving.models import text_formats, text_formats_pb2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,11 +19,11 @@ class ModelSettings:
     """One model.
 
     Attributes:
-        name: how requests call it.
+        name: its name in requests.
         base_path: the folder whose numbered folders are its versions.
-        newest: how many of the newest versions are served; 0 is all.
-        versions: the versions that are served, where they are named.
-        labels: the version that each label stands for.
+        newest: number of the newest versions to serve; 0 serves all.
+        versions: numbers of the versions to serve, instead of the newest.
+        labels: the version of each label.
     """
 
     name: str
@@ -33,22 +33,23 @@ class ModelSettings:
     labels: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
     def chosen(self, present: list[int]) -> list[int]:
-        """Returns which of the versions that are there are to be served."""
+        """Returns those of the present versions that are to be served."""
         if self.versions:
             return [each for each in present if each in self.versions]
         return sorted(present)[-self.newest :] if self.newest else present
 
     def on_disk(self) -> list[tuple[int, Path, int]]:
-        """Returns what is to be served and is there.
+        """Returns the versions to serve that are on the disk.
 
         Returns:
-            Of each version its number, its folder, and when that was written
-            in nanoseconds; the smallest number first.
+            The number and the folder of each version, and the time in
+            nanoseconds at which the folder was written; the smallest number
+            first.
         """
         folders = version_folders(self.base_path)
         found = []
         for number in self.chosen(sorted(folders)):
-            # It may be gone by now.
+            # The folder may be deleted by now.
             with contextlib.suppress(FileNotFoundError):
                 stamp = folders[number].stat().st_mtime_ns
                 found.append((number, folders[number], stamp))
@@ -68,13 +69,13 @@ def version_folders(base_path: Path) -> dict[int, Path]:
 
 @dataclasses.dataclass(frozen=True)
 class BatchSettings:
-    """How requests are merged.
+    """The bounds within which requests are merged.
 
     Attributes:
-        max_batch_size: rows of a merged batch at most.
+        max_batch_size: largest number of rows of a merged batch.
         timeout: seconds that the first request waits for others.
-        max_enqueued: batches that may wait; more are refused.
-        threads: batches that run at the same time.
+        max_enqueued: number of batches that may wait; more are refused.
+        threads: number of batches that run at the same time.
     """
 
     max_batch_size: int = 8
@@ -93,7 +94,7 @@ def read_models(path: Path) -> tuple[ModelSettings, ...]:
     """
     from tensorflow_serving.config import model_server_config_pb2
 
-    config = text_formats.parse(
+    config = text_formats.read(
         path, model_server_config_pb2.ModelServerConfig()
     )
     models = tuple(
@@ -131,10 +132,10 @@ def read_batching(path: Path) -> BatchSettings:
     """Reads a batching parameters file.
 
     Raises:
-        ValueError: naming the file and what in it cannot be followed.
+        ValueError: naming the file, and the setting that is unknown or wrong.
         OSError: where the file cannot be read.
     """
-    given = text_formats.read(path, "BatchingParameters")
+    given = text_formats.read(path, text_formats_pb2.BatchingParameters())
     known = {
         "max_batch_size": ("max_batch_size", 1),
         "batch_timeout_micros": ("timeout", 1e6),

@@ -1,1 +1,1 @@
-"""REST and gRPC, as TensorFlow Serving speaks them."""
+"""TensorFlow Serving's two protocols: REST and gRPC."""

@@ -10,17 +10,17 @@ from typing import Any
 import grpc
 import numpy as np
 
+from lgn_serving.arrays import Array, dtype_of
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.limits import Limits
 from lgn_serving.models.servable import DEFAULT
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import metadata
-from lgn_serving.protocols.json_values import Array
 
 _log = logging.getLogger(__name__)
 
 _STRING = 24
-"""Bytes that TensorFlow takes for a string, without its contents."""
+"""Bytes that TensorFlow needs for a string besides its contents."""
 
 _FIELDS = {
     "float32": "float_val",
@@ -29,14 +29,14 @@ _FIELDS = {
     "uint32": "uint32_val",
     "uint64": "uint64_val",
     "bool": "bool_val",
-    "object": "string_val",
+    "string": "string_val",
 }
 
 
 def make_server(
     predictor: Predictor, limits: Limits, address: str
 ) -> tuple[grpc.Server, int]:
-    """Returns a server that is bound and not started, and its port.
+    """Returns a server that has its port and is not started, and the port.
 
     Args:
         predictor: answers the requests.
@@ -79,7 +79,7 @@ class GrpcApi:
 
     Args:
         predictor: answers the requests.
-        limits: bounds what their tensors take.
+        limits: bounds the memory of their tensors.
     """
 
     def __init__(self, predictor: Predictor, limits: Limits) -> None:
@@ -134,11 +134,11 @@ class GrpcApi:
             )
 
     def Classify(self, request: Any, context: Any) -> Any:
-        """Refuses: no signature here classifies."""
+        """Refuses: the embedded server does not classify."""
         self._refuse(request, context)
 
     def Regress(self, request: Any, context: Any) -> Any:
-        """Refuses: no signature here regresses."""
+        """Refuses: the embedded server does not regress."""
         self._refuse(request, context)
 
     def MultiInference(self, request: Any, context: Any) -> Any:
@@ -146,7 +146,7 @@ class GrpcApi:
         self._refuse(request, context)
 
     def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
-        """Refuses: `models.config` is read again when it changes."""
+        """Refuses: a change of `models.config` is noticed without a request."""
         self._refuse(request, context)
 
     def _refuse(self, request: Any, context: Any) -> None:
@@ -182,10 +182,10 @@ def _which(spec: Any) -> tuple[int | None, str | None]:
 
 
 def _read(tensors: Mapping[str, Any], most: int) -> dict[str, Array]:
-    """Returns the arrays of a request, which may have `most` bytes together.
+    """Returns the arrays of a request, which may take `most` bytes together.
 
-    A tensor that lists fewer values than its shape has repeats the last: a
-    few bytes on the wire can stand for any number in memory.
+    A tensor may list fewer values than its shape needs; the last value is then
+    repeated. So a message of few bytes can need any amount of memory.
     """
     import tensorflow as tf
 
@@ -207,7 +207,7 @@ def _read(tensors: Mapping[str, Any], most: int) -> dict[str, Array]:
 
 
 def _size(tensor: Any) -> int:
-    """Returns how many bytes a tensor takes in memory."""
+    """Returns the bytes that a tensor takes in memory."""
     import tensorflow as tf
 
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
@@ -224,15 +224,15 @@ def _size(tensor: Any) -> int:
 
 
 def _write(tensor: Any, array: Array) -> None:
-    """Fills a TensorProto with values field by field.
+    """Fills a TensorProto with single values, not with raw bytes.
 
-    TensorFlow Serving does so by default, rather than with raw bytes.
+    This is the default of TensorFlow Serving.
     """
     import tensorflow as tf
 
-    kind = "string" if array.dtype == object else array.dtype.name
+    kind = dtype_of(array)
     tensor.dtype = tf.dtypes.as_dtype(kind).as_datatype_enum
     for size in array.shape:
         tensor.tensor_shape.dim.add(size=size)
-    field = _FIELDS.get(array.dtype.name, "int_val")
+    field = _FIELDS.get(kind, "int_val")
     getattr(tensor, field).extend(np.ravel(array).tolist())

@@ -1,4 +1,4 @@
-"""REST answers from tensors, in TensorFlow Serving's two forms."""
+"""Writes tensors as REST answers, in TensorFlow Serving's two forms."""
 
 import base64
 import json
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import invalid
-from lgn_serving.protocols.json_values import Array
 
 
 def dump(outputs: Mapping[str, Array], rows: bool) -> str:
@@ -19,8 +19,8 @@ def dump(outputs: Mapping[str, Array], rows: bool) -> str:
         rows: whether the request came in rows.
 
     Returns:
-        JSON with `predictions`, one element a row, or `outputs`. One tensor
-        alone goes without its name.
+        JSON with `predictions`, one element for each row, or with `outputs`.
+        A single tensor is written without its name.
 
     Raises:
         Failure: in rows, where the tensors are not of one batch size.
@@ -36,6 +36,17 @@ def dump(outputs: Mapping[str, Array], rows: bool) -> str:
             for name, array in outputs.items()
         }
         return f'{{\n    "outputs": {_object(fields, 4)}\n}}\n'
+    size = _batch_size(outputs)
+    elements = [
+        _object({name: texts[name][row] for name in outputs}, 8)
+        for row in range(size)
+    ]
+    inside = ",\n        ".join(elements)
+    return f'{{\n    "predictions": [\n        {inside}\n    ]\n}}\n'
+
+
+def _batch_size(outputs: Mapping[str, Array]) -> int:
+    """Returns the rows that all tensors have."""
     size = None
     for name, array in outputs.items():
         if not array.ndim:
@@ -46,12 +57,7 @@ def dump(outputs: Mapping[str, Array], rows: bool) -> str:
                 f"{len(array)} expecting: {size}"
             )
         size = len(array)
-    elements = [
-        _object({name: texts[name][row] for name in outputs}, 8)
-        for row in range(size or 0)
-    ]
-    inside = ",\n        ".join(elements)
-    return f'{{\n    "predictions": [\n        {inside}\n    ]\n}}\n'
+    return size or 0
 
 
 def _object(fields: Mapping[str, str], indent: int) -> str:
@@ -93,7 +99,7 @@ def _decimal(value: np.floating[Any]) -> str:
     if not np.isfinite(value):
         name = "NaN" if np.isnan(value) else "Infinity"
         return f"-{name}" if value < 0 else name
-    # Six digits where they are enough, all digits where not.
+    # Six digits where they are enough to read the value back, else all.
     text = f"{value:.6g}"
     if type(value)(text) != value:
         text = f"{value:.{9 if value.dtype == np.float32 else 17}g}"

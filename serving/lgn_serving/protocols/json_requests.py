@@ -1,8 +1,9 @@
-"""Tensors from REST requests.
+"""Reads the tensors of REST requests.
 
-TensorFlow Serving reads `{"instances": [...]}`, one element a row, or
-`{"inputs": ...}`, whole tensors. The texts of errors are those of its version
-2.17.1; RapidJSON, the parser it uses, gives those of the syntax.
+A request has the form `{"instances": [...]}`, with one element for each row,
+or `{"inputs": ...}`, with whole tensors. The texts of errors are those of
+TensorFlow Serving 2.17.1. Errors of the syntax have the texts of RapidJSON,
+the parser that TensorFlow Serving uses.
 """
 
 from collections.abc import Mapping
@@ -11,13 +12,9 @@ from typing import Any
 import numpy as np
 import rapidjson
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
-from lgn_serving.protocols.json_values import (
-    Array,
-    is_base64,
-    text_of,
-    to_array,
-)
+from lgn_serving.protocols.json_values import is_base64, text_of, to_array
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -67,7 +64,7 @@ def read_inputs(
     """Takes the tensors out of a predict request.
 
     Args:
-        document: what `parse` returned.
+        document: the request, from `parse`.
         dtypes: type of each input of the signature, by name.
 
     Returns:
@@ -125,7 +122,8 @@ def _read_rows(
     try:
         return {name: np.stack(values) for name, values in columns.items()}
     except (ValueError, IndexError) as error:
-        # The rows have as many dimensions as NumPy knows.
+        # The rows have as many dimensions as NumPy allows, and stacking them
+        # adds one.
         raise invalid(f"Failed to stack 'instances': {error}") from None
 
 

@@ -1,8 +1,8 @@
-"""One value of a REST request to an array of the type that is asked for.
+"""Converts one value of a REST request to an array of the model's type.
 
-The texts of errors are TensorFlow Serving 2.17.1's. One thing is stricter: an
-integer that its type does not hold is refused, where TensorFlow Serving lets
-it wrap around.
+The texts of errors are those of TensorFlow Serving 2.17.1. In one case this
+module is stricter: an integer outside the range of its type is refused, which
+TensorFlow Serving lets wrap around.
 """
 
 import base64
@@ -13,14 +13,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lgn_serving.arrays import Array
 from lgn_serving.failure import Failure, invalid
 
-Array = NDArray[Any]
-
 MAX_RANK = 254
-"""Most dimensions that a TensorFlow tensor has."""
+"""The largest number of dimensions of a TensorFlow tensor."""
 
 _QUOTED = 4096
 _ENCODER = json.JSONEncoder(indent=4, ensure_ascii=False)
@@ -94,7 +92,10 @@ def _fill(
 
 
 def _is_plain(values: list[Any], dtype: str) -> bool:
-    """Whether a whole list needs no conversion: pixels come by the million."""
+    """Returns whether a list of numbers needs no conversion.
+
+    It saves a conversion of each number; pixels come by the million.
+    """
     if dtype not in _INTEGERS or set(map(type, values)) != {int}:
         return False
     low, high = _bounds(dtype)
@@ -133,7 +134,7 @@ def _convert(value: Any, dtype: str) -> Any:
 
 def _to_float(value: float, dtype: str) -> float:
     limits = np.finfo(dtype)
-    # The largest number of which all smaller ones are held, too.
+    # Up to this number the type holds every integer.
     most = 2 ** (limits.nmant + 1) - 1 if type(value) is int else limits.max
     if type(value) is int or math.isfinite(value):
         if abs(value) > most:
@@ -156,7 +157,7 @@ def _type_error(value: Any, dtype: str) -> Failure:
 
 
 def is_base64(value: Any) -> bool:
-    """Whether a value is bytes: an object of one key, `b64`."""
+    """Returns whether a value is bytes: an object of one key, `b64`."""
     return (
         isinstance(value, dict)
         and list(value) == ["b64"]
@@ -179,7 +180,7 @@ def _from_base64(value: dict[str, Any]) -> bytes:
 def text_of(value: Any) -> str:
     """Returns a value as errors quote it; a long one is cut."""
     text = ""
-    # Not the whole of a document of megabytes, of which a page is quoted.
+    # A document may have megabytes, and only its beginning is quoted.
     for part in _ENCODER.iterencode(value):
         text += part
         if len(text) > _QUOTED:

@@ -62,7 +62,7 @@ def metadata_text(name: str, number: int, servable: Any) -> str:
     response = metadata_response(name, number, servable)
     table = get_model_metadata_pb2.SignatureDefMap()
     response.metadata["signature_def"].Unpack(table)
-    # The version stands as a string, as in the message's JSON.
+    # The version is a string here, as in the JSON of the message.
     spec = {"name": name, "signature_name": "", "version": str(number)}
     return (
         f'{{\n"model_spec":{json.dumps(spec, indent=1)}\n,\n'

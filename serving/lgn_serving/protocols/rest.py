@@ -46,7 +46,7 @@ class RestApi:
     """
 
     def __init__(self, predictor: Predictor, gate: Gate) -> None:
-        """Makes the threads that answer."""
+        """Creates the threads that answer."""
         self._predictor = predictor
         self._gate = gate
         self._threads = ThreadPoolExecutor(
@@ -83,16 +83,16 @@ class RestApi:
         except Failure as failure:
             return _error(failure)
         except asyncio.CancelledError:
-            # The server ends, and the time that requests get is up.
+            # The server is stopping, and the time to drain is over.
             return _error(Failure("UNAVAILABLE", "The server is ending"))
         except Exception:
             _log.exception("%s %s", request.method, path)
             return _error(Failure("INTERNAL", "The server failed"))
 
     async def _admit(self, request: Request, held: ExitStack) -> bytes:
-        """Reads a request's body; counts the request if it is refused.
+        """Reads the body of a request; counts the request if it is refused.
 
-        What it takes of the limits is given back when `held` ends.
+        The request counts towards the limits until `held` ends.
         """
         most = self._gate.limits.body_bytes
         try:
@@ -100,7 +100,7 @@ class RestApi:
             body = await limits.read_body(request, self._gate.limits)
             held.enter_context(self._gate.request())
         except Failure as failure:
-            # Its path was not read.
+            # The path was not read, so the model is unknown.
             self._predictor.metrics.requests.labels("", failure.code).inc()
             raise
         return body
@@ -153,7 +153,7 @@ class RestApi:
         label: str | None,
         body: bytes,
     ) -> str:
-        """Says that there is nothing to classify nor to regress by."""
+        """Refuses to classify or regress, with TensorFlow Serving's texts."""
         document = json_requests.parse(body)
         signature = json_requests.signature_name(document)
         if "examples" not in document:
@@ -167,7 +167,7 @@ class RestApi:
         raise invalid(f"No {kind} inputs found in SignatureDef: {text}")
 
     def close(self) -> None:
-        """Ends the threads, each once it is done; does not wait for them."""
+        """Ends each thread after its request; does not wait for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
@@ -186,7 +186,7 @@ def _error(failure: Failure) -> Response:
     if failure.http_status in (429, 503):
         response.headers["retry-after"] = "1"
     if failure.http_status in (408, 413):
-        # What is left of the body is not read.
+        # The rest of the body is not read.
         response.headers["connection"] = "close"
     return response
 

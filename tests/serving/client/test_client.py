@@ -12,7 +12,7 @@ import rich.progress
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
-from lgn_client import client, footage, transport, wire
+from lgn_client import client, footage, scoring, transport, wire
 from lgn_tf.data.synthetic import archives
 
 ROOT = Path(__file__).parents[3]
@@ -65,7 +65,7 @@ def test_bytes_and_numbers(server, served):
 @pytest.mark.parametrize("piece", [5, 7, 32])
 def test_a_video_is_scored_as_a_whole(server, served, piece):
     files = [footage.encode(each, ".png") for each in moving(20)]
-    scores = list(client.score(server, iter(files), piece=piece))
+    scores = list(scoring.score(server, iter(files), piece=piece))
     assert [each.frame for each in scores] == list(range(4, 20))
     whole = served.run(
         "score_video_encoded", {"encoded_frames": np.array([files], object)}
@@ -82,9 +82,9 @@ def test_a_video_is_scored_as_a_whole(server, served, piece):
 
 def test_a_video_that_is_too_short(server):
     with pytest.raises(ValueError, match=r"at least 5 frames.*4 frames"):
-        list(client.score(server, [b""] * 4))
+        list(scoring.score(server, [b""] * 4))
     with pytest.raises(ValueError, match=r"`piece` must.*piece=4"):
-        list(client.score(server, [], piece=4))
+        list(scoring.score(server, [], piece=4))
 
 
 def test_refusals(server):
@@ -240,7 +240,7 @@ def test_progress(tmp_path, monkeypatch, capsys):
         return iter(())
 
     monkeypatch.setattr(rich.progress, "Progress", Bar)
-    monkeypatch.setattr(client, "score", score)
+    monkeypatch.setattr(scoring, "score", score)
     assert client.main(["v.avi", "f"]) == 0
     assert halfway == [2, 2]
     found = capsys.readouterr()
@@ -257,3 +257,18 @@ def test_a_mistake_is_one_line(capsys):
     assert client.main(["nowhere.avi"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error == "lgn_client: nowhere.avi: not a readable video"
+
+
+@pytest.mark.parametrize("package", ["cv2", "grpc", "httpx"])
+def test_a_package_that_is_missing(package):
+    code = (
+        f"import sys; sys.modules[{package!r}] = None\n"
+        "from lgn_client import client; sys.exit(client.main(['v.avi']))"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"lgn_client: {package} is missing. It comes along with pip install "
+        "'lgn-tf[client]'\n"
+    )

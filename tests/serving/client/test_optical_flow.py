@@ -12,7 +12,7 @@ import httpx
 import numpy as np
 import pytest
 
-from lgn_client import client, footage, transport
+from lgn_client import client, footage, score_table, scoring, transport
 from lgn_tf.cli import main
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.synthetic import archives, walkways
@@ -69,11 +69,13 @@ def test_the_client_measures_what_the_evaluation_does(drawn, tmp_path, kind):
     read = footage_module.read_frames(video)
     wanted = np.stack([one.cells for one in motion.measured(read)])
     assert wanted[0].max() == 0 < wanted[1:].max(axis=(1, 2)).min()
-    found = list(client._moved(path, []))
+    found = list(score_table._moved(path, []))
     np.testing.assert_array_equal(found, wanted)
     if kind != ".avi":
         files = video.frame_files()
-        np.testing.assert_array_equal(list(client._moved(None, files)), found)
+        np.testing.assert_array_equal(
+            list(score_table._moved(None, files)), found
+        )
 
 
 @pytest.mark.parametrize("piece", [5, 7, 32])
@@ -83,7 +85,7 @@ def test_each_window_gets_the_motion_of_its_last_frame(server, told, piece):
     moved = np.random.default_rng(3).uniform(0.05, 0.2, (20, 40, 60))
     moved = moved.astype(np.float32)
     scores = list(
-        client.score(server, iter(files), piece=piece, motion=iter(moved))
+        scoring.score(server, iter(files), piece=piece, motion=iter(moved))
     )
     assert [each.frame for each in scores] == list(range(4, 20))
     assert all(each.valid for each in scores)
@@ -102,7 +104,7 @@ def test_each_window_gets_the_motion_of_its_last_frame(server, told, piece):
 def test_motion_is_read_along_with_the_frames(server):
     """As a camera gives both: no more than what is sent is asked for."""
     files = itertools.cycle(FILES[0].tolist())
-    scores = client.score(
+    scores = scoring.score(
         server, files, piece=5, parallel=1, motion=itertools.repeat(STILL)
     )
     assert [next(scores).frame for _ in range(3)] == [4, 5, 6]
@@ -112,7 +114,7 @@ def test_motion_is_read_along_with_the_frames(server):
 def test_fewer_numbers_than_frames(server):
     files = FILES[0].tolist()
     with pytest.raises(ValueError, match=r"`motion` must be one.*: 4 for more"):
-        list(client.score(server, files, motion=[STILL] * 4))
+        list(scoring.score(server, files, motion=[STILL] * 4))
 
 
 def test_a_version_that_knows_no_motion(model_server):
@@ -120,7 +122,7 @@ def test_a_version_that_knows_no_motion(model_server):
     with transport.connect(address, TARGET) as server:
         with pytest.raises(transport.ServingError, match="not found in signat"):
             files = FILES[0].tolist()
-            list(client.score(server, files, motion=[STILL] * 5))
+            list(scoring.score(server, files, motion=[STILL] * 5))
 
 
 def table(text):
@@ -170,7 +172,7 @@ def test_frames_that_travel_as_jpeg(
         sent.append((list(frames), list(motion)))
         return iter(())
 
-    monkeypatch.setattr(client, "score", score)
+    monkeypatch.setattr(scoring, "score", score)
     argv = [str(tmp_path / "clip.avi"), "--motion", "--encoding", ".jpg"]
     address = addresses(moving_server)["rest"]
     assert client.main([*argv, "--server", address]) == 0

@@ -1,4 +1,4 @@
-"""When the client sends a request again, how long it waits, when it ends."""
+"""The client repeats requests: after which errors, pauses, and how long."""
 
 import concurrent.futures
 import email.utils

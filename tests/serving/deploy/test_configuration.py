@@ -16,6 +16,10 @@ import yaml
 from lgn_serving.metrics import Metrics
 from lgn_serving.models import settings, text_formats
 from lgn_serving.models.settings import BatchSettings, ModelSettings
+from lgn_serving.models.text_formats_pb2 import (
+    BatchingParameters,
+    MonitoringConfig,
+)
 from lgn_serving.protocols.rest import METRICS_PATH
 from lgn_serving.server import EmbeddedServer
 
@@ -38,13 +42,13 @@ def test_batching():
     found = settings.read_batching(SERVING / "batching.config")
     assert found == BatchSettings(8, 0.005, 64, 2)
     path = SERVING / "batching.config"
-    given = text_formats.read(path, "BatchingParameters")
+    given = text_formats.read(path, BatchingParameters())
     # It would score frames padded with zeros.
     assert not given.pad_variable_length_inputs
 
 
 def test_monitoring():
-    found = text_formats.read(SERVING / "monitoring.config", "MonitoringConfig")
+    found = text_formats.read(SERVING / "monitoring.config", MonitoringConfig())
     assert found.prometheus_config.enable
     assert found.prometheus_config.path == METRICS_PATH
     scraped = yaml.safe_load(
@@ -69,7 +73,7 @@ def test_kubernetes_has_the_same_configuration(tmp_path):
         tmp_path / "batching.config"
     ) == settings.read_batching(SERVING / "batching.config")
     found = text_formats.read(
-        tmp_path / "monitoring.config", "MonitoringConfig"
+        tmp_path / "monitoring.config", MonitoringConfig()
     )
     assert found.prometheus_config.path == METRICS_PATH
 
@@ -168,23 +172,26 @@ def test_proxy_asks_for_a_token(tmp_path, model_server):
         ]
     )
     try:
-        trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
-        base = f"https://127.0.0.1:{port}"
-        transport = httpx.HTTPTransport(verify=trust, retries=5)
-        with httpx.Client(base_url=base, transport=transport) as client:
-            token = {"authorization": "Bearer secret"}
-            path = "/v1/models/lgn_net"
-            assert client.get(path).status_code == 401
-            wrong = {"authorization": "Bearer wrong"}
-            assert client.get(path, headers=wrong).status_code == 401
-            assert client.get(path, headers=token).status_code == 200
-            for hidden in (METRICS_PATH, "/"):
-                found = client.get(hidden, headers=token)
-                assert found.status_code == 404
+        check_statuses(tmp_path, port)
         check_client_through(tmp_path, port)
     finally:
         nginx.terminate()
         nginx.wait()
+
+
+def check_statuses(tmp_path, port):
+    trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
+    base = f"https://127.0.0.1:{port}"
+    transport = httpx.HTTPTransport(verify=trust, retries=5)
+    with httpx.Client(base_url=base, transport=transport) as client:
+        token = {"authorization": "Bearer secret"}
+        path = "/v1/models/lgn_net"
+        assert client.get(path).status_code == 401
+        wrong = {"authorization": "Bearer wrong"}
+        assert client.get(path, headers=wrong).status_code == 401
+        assert client.get(path, headers=token).status_code == 200
+        for hidden in (METRICS_PATH, "/"):
+            assert client.get(hidden, headers=token).status_code == 404
 
 
 def check_client_through(tmp_path, port):

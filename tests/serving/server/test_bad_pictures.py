@@ -1,4 +1,4 @@
-"""What the exported model is sent that it cannot score, over both protocols."""
+"""Pictures that the exported model cannot score, over both protocols."""
 
 import base64
 import json

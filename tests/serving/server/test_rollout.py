@@ -121,15 +121,37 @@ def louder(tmp_path_factory):
     return folder
 
 
+def replace(path, text):
+    """Writes a file that readers see whole or not at all."""
+    path.with_suffix(".partial").write_text(text)
+    path.with_suffix(".partial").rename(path)
+
+
+def export(louder, toy_dir, number):
+    # A version that is copied slowly is not seen before it is whole.
+    shutil.copytree(louder, toy_dir / ".partial")
+    (toy_dir / ".partial").rename(toy_dir / str(number))
+
+
+def reaches(server, numbers):
+    def loaded():
+        found = server.catalogue.status("toy")
+        return {each.number for each in found if each.state == "AVAILABLE"}
+
+    deadline = time.monotonic() + 30
+    while loaded() != numbers and time.monotonic() < deadline:
+        time.sleep(0.01)
+    # Nor do they change with the next looks at the disk.
+    time.sleep(0.2)
+    assert loaded() == numbers
+
+
 @pytest.mark.parametrize("batching", [None, BatchSettings(4, 0.002, 64, 2)])
 def test_canary_and_rollback(tmp_path, toy_dir, louder, batching):
     config = tmp_path / "models.config"
 
     def edit(**labels):
-        text = CONFIG.format(base=toy_dir, **labels)
-        partial = tmp_path / "edited"
-        partial.write_text(text)
-        partial.rename(config)
+        replace(config, CONFIG.format(base=toy_dir, **labels))
 
     edit(stable=1, canary=1)
     server = EmbeddedServer(
@@ -140,9 +162,7 @@ def test_canary_and_rollback(tmp_path, toy_dir, louder, batching):
     one, two = ANSWER[0], 2 * ANSWER[0]
     with server, Load(server) as load:
         load.reaches("stable", one)
-        # What is copied slowly is not seen before it is whole.
-        shutil.copytree(louder, toy_dir / ".partial")
-        (toy_dir / ".partial").rename(toy_dir / "2")
+        export(louder, toy_dir, 2)
         edit(stable=1, canary=2)
         load.reaches("canary", two)
         assert load.newest("stable") == pytest.approx(one, rel=1e-5)
@@ -172,24 +192,7 @@ def test_more_exports_take_nothing_from_stable(tmp_path, toy_dir, louder):
         nonlocal text
         assert text.count(old) == 1
         text = text.replace(old, new)
-        (tmp_path / "edited").write_text(text)
-        (tmp_path / "edited").rename(config)
-
-    def export(number):
-        shutil.copytree(louder, toy_dir / ".partial")
-        (toy_dir / ".partial").rename(toy_dir / str(number))
-
-    def loaded():
-        found = server.catalogue.status("toy")
-        return {each.number for each in found if each.state == "AVAILABLE"}
-
-    def reaches(numbers):
-        deadline = time.monotonic() + 30
-        while loaded() != numbers and time.monotonic() < deadline:
-            time.sleep(0.01)
-        # Nor do they change with the next looks at the disk.
-        time.sleep(0.2)
-        assert loaded() == numbers
+        replace(config, text)
 
     config.write_text(text)
     server = EmbeddedServer(
@@ -197,20 +200,20 @@ def test_more_exports_take_nothing_from_stable(tmp_path, toy_dir, louder):
     )
     one, two = ANSWER[0], 2 * ANSWER[0]
     with server, Load(server) as load:
-        export(2)
-        export(3)
-        reaches({1})
+        export(louder, toy_dir, 2)
+        export(louder, toy_dir, 3)
+        reaches(server, {1})
         edit("versions: 1", "versions: 1 versions: 2")
-        reaches({1, 2})
+        reaches(server, {1, 2})
         edit('key: "canary" value: 1', 'key: "canary" value: 2')
         load.reaches("canary", two)
-        export(4)
-        reaches({1, 2})
+        export(louder, toy_dir, 4)
+        reaches(server, {1, 2})
         assert load.newest("stable") == pytest.approx(one, rel=1e-5)
         edit('key: "stable" value: 1', 'key: "stable" value: 2')
         load.reaches("stable", two)
         edit("versions: 1 versions: 2", "versions: 2")
-        reaches({2})
+        reaches(server, {2})
         assert load.newest("stable") == pytest.approx(two, rel=1e-5)
     assert not load.failures
 
@@ -236,8 +239,7 @@ def test_the_newest_version_without_labels(toy_dir, louder, serve):
     deadline = time.monotonic() + 20
     while not answers and time.monotonic() < deadline:
         time.sleep(0.01)
-    shutil.copytree(louder, toy_dir / ".partial")
-    (toy_dir / ".partial").rename(toy_dir / "2")
+    export(louder, toy_dir, 2)
     while time.monotonic() < deadline:
         if answers[-1] == pytest.approx(2 * ANSWER[0], rel=1e-5):
             break

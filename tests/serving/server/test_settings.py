@@ -6,6 +6,7 @@ import pytest
 
 from lgn_serving.models import settings, text_formats
 from lgn_serving.models.settings import BatchSettings, ModelSettings
+from lgn_serving.models.text_formats_pb2 import MonitoringConfig
 
 
 def write(tmp_path, text):
@@ -64,6 +65,7 @@ def test_a_models_file_that_is_none(tmp_path, text, match):
         settings.read_models(path)
 
 
+@pytest.mark.latest
 def test_batching(tmp_path):
     path = write(
         tmp_path,
@@ -75,6 +77,7 @@ def test_batching(tmp_path):
     assert settings.read_batching(path) == BatchSettings(16, 0.0025, 7, 3)
 
 
+@pytest.mark.latest
 @pytest.mark.parametrize(
     ("text", "match"),
     [
@@ -88,7 +91,8 @@ def test_a_batching_file_that_is_none(tmp_path, text, match):
         settings.read_batching(write(tmp_path, text))
 
 
+@pytest.mark.latest
 def test_monitoring(tmp_path):
     path = write(tmp_path, 'prometheus_config { enable: true path: "/x" }')
-    found = text_formats.read(path, "MonitoringConfig").prometheus_config
+    found = text_formats.read(path, MonitoringConfig()).prometheus_config
     assert (found.enable, found.path) == (True, "/x")

@@ -1,7 +1,4 @@
-"""`lgn export`, `lgn serve` and `lgn check-served`.
-
-What a command needs is imported when it runs, so that `lgn --help` is quick.
-"""
+"""`lgn serve`: the embedded server as a process, until a signal ends it."""
 
 import argparse
 import os
@@ -13,126 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lgn_tf.cli import score
+from lgn_tf.cli.extras import needs_serving
 
 if TYPE_CHECKING:
     from lgn_serving.models.settings import ModelSettings
+    from lgn_serving.server import EmbeddedServer
 
 
 def add(commands: Any) -> None:
-    """Adds the subcommands to those of `lgn`."""
-    _add_export(commands)
-    _add_serve(commands)
-    _add_check(commands)
-
-
-def _with_extra(
-    run: Callable[[argparse.Namespace], None],
-) -> Callable[[argparse.Namespace], None]:
-    """Says which packages are missing where the extra is not installed."""
-
-    def wrapped(options: argparse.Namespace) -> None:
-        try:
-            run(options)
-        except ImportError as error:
-            raise ValueError(
-                f"{error.name} is missing. It comes along with "
-                "pip install 'lgn-tf[serving]'"
-            ) from error
-
-    return wrapped
-
-
-def _add_check(commands: Any) -> None:
-    parser = commands.add_parser(
-        "check-served",
-        help="compare served scores with those of the evaluation",
-        description="Serves an export for a moment, scores the first test "
-        "video over REST, and compares with what `lgn evaluate` stored.",
-    )
-    parser.add_argument("run_dir", type=Path, metavar="RUN")
-    parser.add_argument("models", type=Path, metavar="MODELS")
-    parser.set_defaults(run=_with_extra(_check))
-
-
-def _check(options: argparse.Namespace) -> None:
-    from lgn_tf.exporting import check_served
-    from lgn_tf.runs.run import Run
-
-    found = check_served.check(Run(options.run_dir), options.models)
-    print(
-        f"{found.frames} frames of {found.video}, served over REST, score "
-        "what the evaluation scored:"
-    )
-    for name, difference in found.differences.items():
-        reason = found.anew.get(name)
-        words = f"; scored anew, since {reason}" if reason else ""
-        print(f"  {name}: largest difference {difference:.2g}{words}")
-
-
-def _add_export(commands: Any) -> None:
-    parser = commands.add_parser(
-        "export",
-        help="write a run as a SavedModel that TensorFlow Serving runs",
-        description="Writes the next version of a served model. It appears "
-        "under its number whole or not at all.",
-    )
-    parser.add_argument(
-        "--run", type=Path, required=True, dest="run_dir", help="runs/NAME"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="the folder of the versions"
-    )
-    parser.add_argument(
-        "--version", type=int, help="default: one more than the largest"
-    )
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "mixed_bfloat16"),
-        help="precision of the layers (default: the run's)",
-    )
-    parser.add_argument(
-        "--best",
-        action="store_true",
-        help="the best weights by held-out videos instead of the last",
-    )
-    score.add_cue_weights(parser)
-    parser.add_argument(
-        "--warm-up-batches",
-        type=int,
-        nargs="*",
-        default=(1, 8),
-        metavar="ROWS",
-        help="rows of the warm-up requests (default: 1 8); none for none",
-    )
-    parser.add_argument(
-        "--max-video-frames",
-        type=int,
-        default=256,
-        help="of one video in a request (default: 256)",
-    )
-    parser.set_defaults(run=_with_extra(_export))
-
-
-def _export(options: argparse.Namespace) -> None:
-    from lgn_tf.runs.run import Run
-
-    run = Run(options.run_dir, "best" if options.best else "last")
-    done = run.changed(cue_weights=score.cue_weights(options)).export(
-        options.out,
-        version=options.version,
-        dtype=options.dtype,
-        warm_up_batches=tuple(options.warm_up_batches),
-        max_video_frames=options.max_video_frames,
-    )
-    print(done.path)
-    for name, size in done.sizes.items():
-        print(f"  {name}: {size:,} bytes")
-    if not done.calibrated:
-        print("  the run has no calibration: there is no online score")
-
-
-def _add_serve(commands: Any) -> None:
+    """Adds the subcommand to those of `lgn`."""
     parser = commands.add_parser(
         "serve",
         help="serve an exported model, for development and tests",
@@ -163,7 +49,7 @@ def _add_serve(commands: Any) -> None:
         action="store_true",
         help="a label may stand for a version that is not loaded",
     )
-    parser.set_defaults(run=_with_extra(_serve))
+    parser.set_defaults(run=needs_serving(_serve))
 
 
 def _add_numbers(parser: argparse.ArgumentParser) -> None:
@@ -218,14 +104,15 @@ def settings_source(
     return lambda: models
 
 
-def _serve(options: argparse.Namespace) -> None:
+def _server(options: argparse.Namespace) -> "EmbeddedServer":
+    """Returns a server that has its ports and is not started."""
     from lgn_serving.limits import Limits
     from lgn_serving.models import settings
-    from lgn_serving.server import EmbeddedServer, address
+    from lgn_serving.server import EmbeddedServer
 
     batching = options.batching_parameters_file
     body_bytes = int(options.max_body_mb * 2**20)
-    server = EmbeddedServer(
+    return EmbeddedServer(
         settings_source(options),
         host=options.host,
         rest_port=options.rest_port,
@@ -240,7 +127,14 @@ def _serve(options: argparse.Namespace) -> None:
         ),
         unavailable_labels=options.allow_version_labels_for_unavailable_models,
     )
-    # In a thread: while TensorFlow loads, this one hears of no signal.
+
+
+def _serve(options: argparse.Namespace) -> None:
+    from lgn_serving.server import address
+
+    server = _server(options)
+    # In another thread: in this one, Python would handle no signal while
+    # TensorFlow loads.
     with _on_signal(lambda *_: os._exit(0)), ThreadPoolExecutor(1) as starter:
         starter.submit(server.start).result()
     ended = threading.Event()

@@ -1,0 +1,74 @@
+"""Predict requests over gRPC."""
+
+import grpc
+
+from lgn_client import wire
+from lgn_client.retries import Again, ServingError
+from lgn_client.server import Arrays, Server, Target
+
+_AGAIN = (
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+)
+# The default of 4 MB is less than a request of raw frames.
+_ANY_SIZE = 2**31 - 1
+
+
+class GrpcServer(Server):
+    """A server over gRPC.
+
+    Args:
+        place: "host:port".
+        target: the model.
+        encrypted: whether the connection is encrypted.
+    """
+
+    def __init__(self, place: str, target: Target, encrypted: bool) -> None:
+        """Connects when the first request is sent.
+
+        Raises:
+            OSError: where the certificates cannot be read.
+        """
+        super().__init__(target)
+        options = [
+            ("grpc.max_receive_message_length", _ANY_SIZE),
+            ("grpc.max_send_message_length", _ANY_SIZE),
+        ]
+        if encrypted:
+            roots = target.ca_file and target.ca_file.read_bytes()
+            trust = grpc.ssl_channel_credentials(roots)
+            self._channel = grpc.secure_channel(place, trust, options)
+        else:
+            self._channel = grpc.insecure_channel(place, options)
+        self._call = self._channel.unary_unary(wire.METHOD)
+
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        """Asks an endpoint; see `Server.predict`."""
+        target = self._target
+        body = wire.request(
+            target.model,
+            signature,
+            inputs,
+            version=target.version,
+            label=target.label,
+        )
+
+        def send(seconds: float) -> Arrays:
+            try:
+                answer = self._call(
+                    body,
+                    timeout=seconds,
+                    metadata=target.authorization(),
+                )
+            except grpc.RpcError as error:
+                failure = ServingError(error.code().name, error.details())
+                if error.code() in _AGAIN:
+                    raise Again(failure) from error
+                raise failure from error
+            return wire.response(answer)
+
+        return self._retried(send)
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._channel.close()

@@ -1,0 +1,94 @@
+"""A model server as the client sees it, over either protocol."""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from numpy.typing import NDArray
+
+from lgn_client import retries
+
+Arrays = dict[str, NDArray[Any]]
+"""Tensors by name; strings are arrays of `bytes` objects."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A model on a server, and the patience of the client.
+
+    Attributes:
+        model: its name.
+        version: the number of the version that is asked.
+        label: the label of that version instead. Where both are None the
+            server takes the newest version.
+        token: sent as a bearer token, for a proxy that asks for one.
+        ca_file: certificates to trust; the system's where None.
+        timeout: seconds for a request with all its tries and pauses.
+        tries: how often a request is sent at most, with growing pauses.
+    """
+
+    model: str
+    version: int | None = None
+    label: str | None = None
+    token: str | None = None
+    ca_file: Path | None = None
+    timeout: float = 60.0
+    tries: int = 6
+
+    def authorization(self) -> tuple[tuple[str, str], ...]:
+        """Returns the header with the token; none without a token."""
+        if self.token is None:
+            return ()
+        return (("authorization", f"Bearer {self.token}"),)
+
+
+class Server(abc.ABC):
+    """A connection to a model; a context manager.
+
+    Args:
+        target: the model.
+    """
+
+    def __init__(self, target: Target) -> None:
+        """Connects when the first request is sent."""
+        self._target = target
+
+    @abc.abstractmethod
+    def predict(self, signature: str, inputs: Arrays) -> Arrays:
+        """Asks an endpoint.
+
+        Args:
+            signature: its name.
+            inputs: arrays; of `bytes` objects where files are sent.
+
+        Returns:
+            The outputs, by name.
+
+        Raises:
+            ServingError: with the server's code and text.
+        """
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Closes the connection."""
+
+    def _retried(self, send: Callable[[float], Arrays]) -> Arrays:
+        return retries.retried(
+            send, timeout=self._target.timeout, tries=self._target.tries
+        )
+
+    def __enter__(self) -> Self:
+        """Returns itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes the connection."""
+        self.close()
