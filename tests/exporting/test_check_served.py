@@ -37,7 +37,7 @@ def evaluated(exported_run, tmp_path, monkeypatch):
     footage = InMemory(["walk"], [clip])
     store = types.SimpleNamespace(split=lambda _: footage)
     source = types.SimpleNamespace(store=store)
-    monkeypatch.setattr(sources, "open_source", lambda _: source)
+    monkeypatch.setattr(sources, "open_source", lambda *_: source)
 
     def evaluate(gamma):
         folder = tmp_path / "run"
@@ -83,7 +83,7 @@ def moving(moving_run, tmp_path, monkeypatch):
     footage = Encoded(dataset.split("test"), config.model.image_size)
     store = types.SimpleNamespace(split=lambda _: footage)
     source = sources.Source(dataset, store)
-    monkeypatch.setattr(sources, "open_source", lambda _: source)
+    monkeypatch.setattr(sources, "open_source", lambda *_: source)
 
     def evaluate(gamma=0.0, weights=None):
         folder = tmp_path / "run"
@@ -213,9 +213,7 @@ def test_what_is_scored_anew(moving):
 
 def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
     run_dir, config, _, known = moving_run
-    assert check_served._calibration(run_dir, tmp_path, config).weights == (
-        known.weights
-    )
+    assert check_served._served_weights(tmp_path) == {}
     for number, weight in (("9", 4.0), ("10", 7.0)):
         extra = tmp_path / number / "assets.extra"
         extra.mkdir(parents=True)
@@ -223,8 +221,10 @@ def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
         values = schema.to_dict(dataclasses.replace(config, scoring=scoring))
         path = extra / "model_card.json"
         path.write_text(json.dumps({"config": values}))
-    found = check_served._calibration(run_dir, tmp_path, config)
-    assert found.weights == known.weights | {"motion": 7.0}
+    found = Run(run_dir).changed(
+        cue_weights=check_served._served_weights(tmp_path)
+    )
+    assert found.calibration.weights == known.weights | {"motion": 7.0}
     path.write_text("{")
     with pytest.raises(ValueError, match=r"model_card\.json: must be a model"):
-        check_served._calibration(run_dir, tmp_path, config)
+        check_served._served_weights(tmp_path)

@@ -10,6 +10,7 @@ from lgn_tf.config.schema import Config
 from lgn_tf.evaluation import frame_level, results, tables
 from lgn_tf.exporting import model_card
 from lgn_tf.runs.provenance import Provenance
+from lgn_tf.runs.run import Run
 from lgn_tf.scores import fitting
 from tests.helpers.drawn_scores import draw, opposition
 
@@ -20,7 +21,7 @@ LABELS = {
 
 
 def describe(run_dir):
-    return model_card.describe(run_dir, Config(), (), None, {}, {})
+    return model_card.describe(Run(run_dir), Config(), (), {}, {})
 
 
 @pytest.fixture
@@ -65,7 +66,9 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
         weights={"error": 1.0, "motion": weight},
         motion=[np.ones((10, 3, 4), np.float32)],
     )
-    card = model_card.describe(tmp_path / "run", Config(), (), known, {}, {})
+    run = Run(tmp_path / "run")
+    run.__dict__["calibration"] = known
+    card = model_card.describe(run, Config(), (), {}, {})
     marks = [line for line in card["notes"] if "weigh the cues" in line]
     assert marks == (
         []

@@ -420,7 +420,7 @@ def test_no_memory_and_no_calibration(tmp_path):
     model = build_model(config)
     model_files.save(tmp_path / "run", config, model)
     done = saved_model.export(
-        tmp_path / "run", tmp_path / "out", warm_up_batches=()
+        Run(tmp_path / "run"), tmp_path / "out", warm_up_batches=()
     )
     assert not done.calibrated
     servable = Servable(done.path)

@@ -411,8 +411,8 @@ def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
         def __init__(self, *_):
             pass
 
-        def write(self, name, pieces, folder, motion):
-            del name, folder, motion
+        def score(self, name, pieces, motion):
+            del name, motion
             list(pieces)
 
     monkeypatch.setattr(run_scorer, "RunScorer", Reader)
