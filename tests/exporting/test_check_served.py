@@ -4,6 +4,7 @@ import dataclasses
 import json
 import shutil
 import types
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from lgn_tf.cli import main
 from lgn_tf.config import schema
 from lgn_tf.data import sources
 from lgn_tf.data.datasets import layouts
+from lgn_tf.data.datasets.dataset import Dataset
 from lgn_tf.data.synthetic import archives
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded, InMemory
@@ -36,7 +38,7 @@ def evaluated(exported_run, tmp_path, monkeypatch):
     clip = rng.integers(0, 256, (FRAMES, 16, 24, 3), dtype=np.uint8)
     footage = InMemory(["walk"], [clip])
     store = types.SimpleNamespace(split=lambda _: footage)
-    source = types.SimpleNamespace(store=store)
+    source = sources.Source(Dataset(Path("none"), "own", ()), store)
     monkeypatch.setattr(sources, "open_source", lambda *_: source)
 
     def evaluate(gamma):
