@@ -1,57 +1,61 @@
-"""`lgn bulk-score`.
+"""`lgn bulk-score`."""
 
-What a command needs is imported when it runs, so that `lgn --help` is quick.
-"""
+import dataclasses
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
-import argparse
-from typing import Any
+import tyro
 
-from lgn_tf.cli import score
-
-
-def add(commands: Any) -> None:
-    """Adds the subcommand to those of `lgn`."""
-    parser = commands.add_parser(
-        "bulk-score",
-        help="score a frame store on many machines, with Apache Beam",
-        description="Scores the videos of a store that `lgn prepare` made. "
-        "Goes on where an earlier start was stopped. All other options are "
-        "Beam's and come last, such as --runner=FlinkRunner; without any it "
-        "runs in this process. Paths may be those of Beam's file systems.",
-        allow_abbrev=False,
-    )
-    parser.add_argument("run_dir", metavar="RUN")
-    parser.add_argument("store", metavar="STORE")
-    parser.add_argument(
-        "--out", required=True, help="folder to write to, or to go on with"
-    )
-    parser.add_argument(
-        "--split",
-        choices=("test", "train", "all"),
-        default="test",
-        help="which videos (default: test)",
-    )
-    score.add_gamma(parser)
-    parser.set_defaults(run=_bulk_score, takes_more=True)
+from lgn_tf.cli.options import Gamma, ResetMemory, parse
 
 
-def _bulk_score(options: argparse.Namespace) -> None:
+@dataclasses.dataclass(frozen=True)
+class BulkScore:
+    """Scores a frame store on many machines, with Apache Beam.
+
+    The store is one that `lgn prepare` made. A second start goes on where an
+    earlier one was stopped. All other options are Beam's and come last, such
+    as --runner=FlinkRunner; without any it runs in this process. Paths may be
+    those of an object store, such as gs://bucket/folder.
+
+    Attributes:
+        run: the run directory.
+        store: the frame store.
+        out: folder to write to, or to go on with.
+        split: which videos.
+        gamma: see `Gamma`.
+        reset_memory: see `ResetMemory`.
+    """
+
+    run: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="RUN")]
+    store: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="STORE")]
+    out: str
+    split: Literal["test", "train", "all"] = "test"
+    gamma: Gamma = None
+    reset_memory: ResetMemory = False
+
+
+def bulk_score(arguments: Sequence[str], program: str) -> None:
+    """Runs the command; what is not its own goes to Beam."""
     from lgn_tf.parallel import bulk_score, processes
 
-    if options.more and not options.more[0].startswith("--"):
+    options, more = parse(
+        BulkScore, arguments, program, return_unknown_args=True
+    )
+    if more and not more[0].startswith("--"):
         raise ValueError(
             "Options of Beam must come last, and begin with --. "
-            f"Received: {' '.join(options.more)}"
+            f"Received: {' '.join(more)}"
         )
     with processes.stoppable():
         counts = bulk_score.score(
-            options.run_dir,
+            options.run,
             options.store,
             options.out,
             split=options.split,
             gamma=options.gamma,
             reset_memory=options.reset_memory,
-            beam_options=options.more,
+            beam_options=more,
         )
     for name in counts.too_short:
         print(f"skipped, too short for a score: {name}")

@@ -1,129 +1,39 @@
-"""`lgn verify`, `lgn prepare` and `lgn synthesize`.
+"""`lgn verify`, `lgn prepare` and `lgn synthesize`."""
 
-What a command needs is imported when it runs, so that `lgn --help` is quick.
-"""
-
-import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
+
+from lgn_tf.cli.options import CountOption, PathOption, command
+from lgn_tf.cli.progress import bar
 
 if TYPE_CHECKING:
     from lgn_tf.data.datasets.dataset import Dataset
 
-_LAYOUTS = ("ucsd", "avenue", "shanghaitech", "frame-pred", "own")
+Layout = Literal["ucsd", "avenue", "shanghaitech", "frame-pred", "own"]
 
 
-def add(commands: Any) -> None:
-    """Adds the subcommands of data to those of `lgn`."""
-    _add_verify(commands)
-    _add_prepare(commands)
-    _add_synthesize(commands)
+@command
+def verify(
+    *,
+    data_root: Path,
+    dataset: Literal["ped2", "avenue", "shanghaitech"] | None = None,
+    labels: PathOption = None,
+    layout: Layout | None = None,
+) -> None:
+    """Checks a data set on disk.
 
-
-def _add_verify(commands: Any) -> None:
-    parser = commands.add_parser("verify", help="check a data set on disk")
-    parser.add_argument(
-        "--dataset",
-        choices=("ped2", "avenue", "shanghaitech"),
-        help="compare with its published numbers (default: none)",
-    )
-    _add_source(parser)
-    parser.set_defaults(run=_verify)
-
-
-def _add_prepare(commands: Any) -> None:
-    parser = commands.add_parser(
-        "prepare", help="decode and resize a data set once, into a frame store"
-    )
-    _add_source(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the store"
-    )
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        nargs=2,
-        default=(256, 256),
-        metavar=("HEIGHT", "WIDTH"),
-        help="pixels that frames are resized to (default: 256 256)",
-    )
-    parser.add_argument(
-        "--workers", type=int, help="threads (default: one for each core)"
-    )
-    for name, text in (
-        ("--skip-bad", "leave out videos that cannot be read, and name them"),
-        (
-            "--motion",
-            "also store the motion in the frames, measured in their own size: "
-            "what `lgn bulk-score` needs for the online score with motion",
-        ),
-        ("--check", "only compare the store with its source's checksums"),
-    ):
-        parser.add_argument(name, action="store_true", help=text)
-    parser.set_defaults(run=_prepare)
-
-
-def _add_synthesize(commands: Any) -> None:
-    parser = commands.add_parser(
-        "synthesize", help="draw a small data set, in any layout"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder to write to"
-    )
-    parser.add_argument("--layout", choices=_LAYOUTS, default="ucsd")
-    for name, default, text in (
-        ("seed", 0, "another camera, another crowd"),
-        ("train", 8, "normal videos"),
-        ("test", 6, "videos with anomalies"),
-        ("frames", 120, "frames of each"),
-    ):
-        parser.add_argument(
-            f"--{name}",
-            type=int,
-            default=default,
-            help=f"{text} (default: {default})",
-        )
-    parser.add_argument(
-        "--channels", type=int, choices=(1, 3), default=1, help="gray or colour"
-    )
-    parser.set_defaults(run=_synthesize)
-
-
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data-root",
-        type=Path,
-        required=True,
-        help="the folder of the data set; its layout is recognised",
-    )
-    parser.add_argument(
-        "--labels", type=Path, help="a file of frame labels that lies elsewhere"
-    )
-    parser.add_argument(
-        "--layout",
-        choices=_LAYOUTS,
-        help="settles a folder that holds two layouts",
-    )
-
-
-def _recognise(options: argparse.Namespace) -> "Dataset":
-    from lgn_tf.data.datasets import layouts
-
-    dataset = layouts.recognise(
-        options.data_root, labels=options.labels, layout=options.layout
-    )
-    print(dataset.describe())
-    return dataset
-
-
-def _verify(options: argparse.Namespace) -> None:
+    Args:
+        data_root: the folder of the data set; its layout is recognised.
+        dataset: compare with the published numbers of this one.
+        labels: a file of frame labels that lies elsewhere.
+        layout: settles a folder that holds two layouts.
+    """
     import rich.console
     import rich.table
 
     from lgn_tf.data import verification
 
-    dataset = _recognise(options)
-    report = verification.verify(dataset, options.dataset)
+    report = verification.verify(_recognise(data_root, labels, layout), dataset)
     table = rich.table.Table("check", "found", "expected", "")
     for row in report.rows:
         verdict = "ok" if row.good else "OFF"
@@ -133,42 +43,57 @@ def _verify(options: argparse.Namespace) -> None:
     for problem in report.problems:
         print(problem)
     if report.problems:
-        raise ValueError(
-            f"{options.data_root}: {len(report.problems)} things are off"
-        )
+        raise ValueError(f"{data_root}: {len(report.problems)} things are off")
 
 
-def _prepare(options: argparse.Namespace) -> None:
-    import rich.progress
+@command
+def prepare(
+    *,
+    data_root: Path,
+    out: Path,
+    labels: PathOption = None,
+    layout: Layout | None = None,
+    image_size: tuple[int, int] = (256, 256),
+    workers: CountOption = None,
+    skip_bad: bool = False,
+    motion: bool = False,
+    check: bool = False,
+) -> None:
+    """Decodes and resizes a data set once, into a frame store.
 
+    Args:
+        data_root: the folder of the data set; its layout is recognised.
+        out: folder of the store.
+        labels: a file of frame labels that lies elsewhere.
+        layout: settles a folder that holds two layouts.
+        image_size: (height, width) in pixels that frames are resized to.
+        workers: threads; one for each core where it is not given.
+        skip_bad: leave out videos that cannot be read, and name them.
+        motion: also store the motion in the frames, measured in their own
+            size, which `lgn bulk-score` needs for the online score with
+            motion.
+        check: only compare the store with its source's checksums.
+    """
     from lgn_tf.data.store import preparation, store
 
-    dataset = _recognise(options)
-    if options.check:
-        lines = store.open_store(options.out).stale(dataset)
-        print("\n".join(lines) or f"{options.out}: agrees with its source")
+    dataset = _recognise(data_root, labels, layout)
+    if check:
+        lines = store.open_store(out).stale(dataset)
+        print("\n".join(lines) or f"{out}: agrees with its source")
         if lines:
             raise ValueError(
-                f"{options.out}: {len(lines)} videos are stale; run "
-                "`lgn prepare` again"
+                f"{out}: {len(lines)} videos are stale; run `lgn prepare` again"
             )
         return
-    columns = (
-        *rich.progress.Progress.get_default_columns(),
-        rich.progress.MofNCompleteColumn(),
-    )
-    with rich.progress.Progress(*columns) as bar:
-        task = bar.add_task("frames", total=None)
+    with bar("frames") as progress:
         made = preparation.prepare(
             dataset,
-            options.out,
-            tuple(options.image_size),
-            workers=options.workers,
-            skip_bad=options.skip_bad,
-            motion=options.motion,
-            progress=lambda done, total: bar.update(
-                task, completed=done, total=total
-            ),
+            out,
+            image_size,
+            workers=workers,
+            skip_bad=skip_bad,
+            motion=motion,
+            progress=progress,
         )
     counts = store.describe(made.manifest)
     print(", ".join(f"{value} {name}" for name, value in counts.items()))
@@ -176,19 +101,36 @@ def _prepare(options: argparse.Namespace) -> None:
         print(f"skipped: {line}")
 
 
-def _synthesize(options: argparse.Namespace) -> None:
+@command
+def synthesize(
+    *,
+    out: Path,
+    layout: Layout = "ucsd",
+    seed: int = 0,
+    train: int = 8,
+    test: int = 6,
+    frames: int = 120,
+    channels: Literal[1, 3] = 1,
+) -> None:
+    """Draws a small data set, in any layout.
+
+    Args:
+        out: folder to write to.
+        layout: of the files.
+        seed: another camera, another crowd.
+        train: normal videos.
+        test: videos with anomalies.
+        frames: frames of each.
+        channels: 1 is gray, 3 colour.
+    """
     from lgn_tf.data.synthetic import archives, walkways
     from lgn_tf.evaluation import baselines
 
     walkway = walkways.draw(
-        options.seed,
-        train=options.train,
-        test=options.test,
-        frames=options.frames,
-        channels=options.channels,
+        seed, train=train, test=test, frames=frames, channels=channels
     )
-    archives.write(walkway, options.out, options.layout)
-    print(f"{options.out}: layout {options.layout}")
+    archives.write(walkway, out, layout)
+    print(f"{out}: layout {layout}")
     if not walkway.test:
         return
     try:
@@ -202,3 +144,13 @@ def _synthesize(options: argparse.Namespace) -> None:
     print("frame AUC without a model:")
     for name, auc in scores.items():
         print(f"  {name}: {100 * auc:.1f}")
+
+
+def _recognise(
+    root: Path, labels: Path | None, layout: Layout | None
+) -> "Dataset":
+    from lgn_tf.data.datasets import layouts
+
+    dataset = layouts.recognise(root, labels=labels, layout=layout)
+    print(dataset.describe())
+    return dataset

@@ -1,80 +1,62 @@
-"""`lgn export`, and `lgn check-served`, which proves an export.
+"""`lgn export`, and `lgn check-served`, which proves an export."""
 
-The imports that a command needs are inside it, so that `lgn --help` is quick.
-"""
-
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Literal
 
-from lgn_tf.cli import score
-from lgn_tf.cli.extras import needs_serving
+import tyro
 
-
-def add(commands: Any) -> None:
-    """Adds the subcommands to those of `lgn`."""
-    _add_export(commands)
-    _add_check(commands)
-
-
-def _add_export(commands: Any) -> None:
-    parser = commands.add_parser(
-        "export",
-        help="write a run as a SavedModel that TensorFlow Serving runs",
-        description="Writes the next version of a served model. It appears "
-        "under its number whole or not at all.",
-    )
-    parser.add_argument(
-        "--run", type=Path, required=True, dest="run_dir", help="runs/NAME"
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, help="the folder of the versions"
-    )
-    parser.add_argument(
-        "--version", type=int, help="default: one more than the largest"
-    )
-    parser.add_argument(
-        "--dtype",
-        choices=("float32", "mixed_bfloat16"),
-        help="precision of the layers (default: the run's)",
-    )
-    parser.add_argument(
-        "--best",
-        action="store_true",
-        help="the best weights by held-out videos instead of the last",
-    )
-    score.add_cue_weights(parser)
-    _add_sizes(parser)
-    parser.set_defaults(run=needs_serving(_export))
+from lgn_tf.cli.options import (
+    Best,
+    CountOption,
+    CueWeight,
+    RunFolder,
+    command,
+    cue_weights,
+    needs_serving,
+)
 
 
-def _add_sizes(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--warm-up-batches",
-        type=int,
-        nargs="*",
-        default=(1, 8),
-        metavar="ROWS",
-        help="rows of the warm-up requests (default: 1 8); none for none",
-    )
-    parser.add_argument(
-        "--max-video-frames",
-        type=int,
-        default=256,
-        help="of one video in a request (default: 256)",
-    )
+@command
+@needs_serving
+def export(
+    *,
+    run: Path,
+    out: Path,
+    version: CountOption = None,
+    dtype: Literal["float32", "mixed_bfloat16"] | None = None,
+    best: Best = False,
+    error_weight: CueWeight = None,
+    distance_weight: CueWeight = None,
+    motion_weight: CueWeight = None,
+    warm_up_batches: tuple[int, ...] = (1, 8),
+    max_video_frames: int = 256,
+) -> None:
+    """Writes a run as the next version of a model for TensorFlow Serving.
 
+    The version appears under its number whole or not at all.
 
-def _export(options: argparse.Namespace) -> None:
+    Args:
+        run: the run directory, runs/NAME.
+        out: the folder of the versions.
+        version: its number; one more than the largest where it is not given.
+        dtype: precision of the layers; the run's where it is not given.
+        best: see `Best`.
+        error_weight: see `CueWeight`.
+        distance_weight: see `CueWeight`.
+        motion_weight: see `CueWeight`.
+        warm_up_batches: rows of the warm-up requests; none where it is empty.
+        max_video_frames: most frames of one video in a request.
+    """
     from lgn_tf.runs.run import Run
 
-    run = Run(options.run_dir, "best" if options.best else "last")
-    done = run.changed(cue_weights=score.cue_weights(options)).export(
-        options.out,
-        version=options.version,
-        dtype=options.dtype,
-        warm_up_batches=tuple(options.warm_up_batches),
-        max_video_frames=options.max_video_frames,
+    weights = cue_weights(error_weight, distance_weight, motion_weight)
+    chosen = Run(run, "best" if best else "last").changed(cue_weights=weights)
+    done = chosen.export(
+        out,
+        version=version,
+        dtype=dtype,
+        warm_up_batches=warm_up_batches,
+        max_video_frames=max_video_frames,
     )
     print(done.path)
     for name, size in done.sizes.items():
@@ -83,23 +65,27 @@ def _export(options: argparse.Namespace) -> None:
         print("  the run has no calibration: there is no online score")
 
 
-def _add_check(commands: Any) -> None:
-    parser = commands.add_parser(
-        "check-served",
-        help="compare served scores with those of the evaluation",
-        description="Serves an export for a moment, scores the first test "
-        "video over REST, and compares with what `lgn evaluate` stored.",
-    )
-    parser.add_argument("run_dir", type=Path, metavar="RUN")
-    parser.add_argument("models", type=Path, metavar="MODELS")
-    parser.set_defaults(run=needs_serving(_check))
+@command
+@needs_serving
+def check_served(
+    run: RunFolder,
+    models: Annotated[
+        tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODELS")
+    ],
+) -> None:
+    """Compares the scores of a served export with those of the evaluation.
 
+    Serves the export for a moment, scores the first test video over REST, and
+    compares with what `lgn evaluate` stored.
 
-def _check(options: argparse.Namespace) -> None:
+    Args:
+        run: an evaluated run.
+        models: the folder of the versions that were exported from it.
+    """
     from lgn_tf.exporting import check_served
     from lgn_tf.runs.run import Run
 
-    found = check_served.check(Run(options.run_dir), options.models)
+    found = check_served.check(Run(run), models)
     print(
         f"{found.frames} frames of {found.video}, served over REST, score "
         "what the evaluation scored:"

@@ -1,211 +1,95 @@
 """The command `lgn`: one subcommand an activity.
 
-    lgn train     fit on normal videos; `train.py` is the same
-    lgn evaluate  score and evaluate the test videos of a run
-    lgn score     score any videos
-    lgn bulk-score  score a frame store on many machines
-    lgn report    one page with the figures of a run
-    lgn convert   the authors' PyTorch checkpoint to a run directory
-    lgn verify    check a data set on disk
-    lgn prepare   decode and resize a data set once, into a frame store
-    lgn synthesize  draw a small data set, in any layout
-    lgn export    write a run as a SavedModel that TensorFlow Serving runs
-    lgn serve     serve an exported model, for development and tests
-    lgn check-served  compare served scores with those of the evaluation
-
-Each subcommand imports what it needs when it runs, so that `lgn --help` starts
-neither Keras nor TensorFlow. A mistake of the user ends in one line on stderr
-and exit status 2.
+Each command is a function in a module of this room. A module imports what its
+command needs when it runs, so that `lgn --help` starts neither Keras nor
+TensorFlow. A mistake of the user ends in one line on stderr and exit status 2.
 """
 
-import argparse
+import importlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import lgn_tf
+from lgn_tf.cli.options import Command
+from lgn_tf.cli.train import INTERRUPTED
 
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
+COMMANDS = {
+    "train": ("train", "fit on normal videos; `train.py` is the same"),
+    "evaluate": ("evaluate", "score and evaluate the test videos of a run"),
+    "score": ("score", "score any videos: a table and maps of each"),
+    "bulk-score": ("bulk", "score a frame store on many machines"),
+    "report": ("report", "the evaluation of a run as one page of HTML"),
+    "convert": ("convert", "the authors' PyTorch checkpoint to a run"),
+    "verify": ("data", "check a data set on disk"),
+    "prepare": ("data", "decode and resize a data set once"),
+    "synthesize": ("data", "draw a small data set, in any layout"),
+    "export": ("export", "write a run as a SavedModel for TensorFlow Serving"),
+    "serve": ("serve", "serve an exported model, for development and tests"),
+    "check-served": ("export", "compare served scores with the evaluation"),
+}
+"""The module of each command, and its line in the help."""
 
 
 def main(
-    arguments: Sequence[str] | None = None, program: str = "lgn train"
+    arguments: Sequence[str] | None = None, program: str | None = None
 ) -> int:
     """Runs one subcommand.
 
     Args:
         arguments: what follows the command's name; default `sys.argv`.
-        program: what the help of training calls it.
+        program: name of the subcommand's program in its help; default `lgn`
+            and the name of the subcommand.
 
     Returns:
         The exit status: 0, 2 where the input was at fault, or 130 where the
         user stopped it.
+
+    Raises:
+        SystemExit: for `--help`, `--version` and what cannot be parsed.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] == "train":
-        # Its flags are made from the configuration, by another parser.
-        options = argparse.Namespace(
-            command=arguments[0],
-            run=_run_train,
-            flags=arguments[1:],
-            program=program,
-        )
-    else:
-        parser = _parser()
-        options, options.more = parser.parse_known_args(arguments)
-        # Only options of other programs may be unknown to this one.
-        if options.more and not getattr(options, "takes_more", False):
-            parser.error(f"unrecognized arguments: {' '.join(options.more)}")
+    name, *rest = list(sys.argv[1:] if arguments is None else arguments) or [""]
+    if name in ("-h", "--help"):
+        print(_help())
+        raise SystemExit(0)
+    if name == "--version":
+        print(f"lgn-tf {lgn_tf.__version__}")
+        raise SystemExit(0)
+    if name not in COMMANDS:
+        print(f"{_help()}\n\nlgn: no command {name!r}", file=sys.stderr)
+        raise SystemExit(2)
     # TensorFlow logs, as errors, that it found no second copy of CUDA's
     # libraries; what really fails is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        return options.run(options) or 0
+        return _command(name)(rest, program or f"lgn {name}") or 0
     except (ValueError, OSError) as error:
-        print(f"lgn {options.command}: {error}", file=sys.stderr)
+        print(f"lgn {name}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print(f"lgn {options.command}: stopped", file=sys.stderr)
+        print(f"lgn {name}: stopped", file=sys.stderr)
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lgn",
-        description="Video anomaly detection with LGN-Net.",
-    )
-    parser.add_argument(
-        "--version", action="version", version=f"lgn-tf {lgn_tf.__version__}"
-    )
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND"
-    )
-    _add_train(commands)
-    _add_convert(commands)
-    from lgn_tf.cli import bulk, data, score
-    from lgn_tf.cli import report as report_commands
-
-    score.add(commands)
-    bulk.add(commands)
-    report_commands.add(commands)
-    data.add(commands)
-    from lgn_tf.cli import export, serve
-
-    export.add(commands)
-    serve.add(commands)
-    return parser
-
-
-def _add_train(commands: Any) -> None:
-    # For the list of `lgn --help`; `main` takes care of the rest.
-    commands.add_parser("train", help="fit on normal videos", add_help=False)
-
-
-def _run_train(options: argparse.Namespace) -> int:
-    from lgn_tf.cli import train_flags
-
-    config, run = train_flags.parse(options.flags, options.program)
-    run_dir = run.directory(config.data.dataset)
-    import rich.progress
-
-    from lgn_tf.data import sources
-    from lgn_tf.runs import directory
-    from lgn_tf.training import callbacks, train
-
-    if run.resume is not None:
-        config = directory.read_config(run_dir)
-    elif not run.overwrite:
-        directory.refuse_existing(run_dir)
-    source = None
-    # Several processes prepare one after the other, inside `train`.
-    if config.training.strategy != "data_parallel":
-        with rich.progress.Progress(transient=True) as bar:
-            task = bar.add_task("decoding", total=None)
-            source = sources.open_source(
-                config,
-                lambda done, total: bar.update(
-                    task, completed=done, total=total
-                ),
-            )
-        print(source.dataset.describe())
-    if run.minutes is not None:
-        config = _within(config, source, run.minutes)
-    print(f"run directory: {run_dir}")
-    try:
-        train.train(
-            config,
-            run_dir,
-            resume=run.resume is not None,
-            overwrite=run.overwrite,
-            source=source,
-        )
-    except callbacks.Interrupted as stopped:
-        print(f"{stopped}; go on with: python train.py --resume {run_dir}")
-        return INTERRUPTED
-    return 0
-
-
-def _within(config: Any, source: Any, minutes: float) -> Any:
-    """Returns the configuration with as many steps as fit, and says so."""
-    from lgn_tf.training import budget
-
-    if source is None:
-        raise ValueError(
-            "`--minutes` measures on one machine, and several take part. "
-            "Choose --steps. Received: strategy=data_parallel"
-        )
-    found, speed = budget.fill(config, source, 60 * minutes)
-    print(
-        f"a step takes {speed.step:.2f} s here: {found.training.steps} steps "
-        f"in {minutes:g} minutes"
-    )
+def _command(name: str) -> Command:
+    module = importlib.import_module(f"lgn_tf.cli.{COMMANDS[name][0]}")
+    found: Command = getattr(module, name.replace("-", "_"))
     return found
 
 
-def _add_convert(commands: Any) -> None:
-    parser = commands.add_parser(
-        "convert",
-        help="turn the authors' PyTorch checkpoint into a run directory",
-        description="Converts model.pth and keys.pt, or .npz files of the "
-        "same names, into OUT, and proves that the outputs agree.",
+def _help() -> str:
+    lines = [f"  {name:<14}{line}" for name, (_, line) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: lgn [-h] [--version] COMMAND ...",
+            "",
+            "Video anomaly detection with LGN-Net.",
+            "",
+            *lines,
+            "",
+            "`lgn COMMAND --help` says more of each.",
+        ]
     )
-    parser.add_argument(
-        "model",
-        type=Path,
-        help="model.pth (needs PyTorch), or model.npz with the same names",
-    )
-    parser.add_argument(
-        "items",
-        type=Path,
-        help="keys.pt, the memory items, or keys.npz with one array",
-    )
-    parser.add_argument(
-        "out", type=Path, help="run directory to write; must not exist"
-    )
-    parser.add_argument(
-        "--image-size",
-        type=int,
-        nargs=2,
-        default=(256, 256),
-        metavar=("HEIGHT", "WIDTH"),
-        help="pixels that frames are resized to (default: 256 256)",
-    )
-    parser.set_defaults(run=_run_convert)
-
-
-def _run_convert(options: argparse.Namespace) -> None:
-    from lgn_tf.conversion import convert
-
-    report = convert.convert(
-        options.model,
-        options.items,
-        options.out,
-        image_size=tuple(options.image_size),
-    )
-    print(report)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """`lgn serve`: the embedded server as a process, until a signal ends it."""
 
-import argparse
+import dataclasses
 import os
 import signal
 import threading
@@ -8,72 +8,60 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from lgn_tf.cli.extras import needs_serving
+import tyro
+
+from lgn_tf.cli.options import PathOption, TextOption, needs_serving, parse
 
 if TYPE_CHECKING:
     from lgn_serving.models.settings import ModelSettings
     from lgn_serving.server import EmbeddedServer
 
 
-def add(commands: Any) -> None:
-    """Adds the subcommand to those of `lgn`."""
-    parser = commands.add_parser(
-        "serve",
-        help="serve an exported model, for development and tests",
-        description="Serves a SavedModel over TensorFlow Serving's REST and "
-        "gRPC protocols. A stand-in for development, demonstrations and "
-        "tests; production runs TensorFlow Serving itself, see serving/.",
-    )
-    parser.add_argument(
-        "model_dir",
-        type=Path,
-        nargs="?",
-        help="the folder whose numbered folders are the versions",
-    )
-    parser.add_argument("--model-name", help="default: the name of the folder")
-    parser.add_argument(
-        "--model-config-file",
-        type=Path,
-        help="models.config instead of a folder; read again when it changes",
-    )
-    parser.add_argument(
-        "--batching-parameters-file",
-        type=Path,
-        help="merge requests as this file says (default: merge none)",
-    )
-    _add_numbers(parser)
-    parser.add_argument(
-        "--allow-version-labels-for-unavailable-models",
-        action="store_true",
-        help="a label may stand for a version that is not loaded",
-    )
-    parser.set_defaults(run=needs_serving(_serve))
+@dataclasses.dataclass(frozen=True)
+class Serve:
+    """Serves an exported model over TensorFlow Serving's REST and gRPC.
 
+    A stand-in for development, demonstrations and tests; production runs
+    TensorFlow Serving itself, see serving/.
 
-def _add_numbers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="default: 127.0.0.1"
-    )
-    for name, kind, default, text in (
-        ("rest-port", int, 8501, "0 takes a free one"),
-        ("grpc-port", int, 8500, "0 takes a free one"),
-        ("poll-seconds", float, 1.0, "between two looks for new versions"),
-        ("max-body-mb", float, 64.0, "largest request"),
-        ("max-in-flight", int, 64, "requests answered at the same time"),
-        ("drain-seconds", float, 30.0, "that requests get after SIGTERM"),
-    ):
-        parser.add_argument(
-            f"--{name}",
-            type=kind,
-            default=default,
-            help=f"{text} (default: {default:g})",
-        )
+    Attributes:
+        model_dir: the folder whose numbered folders are the versions.
+        model_name: the name of the folder where it is not given.
+        model_config_file: models.config instead of a folder; it is read again
+            when it changes.
+        batching_parameters_file: merge requests as this file says; without it
+            none are merged.
+        host: address that is listened to.
+        rest_port: port of REST; 0 takes a free one.
+        grpc_port: port of gRPC; 0 takes a free one.
+        poll_seconds: between two looks for new versions.
+        max_body_mb: size of the largest request.
+        max_in_flight: requests answered at the same time.
+        drain_seconds: that requests get after SIGTERM.
+        allow_version_labels_for_unavailable_models: a label may stand for a
+            version that is not loaded.
+    """
+
+    model_dir: Annotated[
+        tyro.conf.Positional[Path | None], tyro.conf.arg(metavar="MODEL_DIR")
+    ] = None
+    model_name: TextOption = None
+    model_config_file: PathOption = None
+    batching_parameters_file: PathOption = None
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    grpc_port: int = 8500
+    poll_seconds: float = 1.0
+    max_body_mb: float = 64.0
+    max_in_flight: int = 64
+    drain_seconds: float = 30.0
+    allow_version_labels_for_unavailable_models: bool = False
 
 
 def settings_source(
-    options: argparse.Namespace,
+    options: Serve,
 ) -> Callable[[], Sequence["ModelSettings"]]:
     """Returns the function that says which models to serve.
 
@@ -84,13 +72,13 @@ def settings_source(
     from lgn_serving.models import settings
 
     folder, file = options.model_dir, options.model_config_file
-    if (folder is None) == (file is None):
+    if file is not None and folder is None:
+        return lambda: settings.read_models(file)
+    if folder is None or file is not None:
         raise ValueError(
             "either a model's folder or --model-config-file must be given. "
             f"Received: {folder} and {file}"
         )
-    if file is not None:
-        return lambda: settings.read_models(file)
     if not settings.version_folders(folder):
         hint = ""
         if (folder / "saved_model.pb").is_file():
@@ -104,7 +92,7 @@ def settings_source(
     return lambda: models
 
 
-def _server(options: argparse.Namespace) -> "EmbeddedServer":
+def _server(options: Serve) -> "EmbeddedServer":
     """Returns a server that has its ports and is not started."""
     from lgn_serving.limits import Limits
     from lgn_serving.models import settings
@@ -118,7 +106,7 @@ def _server(options: argparse.Namespace) -> "EmbeddedServer":
         rest_port=options.rest_port,
         grpc_port=options.grpc_port,
         poll_seconds=options.poll_seconds,
-        batching=batching and settings.read_batching(batching),
+        batching=settings.read_batching(batching) if batching else None,
         limits=Limits(
             body_bytes=body_bytes,
             buffered_bytes=4 * body_bytes,
@@ -129,7 +117,10 @@ def _server(options: argparse.Namespace) -> "EmbeddedServer":
     )
 
 
-def _serve(options: argparse.Namespace) -> None:
+@needs_serving
+def serve(arguments: Sequence[str], program: str) -> None:
+    """Serves until a signal ends it."""
+    options = parse(Serve, arguments, program)
     from lgn_serving.server import address
 
     server = _server(options)

@@ -1,5 +1,8 @@
 """The numbers of an evaluation as a table on the terminal, and in words."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import rich.box
 import rich.table
 import rich.text
@@ -8,6 +11,18 @@ from lgn_tf.alarms.events import EventResult
 from lgn_tf.evaluation import comparison, kind_areas
 from lgn_tf.evaluation.bootstrap import LEAST_VIDEOS, LEVEL, Interval
 from lgn_tf.evaluation.results import Comparison, KindArea, Results, ScoreResult
+
+
+def everything(results: Results) -> Iterator[Any]:
+    """Yields the tables of an evaluation, and then its notes, for printing."""
+    yield scores(results)
+    if results.kinds:
+        yield kinds(results)
+    if results.maps:
+        yield maps(results)
+    if results.events:
+        yield events(results)
+    yield from notes(results)
 
 
 def scores(results: Results) -> rich.table.Table:

@@ -51,12 +51,7 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         found = _evaluate(Run(folder, config=config))
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
-    console.print(tables.scores(found))
-    if found.kinds:
-        console.print(tables.kinds(found))
-    if found.maps:
-        console.print(tables.maps(found))
-    for line in tables.notes(found):
+    for line in tables.everything(found):
         console.print(line)
 
 
