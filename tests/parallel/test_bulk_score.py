@@ -23,7 +23,7 @@ from lgn_tf.data.video.footage import InMemory
 from lgn_tf.files import atomic
 from lgn_tf.inference import calibrate, run_scorer
 from lgn_tf.model.lgn_net import build_model
-from lgn_tf.parallel import beam_job, bulk_score, processes, storage
+from lgn_tf.parallel import beam_job, bulk_score, processes
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import cue_values
@@ -32,38 +32,12 @@ from lgn_tf.scores.calibration import Calibration
 from lgn_tf.scores.cue_values import CUES
 
 beam = pytest.importorskip("apache_beam", reason="Beam is not installed")
+fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed")
 
 ROOT = Path(__file__).parents[2]
 
-from apache_beam.io.localfilesystem import LocalFileSystem  # noqa: E402
-
 NAMES = ["Test001", "Test003"]
-
-
-class PretendedBucket(LocalFileSystem):
-    """An object store whose buckets are local folders."""
-
-    @classmethod
-    def scheme(cls):
-        return "pretended"
-
-    def join(self, basepath, *paths):
-        return "/".join([basepath, *paths])
-
-    def exists(self, path):
-        return super().exists(self._local(path))
-
-    def delete(self, paths):
-        super().delete([self._local(path) for path in paths])
-
-    def _path_open(self, path, *args, **kwargs):
-        return super()._path_open(self._local(path), *args, **kwargs)
-
-    def create(self, path, *args, **kwargs):
-        return super().create(self._local(path), *args, **kwargs)
-
-    def _local(self, path):
-        return path.removeprefix("pretended:/")
+BUCKET = fsspec.filesystem("memory")
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +119,18 @@ def bulk(place, out="out", folder="store", **given):
     )
 
 
+def in_bucket(place):
+    """As `bulk`, in an object store; what is written is copied to `far`."""
+    root = f"memory:/{place}"
+    for name in ("run", "store"):
+        BUCKET.put(str(place / name), f"{root}/{name}", recursive=True)
+    counts = bulk_score.score(
+        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
+    )
+    BUCKET.get(f"{root}/far", str(place / "far"), recursive=True)
+    return counts
+
+
 @pytest.fixture
 def alone(monkeypatch):
     """Fails where a run is loaded or a pipeline runs."""
@@ -204,10 +190,7 @@ def test_motion_adds_a_column_and_nothing_else(
     assert contents(out) == found
     assert bulk(moving).scored == 2
     assert contents(moving / "out") == found
-    root = f"pretended:/{moving}"
-    bulk_score.score(
-        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
-    )
+    in_bucket(moving)
     assert contents(moving / "far") == found
 
 
@@ -302,14 +285,11 @@ def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
 
 
 def test_buckets_hold_what_folders_hold(place, by_one):
-    """Everything goes through Beam's file systems, and by a copy."""
-    root = f"pretended:/{place}"
-    counts = bulk_score.score(
-        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
-    )
+    """Everything goes through fsspec, and by a copy."""
+    counts = in_bucket(place)
     assert (counts.scored, counts.too_short) == (2, ("Test002",))
     assert contents(place / "far") == by_one
-    # By another way to the same folder.
+    # What a bucket holds is gone on with in a folder.
     counts = bulk(place, "far")
     assert (counts.scored, counts.there) == (0, 2)
 
@@ -379,7 +359,7 @@ def test_what_cannot_be_scored_in_bulk(place, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no store\. `lgn prepare`"):
         bulk(place, folder="data")
     (place / "none").mkdir(exist_ok=True)
-    for far in ("", "pretended:/"):
+    for far in ("", "memory:/"):
         with pytest.raises(FileNotFoundError, match=f"^{far}.*/none/config"):
             bulk_score.score(f"{far}{place}/none", "store", "out")
     with pytest.raises(ValueError, match=r"gamma=0\.1, reset_memory=False"):
@@ -422,14 +402,15 @@ def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
     assert "Test001.frames: must hold" in line and line.count("\n") == 1
 
 
-def test_without_beam(place, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "apache_beam.io.filesystems", None)
+@pytest.mark.parametrize("missing", ["apache_beam", "fsspec"])
+def test_without_beam(missing, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, missing, None)
     argv = ["bulk-score", str(place / "run"), str(place / "store")]
     assert main.main([*argv, "--out", str(tmp_path / "out")]) == 2
     assert 'pip install "lgn-tf[beam]"' in (line := capsys.readouterr().err)
     assert line.count("\n") == 1
-    with pytest.raises(storage.MissingBeamError):
-        storage.exists("gs://bucket/file")
+    with pytest.raises(bulk_score.MissingBeamError):
+        bulk(place)
 
 
 def test_options_of_beam_are_passed_on(monkeypatch, capsys):
