@@ -31,14 +31,7 @@ _LOOKS = 16
 
 
 class MissingBeamError(ValueError):
-    """Apache Beam or fsspec is not installed."""
-
-    def __init__(self) -> None:
-        """Says how to install both."""
-        super().__init__(
-            "bulk scoring needs Apache Beam and fsspec, and one of them is not "
-            'installed: pip install "lgn-tf[beam]"'
-        )
+    """Apache Beam or fsspec, of the extra `beam`, is not installed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +116,10 @@ def _beam_pipeline() -> Any:
 
         from lgn_tf.parallel import beam_pipeline
     except ImportError as error:
-        raise MissingBeamError from error
+        raise MissingBeamError(
+            "bulk scoring needs Apache Beam and fsspec, and one of them is not "
+            'installed: pip install "lgn-tf[beam]"'
+        ) from error
     finally:
         logging.disable(before)
     return beam_pipeline
