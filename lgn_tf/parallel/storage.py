@@ -124,7 +124,8 @@ def _located(path: str) -> Iterator[tuple[Any, str]]:
     """Hands out the file system of a path, and what the path is called there.
 
     The clients of object stores raise what they like, an ImportError where
-    one is not installed; each becomes an OSError that names the path.
+    one is not installed, and often do not name the file. Each becomes an
+    OSError that does.
     """
     from fsspec import core
     from fsspec.implementations.local import LocalFileSystem
@@ -136,7 +137,9 @@ def _located(path: str) -> Iterator[tuple[Any, str]]:
         else:
             # Never as a URL: a name may hold "::" or begin with "~".
             yield LocalFileSystem(), os.path.abspath(path)  # noqa: PTH100
-    except OSError:
-        raise
     except Exception as error:
+        if not is_remote(path):
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise FileNotFoundError(f"{path}: not found: {error}") from error
         raise OSError(f"{path}: {error}") from error
