@@ -78,6 +78,9 @@ def score(
             not fit the run, `out` was begun with other settings, or the
             pipeline failed.
         OSError: for files that cannot be read or written.
+
+    Example:
+        score("runs/ped2", "store", "s3://bucket/scores", gamma=0)
     """
     beam_pipeline = _beam_pipeline()
     options = beam_pipeline.options(beam_options)
