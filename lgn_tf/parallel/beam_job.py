@@ -1,4 +1,4 @@
-"""What bulk scoring hands to every machine, and the files of one video.
+"""The job that bulk scoring hands to every machine; the files of one video.
 
 out/
 scored_with.json    with what all of them were scored
@@ -21,10 +21,10 @@ SOURCES = "sources"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What every machine must know.
+    """All that a machine must know to score videos of a store.
 
     Attributes:
-        run_dir: of the run, a local path or one of Beam's file systems.
+        run_dir: of the run, a local path or a URL; see `storage`.
         store: folder of the store, likewise.
         out: folder that is written to, likewise.
         scoring: with what the videos are scored.
@@ -53,7 +53,7 @@ class Job:
         return storage.join(self.out, SOURCES, f"{name}.json")
 
     def is_done(self, entry: Entry) -> bool:
-        """Whether both files of a video are whole, and of this source."""
+        """Returns whether both files of a video are whole, of this source."""
         record = self.record(entry.name)
         if not all(map(storage.exists, [record, *self.files(entry.name)])):
             return False

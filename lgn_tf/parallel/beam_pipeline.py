@@ -1,7 +1,7 @@
 """The Beam pipeline of bulk scoring: one video is one element.
 
-Stands alone because it needs Apache Beam when it is imported; `bulk_scoring`
-imports it once Beam is known to be there.
+A module of its own, because it needs Apache Beam when it is imported;
+`bulk_score` imports it once Beam is known to be there.
 """
 
 import logging
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import apache_beam as beam
 import numpy as np
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.options import pipeline_options
 from apache_beam.utils import shared
 from numpy.typing import NDArray
@@ -29,13 +28,12 @@ _DIRECT = (None, "DirectRunner")
 
 
 def options(arguments: Sequence[str]) -> pipeline_options.PipelineOptions:
-    """Reads Beam's options, and opens its file systems with them."""
+    """Reads the options of Beam's pipelines, as on its command lines."""
     found = pipeline_options.PipelineOptions(list(arguments))
     if found.view_as(pipeline_options.StandardOptions).runner in _DIRECT:
         # Else Beam first downloads another runner and tries that one.
         streaming = found.view_as(pipeline_options.StreamingOptions)
         streaming.update_compatibility_version = beam.__version__
-    FileSystems.set_options(found)
     return found
 
 

@@ -6,6 +6,7 @@ A second start goes on where the first one was stopped.
 import dataclasses
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,9 +30,13 @@ _LOOKS = 16
 """Files of an object store that are asked for at once."""
 
 
+class MissingBeamError(ValueError):
+    """Apache Beam or fsspec, of the extra `beam`, is not installed."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Counts:
-    """What a bulk scoring came to.
+    """The numbers of videos of a bulk scoring.
 
     Attributes:
         scored: videos that were scored now.
@@ -58,7 +63,7 @@ def score(
     """Scores every video of a split that is not scored yet.
 
     Args:
-        run_dir: of the run, a local path or one of Beam's file systems.
+        run_dir: of the run, a local path or a URL; see `storage`.
         store_folder: of a store that `lgn prepare` made, likewise.
         out: folder that is written to, likewise.
         split: `test`, `train`, or `all` for every video.
@@ -68,26 +73,18 @@ def score(
         say: is told what is about to be done.
 
     Raises:
-        MissingBeamError: without Apache Beam.
+        MissingBeamError: without Apache Beam or fsspec.
         ValueError: where videos would depend on their order, the store does
             not fit the run, `out` was begun with other settings, or the
             pipeline failed.
         OSError: for files that cannot be read or written.
-    """
-    storage.require_beam()
-    from lgn_tf.parallel import beam_pipeline
 
+    Example:
+        score("runs/ped2", "store", "s3://bucket/scores", gamma=0)
+    """
+    beam_pipeline = _beam_pipeline()
     options = beam_pipeline.options(beam_options)
-    with storage.local(run_dir, run_scorer.RUN_FILES) as folder:
-        for name in (directory.CONFIG, directory.WEIGHTS):
-            if not (folder / name).is_file():
-                raise FileNotFoundError(
-                    f"{storage.join(run_dir, name)} is missing: a run must "
-                    "be complete to be scored with"
-                )
-        scoring = run_scorer.describe(Run(folder), gamma, reset_memory)
-        description = _describe(folder, scoring, split)
-    _require_independent(scoring)
+    scoring, description = _described(run_dir, gamma, reset_memory, split)
     entries = _entries(store_folder, split, scoring)
     motion = scoring.moves and all(entry.motion for entry in entries)
     if scoring.moves and not motion:
@@ -99,7 +96,6 @@ def score(
     job = Job(run_dir, store_folder, out, scoring, motion)
     _agree(out, description | {"motion": motion})
     long = [entry for entry in entries if entry.frames > scoring.frames]
-    too_short = tuple(e.name for e in entries if e.frames <= scoring.frames)
     if not long:
         raise ValueError(f"{store_folder}: no video is long enough for a score")
     with ThreadPoolExecutor(_LOOKS) as pool:
@@ -108,10 +104,43 @@ def score(
     say(f"{out}: {len(left)} of {len(long)} videos are to be scored")
     if left:
         beam_pipeline.run(job, left, options)
+    too_short = tuple(e.name for e in entries if e.frames <= scoring.frames)
     return Counts(len(left), len(long) - len(left), too_short)
 
 
-def _require_independent(scoring: Scoring) -> None:
+def _beam_pipeline() -> Any:
+    """Imports the module that needs the extra `beam`."""
+    # Once imported, Beam warns of each cloud that it finds no client for.
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        import apache_beam  # noqa: F401
+        import fsspec  # noqa: F401
+
+        from lgn_tf.parallel import beam_pipeline
+    except ImportError as error:
+        raise MissingBeamError(
+            "bulk scoring needs Apache Beam and fsspec, and one of them is not "
+            'installed: pip install "lgn-tf[beam]"'
+        ) from error
+    finally:
+        logging.disable(before)
+    return beam_pipeline
+
+
+def _described(
+    run_dir: str, gamma: float | str | None, reset_memory: bool, split: str
+) -> tuple[Scoring, dict[str, Any]]:
+    """Returns with what a run is scored, and the description of it."""
+    with storage.local(run_dir, run_scorer.RUN_FILES) as folder:
+        for name in (directory.CONFIG, directory.WEIGHTS):
+            if not (folder / name).is_file():
+                raise FileNotFoundError(
+                    f"{storage.join(run_dir, name)} is missing: a run must "
+                    "be complete to be scored with"
+                )
+        scoring = run_scorer.describe(Run(folder), gamma, reset_memory)
+        description = _describe(folder, scoring, split)
     if not scoring.independent:
         raise ValueError(
             "Bulk scoring needs videos that do not depend on their order, and "
@@ -119,6 +148,7 @@ def _require_independent(scoring: Scoring) -> None:
             "or --gamma 0 makes them independent. "
             f"Received: gamma={scoring.gamma:g}, reset_memory=False"
         )
+    return scoring, description
 
 
 def _entries(folder: str, split: str, scoring: Scoring) -> list[Entry]:

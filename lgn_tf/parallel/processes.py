@@ -2,6 +2,11 @@
 
 Each process has a pipe of its own. One that is killed closes it, and leaves no
 lock of a shared queue behind.
+
+No pool of a library keeps these promises. `ProcessPoolExecutor` cannot stop a
+process that is busy, and does not tell how one died. loky kills a busy process,
+which leaves half a file behind, and lets it live on where this process is
+killed.
 """
 
 import contextlib
@@ -27,14 +32,14 @@ _PATIENCE = 5.0
 """Seconds in which a process must end before it is killed."""
 
 Report = Callable[[int], None]
-"""Is told the frames that were done since it was called last."""
+"""A function that is told the frames done since it was called last."""
 
 
 class Work(Protocol):
-    """What every process does; it is sent to each and started there."""
+    """The work of every process; it is sent to each and started there."""
 
     def start(self) -> Callable[[Any, Report], Any]:
-        """Makes ready, once in a process; returns what does one item."""
+        """Makes ready, once in a process; returns the function of one item."""
         ...
 
 
@@ -141,33 +146,40 @@ def run(
     if len(environments) < 2:
         one = work.start()
         return [one(item, report) for item in items]
-    waiting = deque(enumerate(items))
-    results: list[Any] = [None] * len(items)
     processes: list[_Process] = []
     try:
         for environment in environments[: len(items)]:
             processes.append(_Process(work, environment))
-            processes[-1].give(*waiting.popleft())
-        busy: dict[Any, _Process] = {one.pipe: one for one in processes}
-        while busy:
-            for pipe in connection.wait(list(busy)):
-                process = busy[pipe]
-                kind, value = process.hear()
-                if kind == "frames":
-                    report(value)
-                    continue
-                results[process.place] = value
-                if waiting:
-                    process.give(*waiting.popleft())
-                else:
-                    del busy[pipe]
+        return _share_out(items, processes, report)
     finally:
         _end(processes)
+
+
+def _share_out(
+    items: Sequence[Any], processes: list["_Process"], report: Report
+) -> list[Any]:
+    waiting = deque(enumerate(items))
+    results: list[Any] = [None] * len(items)
+    for process in processes:
+        process.give(*waiting.popleft())
+    busy: dict[Any, _Process] = {one.pipe: one for one in processes}
+    while busy:
+        for pipe in connection.wait(list(busy)):
+            process = busy[pipe]
+            kind, value = process.hear()
+            if kind == "frames":
+                report(value)
+                continue
+            results[process.place] = value
+            if waiting:
+                process.give(*waiting.popleft())
+            else:
+                del busy[pipe]
     return results
 
 
 class _Process:
-    """One process and what it is at."""
+    """One process, and the item that it works on."""
 
     def __init__(self, work: Work, environment: dict[str, str]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -220,18 +232,16 @@ def _started_with(environment: dict[str, str]) -> Iterator[None]:
     Set here and not in the process, which reads them as it imports. Ctrl-C
     reaches all processes of a terminal: this one hears it and ends the others.
     """
-    before = {name: os.environ.get(name) for name in environment}
+    before = {k: os.environ[k] for k in environment if k in os.environ}
     os.environ.update(environment)
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        for name in environment:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _serve(pipe: Any, work: Work) -> None:
@@ -265,14 +275,10 @@ def _end_with_parent() -> None:
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """Lets SIGTERM end a command as Ctrl-C does: in one line, tidily."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
     if threading.current_thread() is not threading.main_thread():
         yield  # Signals come to the main thread alone.
         return
-    before = signal.signal(signal.SIGTERM, stop)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -1,50 +1,43 @@
 """Files of a local folder or of an object store, by the same functions.
 
-A path with a scheme, such as gs://, s3:// or hdfs://, is read and written
-through Apache Beam's file systems; any other is a local path, and needs no
-Beam. A written file appears whole or not at all: an object store does no
-other, and local files go through `atomic`.
+A path is a local one or a URL of a file system that fsspec knows, such as
+gs://, s3:// or hdfs://. A written file appears whole or not at all: an object
+store does no other, and a local file goes through `atomic`.
 """
 
 import contextlib
-import logging
+import os
+import posixpath
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from lgn_tf.files import atomic
 
-_AS_IT_IS = "uncompressed"
-# Else Beam would pack and unpack files by their suffix.
-
-
-class MissingBeamError(ValueError):
-    """Apache Beam is not installed."""
-
-    def __init__(self) -> None:
-        """Says how to install it."""
-        super().__init__(
-            "bulk scoring needs Apache Beam, which is not installed: "
-            'pip install "lgn-tf[beam]"'
-        )
-
 
 def is_remote(path: str) -> bool:
-    """Returns whether a path needs Beam's file systems."""
+    """Returns whether a path is a URL."""
     return "://" in path
 
 
 def join(folder: str, *names: str) -> str:
-    """Returns the path of what lies in a folder."""
-    if is_remote(folder):
-        return _systems().join(folder, *names)
-    return str(Path(folder, *names))
+    """Returns the path of a file in a folder."""
+    return posixpath.join(folder, *names)
 
 
 def exists(path: str) -> bool:
-    """Returns whether there is such a file."""
-    return _systems().exists(path) if is_remote(path) else Path(path).is_file()
+    """Returns whether there is such a file.
+
+    Raises:
+        OSError: where that cannot be found out, such as without permission.
+    """
+    with _located(path) as (system, place):
+        try:
+            # `isfile` would take a store that does not answer for an empty one.
+            return system.info(place)["type"] == "file"
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
 
 def read(path: str) -> bytes:
@@ -53,8 +46,8 @@ def read(path: str) -> bytes:
     Raises:
         OSError: where it cannot be read.
     """
-    with _opened(path) as file:
-        return file.read()
+    with _located(path) as (system, place):
+        return system.cat_file(place)
 
 
 def write(path: str, contents: bytes) -> None:
@@ -64,19 +57,22 @@ def write(path: str, contents: bytes) -> None:
         OSError: where it cannot be written, or no space is left.
     """
     if not is_remote(path):
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        atomic.write_bytes(Path(path), contents)
+        with atomic.opened(Path(path)) as file:
+            file.write(contents)
         return
-    with _systems().create(path, compression_type=_AS_IT_IS) as file:
-        file.write(contents)
+    with _located(path) as (system, place):
+        system.pipe_file(place, contents)
 
 
 def remove(path: str) -> None:
-    """Removes a file where there is one."""
-    if not is_remote(path):
-        Path(path).unlink(missing_ok=True)
-    elif _systems().exists(path):
-        _systems().delete([path])
+    """Removes a file where there is one.
+
+    Raises:
+        OSError: where it cannot be removed.
+    """
+    with _located(path) as (system, place):
+        with contextlib.suppress(FileNotFoundError):
+            system.rm_file(place)
 
 
 def stream(path: str, length: int) -> Iterator[bytes]:
@@ -87,17 +83,14 @@ def stream(path: str, length: int) -> Iterator[bytes]:
     Raises:
         OSError: where it cannot be read.
     """
-    with _opened(path) as file:
-        while piece := _exactly(file, length):
+    with _located(path) as (system, place), system.open(place, "rb") as file:
+        while piece := file.read(length):
+            # A connection may hand out less than it was asked for.
+            while len(piece) < length and (
+                more := file.read(length - len(piece))
+            ):
+                piece += more
             yield piece
-
-
-def _exactly(file: BinaryIO, length: int) -> bytes:
-    """Reads on where a connection hands out less than it was asked for."""
-    found = file.read(length)
-    while len(found) < length and (more := file.read(length - len(found))):
-        found += more
-    return found
 
 
 @contextlib.contextmanager
@@ -110,6 +103,9 @@ def local(folder: str, names: Sequence[str]) -> Iterator[Path]:
 
     Yields:
         The folder; a copy is removed where the block ends.
+
+    Raises:
+        OSError: where a file cannot be read.
     """
     if not is_remote(folder):
         yield Path(folder)
@@ -118,30 +114,32 @@ def local(folder: str, names: Sequence[str]) -> Iterator[Path]:
         for name in names:
             path = join(folder, name)
             if exists(path):
-                with Path(copy, name).open("wb") as file:
-                    file.writelines(stream(path, 1 << 24))
+                with _located(path) as (system, place):
+                    system.get_file(place, str(Path(copy, name)))
         yield Path(copy)
 
 
-def require_beam() -> None:
-    """Raises `MissingBeamError` where Apache Beam is not installed."""
-    _systems()
+@contextlib.contextmanager
+def _located(path: str) -> Iterator[tuple[Any, str]]:
+    """Hands out the file system of a path, and what the path is called there.
 
+    The clients of object stores raise what they like, an ImportError where
+    one is not installed, and often do not name the file. Each becomes an
+    OSError that does.
+    """
+    from fsspec import core
+    from fsspec.implementations.local import LocalFileSystem
 
-def _opened(path: str) -> Any:
-    if is_remote(path):
-        return _systems().open(path, compression_type=_AS_IT_IS)
-    return Path(path).open("rb")
-
-
-def _systems() -> Any:
-    # Once imported, Beam warns of each cloud that it finds no client for.
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
     try:
-        from apache_beam.io.filesystems import FileSystems
-    except ImportError as error:
-        raise MissingBeamError from error
-    finally:
-        logging.disable(before)
-    return FileSystems
+        if is_remote(path):
+            # A listing that is kept would hide what others write.
+            yield core.url_to_fs(path, use_listings_cache=False)
+        else:
+            # Never as a URL: a name may hold "::" or begin with "~".
+            yield LocalFileSystem(), os.path.abspath(path)  # noqa: PTH100
+    except Exception as error:
+        if not is_remote(path):
+            raise
+        if isinstance(error, FileNotFoundError):
+            raise FileNotFoundError(f"{path}: not found: {error}") from error
+        raise OSError(f"{path}: {error}") from error

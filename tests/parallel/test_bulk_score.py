@@ -1,228 +1,26 @@
-"""Many videos: by several processes, and by Beam, as by one process."""
+"""Bulk scoring: what it goes on with, what it refuses, and its options."""
 
-import csv
 import dataclasses
-import io
 import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.config.schema import Config, DataConfig, ModelConfig
-from lgn_tf.data.datasets.layouts import recognise
-from lgn_tf.data.store import preparation, store
-from lgn_tf.data.synthetic import archives, walkways
-from lgn_tf.data.video import footage
-from lgn_tf.data.video import optical_flow as motion
-from lgn_tf.data.video.footage import InMemory
+from lgn_tf.data.store import store
 from lgn_tf.files import atomic
-from lgn_tf.inference import calibrate, run_scorer
-from lgn_tf.model.lgn_net import build_model
-from lgn_tf.parallel import beam_job, bulk_score, processes, storage
-from lgn_tf.runs import directory, model_files
+from lgn_tf.inference import run_scorer
+from lgn_tf.parallel import beam_job, bulk_score
 from lgn_tf.runs.run import Run
-from lgn_tf.scores import cue_values
-from lgn_tf.scores import video_scores as measures
-from lgn_tf.scores.calibration import Calibration
-from lgn_tf.scores.cue_values import CUES
+from tests.parallel.bulk import bulk, contents
 
-beam = pytest.importorskip("apache_beam", reason="Beam is not installed")
+pytest.importorskip("apache_beam", reason="Beam is not installed")
+pytest.importorskip("fsspec", reason="fsspec is not installed")
 
 ROOT = Path(__file__).parents[2]
-
-from apache_beam.io.localfilesystem import LocalFileSystem  # noqa: E402
-
-NAMES = ["Test001", "Test003"]
-
-
-class PretendedBucket(LocalFileSystem):
-    """An object store whose buckets are local folders."""
-
-    @classmethod
-    def scheme(cls):
-        return "pretended"
-
-    def join(self, basepath, *paths):
-        return "/".join([basepath, *paths])
-
-    def exists(self, path):
-        return super().exists(self._local(path))
-
-    def delete(self, paths):
-        super().delete([self._local(path) for path in paths])
-
-    def _path_open(self, path, *args, **kwargs):
-        return super()._path_open(self._local(path), *args, **kwargs)
-
-    def create(self, path, *args, **kwargs):
-        return super().create(self._local(path), *args, **kwargs)
-
-    def _local(self, path):
-        return path.removeprefix("pretended:/")
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A run, drawn videos of which one is too short, and their store."""
-    folder = tmp_path_factory.mktemp("bulk")
-    # The variant that is compiled fastest.
-    config = Config(
-        ModelConfig("glo_net", (16, 24), channels=1, width=1 / 16),
-        data=DataConfig("synthetic"),
-    )
-    model = build_model(config)
-    model_files.save(folder / "run", config, model)
-    clip = np.random.default_rng(0).integers(0, 256, (20, 16, 24, 1), np.uint8)
-    calibrate.calibrate(
-        model, InMemory(["clip"], [clip]), in_sample=False
-    ).save(folder / "run" / directory.CALIBRATION)
-    drawn = walkways.draw(3, train=1, test=3, frames=22, size=(32, 40))
-    short = dataclasses.replace(
-        drawn.test[1],
-        frames=drawn.test[1].frames[:4],
-        masks=drawn.test[1].masks[:4],
-    )
-    test = (drawn.test[0], short, drawn.test[2])
-    archives.write(
-        dataclasses.replace(drawn, test=test), folder / "data", "ucsd"
-    )
-    preparation.prepare(recognise(folder / "data"), folder / "store", (16, 24))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def videos(place):
-    return [str(place / "data" / "Test" / f"Test00{n}") for n in (1, 2, 3)]
-
-
-@pytest.fixture(scope="module")
-def by_one(place, videos):
-    """Returns what one process writes."""
-    argv = ["score", str(place / "run"), *videos, "--workers", "1"]
-    assert main.main([*argv, "--out", str(place / "one")]) == 0
-    return contents(place / "one")
-
-
-@pytest.fixture(scope="module")
-def moving(place):
-    """Returns a folder like `place`, where motion has a part in the score."""
-    folder = place / "moving"
-    folder.mkdir()
-    shutil.copytree(place / "run", folder / "run")
-    path = folder / "run" / directory.CALIBRATION
-    known = Calibration.load(path)
-    lengths = np.random.default_rng(1).gamma(2, 1e-2, known.frames)
-    scale = np.linspace(0.3, 1, 48 * 60, dtype=np.float32).reshape(48, 60)
-    dataclasses.replace(
-        known,
-        cues={**known.cues, "motion": lengths},
-        scales={**known.scales, "motion": scale},
-    ).save(path)
-    preparation.prepare(
-        recognise(place / "data"), folder / "store", (16, 24), motion=True
-    )
-    return folder
-
-
-def contents(folder):
-    return {
-        f"{kind}/{file.name}": file.read_bytes()
-        for kind in ("frames", "maps")
-        for file in (folder / kind).iterdir()
-    }
-
-
-def bulk(place, out="out", folder="store", **given):
-    return bulk_score.score(
-        *(str(place / name) for name in ("run", folder, out)),
-        say=lambda _: None,
-        **given,
-    )
-
-
-@pytest.fixture
-def alone(monkeypatch):
-    """Fails where a run is loaded or a pipeline runs."""
-    monkeypatch.setattr(run_scorer, "RunScorer", None)
-    monkeypatch.setattr(beam, "Pipeline", None)
-
-
-@pytest.mark.slow
-def test_processes_write_what_one_writes(place, videos, by_one, capsys):
-    """Byte for byte, whichever process is free first."""
-    argv = ["score", str(place / "run"), *videos, "--workers", "2"]
-    assert main.main([*argv, "--out", str(place / "two")]) == 0
-    assert contents(place / "two") == by_one
-    assert sorted(by_one) == [
-        f"{kind}/{name}{suffix}"
-        for kind, suffix in (("frames", ".csv"), ("maps", ".npz"))
-        for name in NAMES
-    ]
-    text = capsys.readouterr().out
-    assert "skipped: Test002: a video must have at least 5 frames" in text
-    assert "scores of 2 videos" in text
-
-
-@pytest.mark.slow
-def test_motion_adds_a_column_and_nothing_else(
-    moving, videos, by_one, monkeypatch
-):
-    """The same, whoever scores: one process, several, or Beam."""
-    argv = ["score", str(moving / "run"), *videos]
-    reads = []
-    original = footage.read_frames
-    with monkeypatch.context() as patch:
-        patch.setattr(
-            footage,
-            "read_frames",
-            lambda video: reads.append(video.name) or original(video),
-        )
-        out = moving / "one"
-        assert main.main([*argv, "--workers", "1", "--out", str(out)]) == 0
-    # Each decoded once.
-    assert reads == ["Test001", "Test002", "Test003"]
-    found = contents(out)
-    for name, before in by_one.items():
-        if name.startswith("maps"):
-            assert found[name] == before
-            continue
-        rows = list(csv.reader(io.StringIO(found[name].decode())))
-        place = rows[0].index("online_motion")
-        assert rows[0][place - 1] == "online"
-        text = io.StringIO()
-        csv.writer(text).writerows(
-            [*row[:place], *row[place + 1 :]] for row in rows
-        )
-        assert text.getvalue().encode() == before
-    out = moving / "two"
-    assert main.main([*argv, "--workers", "2", "--out", str(out)]) == 0
-    assert contents(out) == found
-    assert bulk(moving).scored == 2
-    assert contents(moving / "out") == found
-    root = f"pretended:/{moving}"
-    bulk_score.score(
-        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
-    )
-    assert contents(moving / "far") == found
-
-
-def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
-    argv = ["score", str(moving / "run"), videos[0], "--out", str(tmp_path)]
-    assert main.main(argv) == 0
-    scores = measures.read(tmp_path, "Test001")
-    (video,) = recognise(Path(videos[0])).videos
-    known = Calibration.load(moving / "run" / directory.CALIBRATION)
-    moved = motion.measured(footage.read_frames(video))
-    strengths = [known.strength(one.cells) for one in moved]
-    cues = cue_values.map_cues(scores, known.scales)
-    cues["motion"] = np.array(strengths[4:])
-    np.testing.assert_array_equal(scores.online_motion, known.score(cues, CUES))
-    assert np.any(scores.online_motion != scores.online)
 
 
 def test_a_store_without_motion(moving, place, by_one, tmp_path):
@@ -249,27 +47,6 @@ def test_a_file_of_motion_that_is_cut_short(moving, tmp_path):
     path.write_bytes(path.read_bytes()[:-8])
     with pytest.raises(ValueError, match=r"motion: must hold 253440 bytes"):
         bulk(tmp_path)
-
-
-def test_videos_in_order_take_one_process(
-    place, videos, monkeypatch, capsys, tmp_path
-):
-    """Where the memory goes on from video to video."""
-    ran = []
-    monkeypatch.setattr(
-        processes, "run", lambda *given: ran.append(given[2]) or [None] * 3
-    )
-    argv = ["score", str(place / "run"), *videos, "--gamma", "0.1"]
-    argv += ["--out", str(tmp_path)]
-    assert main.main([*argv, "--workers", "2"]) == 2
-    assert "their order matters" in (line := capsys.readouterr().err)
-    assert "workers=2" in line and line.count("\n") == 1
-    assert not ran
-    assert main.main(argv) == 0
-    assert "one process: the memory goes on" in capsys.readouterr().out
-    assert main.main([*argv, "--reset-memory", "--workers", "2"]) == 0
-    assert "one process" not in capsys.readouterr().out
-    assert [len(environments) for environments in ran] == [1, 2]
 
 
 def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
@@ -299,19 +76,6 @@ def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
     assert "too short for a score: Test002" in text
     assert contents(out) == by_one
     assert first.stat().st_mtime_ns == before
-
-
-def test_buckets_hold_what_folders_hold(place, by_one):
-    """Everything goes through Beam's file systems, and by a copy."""
-    root = f"pretended:/{place}"
-    counts = bulk_score.score(
-        f"{root}/run", f"{root}/store", f"{root}/far", say=lambda _: None
-    )
-    assert (counts.scored, counts.too_short) == (2, ("Test002",))
-    assert contents(place / "far") == by_one
-    # By another way to the same folder.
-    counts = bulk(place, "far")
-    assert (counts.scored, counts.there) == (0, 2)
 
 
 def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
@@ -379,7 +143,7 @@ def test_what_cannot_be_scored_in_bulk(place, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no store\. `lgn prepare`"):
         bulk(place, folder="data")
     (place / "none").mkdir(exist_ok=True)
-    for far in ("", "pretended:/"):
+    for far in ("", "memory:/"):
         with pytest.raises(FileNotFoundError, match=f"^{far}.*/none/config"):
             bulk_score.score(f"{far}{place}/none", "store", "out")
     with pytest.raises(ValueError, match=r"gamma=0\.1, reset_memory=False"):
@@ -422,14 +186,15 @@ def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
     assert "Test001.frames: must hold" in line and line.count("\n") == 1
 
 
-def test_without_beam(place, tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "apache_beam.io.filesystems", None)
+@pytest.mark.parametrize("missing", ["apache_beam", "fsspec"])
+def test_without_beam(missing, place, tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, missing, None)
     argv = ["bulk-score", str(place / "run"), str(place / "store")]
     assert main.main([*argv, "--out", str(tmp_path / "out")]) == 2
     assert 'pip install "lgn-tf[beam]"' in (line := capsys.readouterr().err)
     assert line.count("\n") == 1
-    with pytest.raises(storage.MissingBeamError):
-        storage.exists("gs://bucket/file")
+    with pytest.raises(bulk_score.MissingBeamError):
+        bulk(place)
 
 
 def test_options_of_beam_are_passed_on(monkeypatch, capsys):

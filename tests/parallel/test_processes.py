@@ -24,6 +24,8 @@ class Doing:
 
     def start(self):
         who = os.environ["LGN_WORKER"]
+        with (self.folder / f"start {os.getpid()}").open("a") as file:
+            file.write("once")
 
         def do(item, report):
             (self.folder / f"{item.name} {os.getpid()}").touch()
@@ -33,16 +35,36 @@ class Doing:
                 os.kill(os.getpid(), signal.SIGKILL)
             if item.name == "waits":
                 time.sleep(600)
+            if item.name == "writes":
+                half = self.folder / "half"
+                try:
+                    half.touch()
+                    time.sleep(600)
+                finally:
+                    half.unlink()
+            if item.name == "fails later":
+                self.await_files("half")
+                raise ValueError("fails later")
             if item.name == "meets":
                 # Done only where another process is at work on the other.
-                until = time.monotonic() + 60
-                while len(list(self.folder.glob("meets *"))) < 2:
-                    assert time.monotonic() < until
-                    time.sleep(0.02)
+                self.await_files("meets *", 2)
             report(3)
+            if item.name == "tells":
+                self.await_files("told")
             return who, item.name
 
         return do
+
+    def await_files(self, pattern, count=1):
+        until = time.monotonic() + 60
+        while len(list(self.folder.glob(pattern))) < count:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+
+
+class Unready:
+    def start(self):
+        raise FileNotFoundError("model.weights.h5: not there")
 
 
 def items(*names):
@@ -78,6 +100,40 @@ def test_processes_work_at_once_each_in_its_own_environment(tmp_path):
     assert sum(told) == 9
     assert "LGN_WORKER" not in os.environ
     require_gone(pids(tmp_path, "meets"))
+
+
+def test_each_process_starts_once(tmp_path):
+    workers.run(Doing(tmp_path), items(*"abcdefgh"), TWO, print)
+    started = [file.read_text() for file in tmp_path.glob("start *")]
+    assert started == ["once", "once"]
+
+
+def test_frames_are_told_while_an_item_is_worked_on(tmp_path):
+    """The item is done only after its frames were told here."""
+
+    def report(count):
+        assert count == 3
+        (tmp_path / "told").touch()
+
+    workers.run(Doing(tmp_path), items("tells", "tells"), TWO, report)
+
+
+def test_what_was_there_in_the_environment_comes_back(tmp_path, monkeypatch):
+    monkeypatch.setenv("LGN_WORKER", "this one")
+    workers.run(Doing(tmp_path), items("meets", "meets"), TWO, print)
+    assert os.environ["LGN_WORKER"] == "this one"
+
+
+def test_one_that_cannot_start_says_why():
+    with pytest.raises(ValueError, match=r"^model\.weights\.h5: not there$"):
+        workers.run(Unready(), items("a", "b"), TWO, print)
+
+
+def test_one_that_is_stopped_removes_half_a_file(tmp_path):
+    with pytest.raises(ValueError, match="fails later"):
+        workers.run(Doing(tmp_path), items("writes", "fails later"), TWO, print)
+    assert pids(tmp_path, "writes")
+    assert not (tmp_path / "half").exists()
 
 
 @pytest.mark.parametrize(
