@@ -41,7 +41,9 @@ def test_help_reads_like_a_page():
     page = pydoc.plain(pydoc.render_doc(lgn_tf))
     described = page[: page.index("PACKAGE CONTENTS")]
     for name in NAMES:
-        assert f"\n    {name} " in described.replace("\n        ", "\n    "), name
+        assert f"\n    {name} " in described.replace("\n        ", "\n    "), (
+            name
+        )
 
 
 def test_an_unknown_name():
