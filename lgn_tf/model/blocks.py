@@ -1,16 +1,9 @@
-"""Convolutions with explicit padding, batch normalisation and ReLU.
-
-Two paddings differ between the framework of the paper and Keras, and both are
-written out here: a stride-2 convolution pads one row and column on *both*
-sides, a transposed one drops the *first* row and column of its result.
-
-Letters: B batch, H height, W width, C channels.
-"""
+"""The building blocks: convolution, batch normalisation and ReLU."""
 
 import keras
 from keras import ops
 
-from lgn_tf.backend import distribution, winograd
+from lgn_tf.backend import convolution, distribution
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9
@@ -28,29 +21,6 @@ def kernel_initializer():
     but one for the fan-in, which is what PyTorch does for that layer.
     """
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
-
-
-def convolve(inputs, kernel, strides=1, bounded=False):
-    """Convolution of an odd kernel, padded by half of it on both sides.
-
-    `bounded` says that sigmoids and tanh follow, see `winograd.chosen`.
-    """
-    if winograd.chosen(inputs, kernel, strides, bounded):
-        # A copy: functions with gradients of their own take no variables.
-        return winograd.convolve(inputs, ops.copy(kernel))
-    kernel = ops.cast(kernel, inputs.dtype)
-    if strides == 1:
-        return ops.conv(inputs, kernel, padding="same")
-    edge = kernel.shape[0] // 2
-    inputs = ops.pad(inputs, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    return ops.conv(inputs, kernel, strides=strides, padding="valid")
-
-
-def convolve_transposed(inputs, kernel):
-    """Transposed 3 x 3 convolution of stride 2 that doubles both sides."""
-    kernel = ops.cast(kernel, inputs.dtype)
-    outputs = ops.conv_transpose(inputs, kernel, strides=2, padding="valid")
-    return outputs[:, 1:, 1:, :]  # (B, 2H + 1, 2W + 1, C) -> (B, 2H, 2W, C)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -134,8 +104,8 @@ class Conv(keras.layers.Layer):
     def convolve(self, inputs, kernel):
         """Convolves `inputs` with `kernel`, without the bias."""
         if self.transposed:
-            return convolve_transposed(inputs, kernel)
-        return convolve(inputs, kernel, self.strides)
+            return convolution.convolve_transposed(inputs, kernel)
+        return convolution.convolve(inputs, kernel, self.strides)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from lgn_tf.model.blocks import convolve, kernel_initializer
+from lgn_tf.backend import convolution
+from lgn_tf.model.blocks import kernel_initializer
 
 X_GATES = ("f", "i", "g", "o", "i'", "g'", "f'")
 """Order of the gates in the fused kernel of x.
@@ -62,7 +63,7 @@ class ConvLSTMState(NamedTuple):
 
 def _gates(inputs, kernel):
     """Convolves; every convolution of a cell ends in a sigmoid or a tanh."""
-    return convolve(inputs, kernel, bounded=True)
+    return convolution.convolve(inputs, kernel, bounded=True)
 
 
 class _RecurrentCell(keras.layers.Layer):
