@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import convolution, distribution
+from lgn_tf.model.arguments import arguments_of
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9
@@ -116,12 +117,7 @@ class Conv(keras.layers.Layer):
         return (batch, height, width, self.filters)
 
     def get_config(self):
-        config = {
-            "filters": self.filters,
-            "strides": self.strides,
-            "transposed": self.transposed,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -180,9 +176,4 @@ class ConvBNReLU(keras.layers.Layer):
         return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):
-        config = {
-            "filters": self.filters,
-            "strides": self.strides,
-            "transposed": self.transposed,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import rematerialisation
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -131,10 +132,4 @@ class Decoder(keras.layers.Layer):
         return self.scale * drawn if self.residual else ops.tanh(drawn)
 
     def get_config(self):
-        config = {
-            "channels": self.channels,
-            "width": self.width,
-            "residual": self.residual,
-            "rematerialise": self.rematerialise,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)

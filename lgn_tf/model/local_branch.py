@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import rematerialisation
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import ConvBNReLU, scaled
 from lgn_tf.model.recurrent_cells import ConvLSTMCell, STLSTMCell
 
@@ -54,8 +55,7 @@ class _Stack(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        config = {"width": self.width, "rematerialise": self.rematerialise}
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -195,13 +195,7 @@ class STPNet(keras.layers.Layer):
         return (batch, height, width, 2 * self.units)
 
     def get_config(self):
-        config = {
-            "units": self.units,
-            "cell": self.cell,
-            "layers": self.layers,
-            "rematerialise": self.rematerialise,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")

@@ -22,6 +22,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import convolution
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import kernel_initializer
 
 X_GATES = ("f", "i", "g", "o", "i'", "g'", "f'")
@@ -134,12 +135,7 @@ class _RecurrentCell(keras.layers.Layer):
         return ops.sigmoid(forget[0] + self.forget_bias) * cell + update
 
     def get_config(self):
-        config = {
-            "units": self.units,
-            "kernel_size": self.kernel_size,
-            "forget_bias": self.forget_bias,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")

@@ -172,22 +172,19 @@ def _fit(
         config.data.holdout, config.training.seed
     )
     length = config.training.length(feed.steps_per_epoch(fitted, config))
-    progress, metrics = _reached(model, run_dir)
-    saver = callbacks.Snapshots(
-        run_dir, length, config.training.save_every, progress, metrics
-    )
-    listeners = _guards(config, length, progress)
-    chief = distribution.is_chief()
-    with contextlib.ExitStack() as held:
-        if chief:
-            bar = held.enter_context(_progress_bar(config, length, progress))
-            held.enter_context(saver.stopped_by_signals())
-            log = epoch_log.EpochLog(run_dir, progress.epoch, saver.seconds)
-            listeners += [bar, log]
-            listeners += _events(
-                config, run_dir, held_out or fitted, length, progress
-            )
-            listeners.append(saver)
+    progress, metrics = snapshots.Progress(), None
+    if (run_dir / snapshots.SNAPSHOT).is_file():
+        progress = snapshots.load(run_dir, model)
+        metrics = snapshots.metric_states(model) if progress.step else None
+    guards: list[keras.callbacks.Callback] = [
+        callbacks.StopOnNaN(progress.step)
+    ]
+    if config.training.schedule == "epoch":
+        rate = config.training.learning_rate
+        guards.append(callbacks.cosine_by_epoch(rate, length.epochs))
+    with _recording(
+        run_dir, config, held_out or fitted, length, progress, metrics
+    ) as records:
         for epoch, step, end in _parts(length, progress):
             clips = feed.training_clips(
                 fitted, config, epoch=epoch, start_step=step
@@ -200,28 +197,9 @@ def _fit(
                 # The feed shuffles, by seed.
                 shuffle=False,
                 verbose=0,
-                callbacks=[*listeners, *feed.epoch_callbacks(clips)],
+                callbacks=[*guards, *records, *feed.epoch_callbacks(clips)],
                 validation_data=feed.validation_clips(held_out, config),
             )
-    if chief and progress.epoch < length.epochs:
-        saver.save(length.epochs, 0)
-        warning = epoch_log.copying_warning(run_dir)
-        if warning:
-            print(warning)
-
-
-def _reached(
-    model: keras.Model, run_dir: Path
-) -> tuple[snapshots.Progress, list[Any] | None]:
-    """Loads the last snapshot, where there is one.
-
-    Returns:
-        The progress, and the metric states of an epoch that was broken off.
-    """
-    if not (run_dir / snapshots.SNAPSHOT).is_file():
-        return snapshots.Progress(), None
-    progress = snapshots.load(run_dir, model)
-    return progress, snapshots.metric_states(model) if progress.step else None
 
 
 def _parts(
@@ -243,46 +221,40 @@ def _parts(
             epoch = end
 
 
-def _guards(
-    config: Config, length: Length, progress: snapshots.Progress
-) -> list[keras.callbacks.Callback]:
-    """Returns the callbacks of every process."""
-    guards: list[keras.callbacks.Callback] = [
-        callbacks.StopOnNaN(progress.step)
-    ]
-    if config.training.schedule == "epoch":
-        rate = config.training.learning_rate
-        guards.append(callbacks.cosine_by_epoch(rate, length.epochs))
-    return guards
-
-
-def _progress_bar(
-    config: Config, length: Length, progress: snapshots.Progress
-) -> telemetry.ProgressBar:
-    done = progress.epoch * length.steps_per_epoch + progress.step
-    return telemetry.ProgressBar(
-        length.epochs, length.total, done, config.training.batch_size
-    )
-
-
-def _events(
-    config: Config,
+@contextlib.contextmanager
+def _recording(
     run_dir: Path,
-    footage: Footage,
+    config: Config,
+    shown: Footage,
     length: Length,
     progress: snapshots.Progress,
-) -> list[keras.callbacks.Callback]:
-    """Returns the callback for TensorBoard; none without TensorFlow."""
-    if keras.backend.backend() != "tensorflow":
-        return []
-    clips, targets = feed.example_clips(footage, config, telemetry.PICTURES)
-    return [
-        telemetry.Events(
-            run_dir,
-            clips,
-            targets,
-            length.steps_per_epoch,
-            config.training.batch_size,
-            progress.step,
+    metrics: list[Any] | None,
+) -> Iterator[list[keras.callbacks.Callback]]:
+    """Yields the callbacks that write the run, and saves the end of it.
+
+    They are none but in the process that writes for all.
+    """
+    if not distribution.is_chief():
+        yield []
+        return
+    size, steps = config.training.batch_size, length.steps_per_epoch
+    saver = callbacks.Snapshots(
+        run_dir, length, config.training.save_every, progress, metrics
+    )
+    done = progress.epoch * steps + progress.step
+    bar = telemetry.ProgressBar(length.epochs, length.total, done, size)
+    log = epoch_log.EpochLog(run_dir, progress.epoch, saver.seconds)
+    records: list[keras.callbacks.Callback] = [bar, log]
+    if keras.backend.backend() == "tensorflow":
+        examples = feed.example_clips(shown, config, telemetry.PICTURES)
+        records.append(
+            telemetry.Events(run_dir, *examples, steps, size, progress.step)
         )
-    ]
+    with bar, saver.stopped_by_signals():
+        # The last, since it may end the run.
+        yield [*records, saver]
+    if progress.epoch < length.epochs:
+        saver.save(length.epochs, 0)
+        warning = epoch_log.copying_warning(run_dir)
+        if warning:
+            print(warning)
