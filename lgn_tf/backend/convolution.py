@@ -24,10 +24,14 @@ MEASURED = ("tensorflow", "jax")
 """Backends on whose CPU kernels Winograd's algorithm was measured."""
 
 LEAST_CHANNELS = 128
-"""Of input and of output, from which on fewer products outweigh more passes."""
+"""The fewest channels, of input and of output, for which Winograd's pays.
+
+With fewer the additional passes take longer than the saved products."""
 
 LEAST_TILES = 4
-"""Rows and columns of tiles: below, little of a tile is image."""
+"""The fewest rows and columns of tiles for which Winograd's pays.
+
+With fewer most of a tile is padding."""
 
 ALGORITHMS = ("auto", "direct", "winograd")
 VARIABLE = "LGN_CONVOLUTION"

@@ -29,21 +29,21 @@ OUTPUTS = 4
 KERNEL = 3
 INPUTS = OUTPUTS + KERNEL - 1
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5))
-"""Where the polynomials are evaluated, besides infinity.
+"""Points at which the polynomials are evaluated, besides infinity.
 
 Points whose product is 1 keep the transforms small: less rounding than by the
 usual 0, 1, -1, 2, -2, in float32 and in half precision.
 """
 
 DTYPE = "float32"
-"""In which the kernel is transformed, and in which every layer gains."""
+"""Type in which kernels are transformed, whatever that of the inputs."""
 
 
 def transforms():
     """Returns (A^T, G, B^T): float64 arrays (4, 6), (6, 3), (6, 6).
 
-    Toom and Cook: multiply two polynomials by their values at `POINTS` and
-    infinity, and interpolate; transposed, that is a correlation.
+    Toom and Cook multiply two polynomials by their values at `POINTS` and
+    infinity, and interpolate the product. The transposed way is a correlation.
     """
     points = np.array(POINTS)
 
@@ -73,9 +73,9 @@ _OUTPUT, _KERNEL, _INPUT = _squares()
 
 @ops.custom_gradient
 def convolve(inputs, kernel):
-    """Convolution of a 3 x 3 kernel, padded by 1 on all sides.
+    """Convolves with a 3 x 3 kernel, padded by 1 on all sides.
 
-    Its gradients are Winograd's, too, and keep no more than the arguments.
+    The gradients use the same algorithm, and keep only the arguments.
 
     Args:
         inputs: tensor (batch, height, width, channels), height and width
@@ -168,9 +168,9 @@ def _planes(inputs, rows, columns, before):
 
 
 def _kernel_gradient(inputs, upstream, kernel):
-    """Returns the gradient of the kernel: the transposed way through.
+    """Returns the gradient of the kernel: the transposed transforms.
 
-    The last transform is computed in float32, as that of the kernel is.
+    The last one is computed in float32, as that of the kernel is.
     """
     channels, filters = kernel.shape[2:]
     rows = -(-inputs.shape[1] // OUTPUTS)

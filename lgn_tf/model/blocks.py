@@ -28,8 +28,8 @@ def kernel_initializer():
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation whose statistics cover all replicas.
 
-    Whether there are several replicas is asked at build and not stored: a
-    model trained on two GPUs loads on one, and on JAX, where the argument
+    The number of replicas is read at build and not stored: a model that was
+    trained on two GPUs loads on one, and on JAX, where the argument
     `synchronized` is refused.
 
     Args:
@@ -122,7 +122,7 @@ class Conv(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lgn_tf")
 class ConvBNReLU(keras.layers.Layer):
-    """`Conv`, batch normalisation over the whole batch, ReLU.
+    """`Conv`, batch normalisation and ReLU, one after another.
 
     Args:
         filters: number of output channels.
@@ -162,8 +162,8 @@ class ConvBNReLU(keras.layers.Layer):
     def _folded(self):
         """Returns kernel and bias with the moving statistics folded in.
 
-        The statistics are constant in inference: to scale the kernel is the
-        same as to scale what it gives, and spares a pass over the features.
+        The statistics are constant in inference. Scaling the kernel gives the
+        same as scaling the features, and saves a pass over them.
         """
         kernel, bias, norm = self.conv.kernel, self.conv.bias, self.norm
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)

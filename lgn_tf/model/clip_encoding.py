@@ -4,6 +4,8 @@ Letters: B batch, T input frames, N frames, V windows of a video, C channels,
 h = H / 4, w = W / 4.
 """
 
+from typing import Any
+
 from keras import ops
 
 from lgn_tf.model import prototypes
@@ -14,10 +16,21 @@ from lgn_tf.model.outputs import Encoding
 class ClipEncoding:
     """The methods of `LGNNet` that encode clips, windows and whole videos.
 
-    The class they are mixed into has `frames`, `has_local`, `has_memory` and
-    `residual`, and the layers `frame_encoder`, `stp_net` and `upsampler` of a
-    local branch and `global_encoder` of a global one.
+    Attributes:
+        frames: number of input frames.
+        has_local: whether the model has the three layers of a local branch.
+        has_memory: whether it has a global encoder, and a memory.
+        residual: whether it predicts the change to the last input frame.
     """
+
+    frames: int
+    has_local: bool
+    has_memory: bool
+    residual: bool
+    frame_encoder: Any
+    stp_net: Any
+    upsampler: Any
+    global_encoder: Any
 
     def encode(self, clips, training=False):
         """Encodes clips, without the memory.

@@ -26,7 +26,7 @@ def stack_frames(clips):
 
 
 def sliding_windows(frames, length):
-    """Slides over the first axis.
+    """Returns all windows along the first axis.
 
     Args:
         frames: tensor (N, ...), N at least `length`.

@@ -1,4 +1,4 @@
-"""LGN-Net and its ablations: the only place where a config meets layers.
+"""LGN-Net and its ablations.
 
     frames -> local branch (STP-Net) ------------------> F_loc --+
     clip   -> E_glo -> F_lat -> queries -> memory -> F_glo ------+-> D_lg
@@ -10,7 +10,8 @@
 | glo_net | - | memory | F_lat (unit length) and F_glo side by side |
 | loc_net | ConvLSTM | - | F_loc |
 
-`clip_encoding` has the branches up to the memory.
+`clip_encoding` has the methods for all that comes before the memory. A `Config`
+becomes a network in `build_model`, and nowhere else.
 """
 
 import keras

@@ -19,9 +19,9 @@ CELLS = {"st_lstm": STLSTMCell, "conv_lstm": ConvLSTMCell}
 
 
 class _Stack(keras.layers.Layer):
-    """Blocks one after another: what encoder and upsampler share.
+    """Blocks one after another: the base of encoder and upsampler.
 
-    A subclass says in `layers` which: the arguments of each `ConvBNReLU`.
+    A subclass lists in `layers` the filters and options of each `ConvBNReLU`.
     """
 
     def __init__(self, width=1.0, rematerialise=False, **kwargs):
@@ -102,7 +102,7 @@ class STPNet(keras.layers.Layer):
 
     Call arguments:
         inputs: tensor (batch, time, height, width, channels), E_loc's features
-            of each frame; or what `project` made of them, where `projected`.
+            of each frame; where `projected`, the result of `project`.
         projected: whether `inputs` went through `project`.
         training: whether a backward pass follows.
 

@@ -1,4 +1,4 @@
-"""The global normality: a memory of prototype items, as a Keras layer."""
+"""A memory of prototype items of normal video, as a Keras layer."""
 
 import math
 
@@ -123,14 +123,25 @@ class PrototypeMemory(keras.layers.Layer):
         return readout
 
     def read(self, queries, items=None):
-        """Returns `prototypes.read`, of `items` where they are given."""
+        """Reads the memory.
+
+        Args:
+            queries: tensor (batch, height, width, dim) of unit vectors.
+            items: tensor (items, dim) to read from instead of the layer's own.
+
+        Returns:
+            A `prototypes.MemoryReadout`.
+        """
         items = self.items if items is None else items
         return prototypes.read(
             queries, ops.convert_to_tensor(items), self.temperature
         )
 
     def weighted_losses(self, readout):
-        """Returns (compactness, separateness) of this replica's batch."""
+        """Returns (compactness, separateness) of this replica's batch.
+
+        Both are scalar tensors, multiplied by their weights (Eq. 10 and 11).
+        """
         return (
             self.compactness_weight * ops.mean(readout.distance),
             self.separateness_weight * ops.mean(readout.separateness),

@@ -68,7 +68,7 @@ def _gates(inputs, kernel):
 
 
 class _RecurrentCell(keras.layers.Layer):
-    """What both cells share: arguments, weights, gates from x and a state.
+    """The base of both cells: arguments, kernels, gates from x and a state.
 
     A subclass adds the weights and `call`.
     """
@@ -93,10 +93,16 @@ class _RecurrentCell(keras.layers.Layer):
         )
 
     def project(self, inputs):
-        """Returns all gates' convolutions of x: (..., gates * units).
+        """Returns the convolutions of x of all gates.
 
-        They depend on x alone, so a frame that takes part in several windows
-        needs them once. `call` takes them where `projected`.
+        They depend on x alone, so they are computed once for a frame that is
+        in several windows. `call` takes them where `projected`.
+
+        Args:
+            inputs: tensor (batch, height, width, channels).
+
+        Returns:
+            A tensor (batch, height, width, gates * units).
         """
         return _gates(inputs, self.x_kernel)
 
@@ -151,11 +157,11 @@ class STLSTMCell(_RecurrentCell):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: tensor (batch, height, width, channels); or what `project`
-            made of it, where `projected`.
+        inputs: tensor (batch, height, width, channels); where `projected`,
+            the result of `project`.
         state: `STLSTMState`; its memory comes from the layer below, or from
             the top layer of the step before.
-        kernels: what `joint_kernels` returns, to compute it once for many
+        kernels: the result of `joint_kernels`, to compute it once for many
             steps.
         projected: whether `inputs` went through `project`.
 

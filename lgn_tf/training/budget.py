@@ -120,12 +120,12 @@ def fill(
     the same configuration, trains as long.
 
     Args:
-        config: of the run to come; its epochs mean nothing then.
+        config: of the run to come; its epochs are not used.
         source: its videos.
         seconds: of training and validation, from now.
 
     Returns:
-        The configuration with `training.steps`, and what was measured.
+        The configuration with `training.steps`, and the measured speed.
 
     Raises:
         ValueError: where the clips do not fill one batch, or there is not

@@ -63,7 +63,7 @@ class StopOnNaN(keras.callbacks.Callback):
     """
 
     def __init__(self, offset: int = 0) -> None:
-        """Knows no epoch yet."""
+        """Starts without an epoch."""
         super().__init__()
         self._epoch, self._offset = 0, offset
         self._unseen: tuple[int, Any] | None = None

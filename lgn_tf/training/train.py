@@ -39,11 +39,11 @@ def train(
     """Trains a model and leaves everything in a run directory.
 
     Args:
-        config: what to train on what.
+        config: of the run.
         run_dir: must not exist, unless it is resumed or overwritten.
         resume: go on where the last snapshot of `run_dir` was taken.
         overwrite: remove an earlier run of that name first.
-        source: from `sources.open_source`; default what `config` names.
+        source: from `sources.open_source`; default that of `config`.
 
     Returns:
         The trained model.
@@ -96,8 +96,8 @@ def compiled(config: Config, steps: int) -> keras.Model:
 
     Returns:
         A compiled `LGNNet`. Its learning rate is that of the first step, and
-        decays every step where the schedule says so. Where `residual`, it draws
-        a little change.
+        decays at every step where the schedule is "step". A residual model
+        starts with `FIRST_CHANGE`.
     """
     rate: Any = config.training.learning_rate
     if config.training.schedule == "step":
@@ -246,9 +246,11 @@ def _recording(
     log = epoch_log.EpochLog(run_dir, progress.epoch, saver.seconds)
     records: list[keras.callbacks.Callback] = [bar, log]
     if keras.backend.backend() == "tensorflow":
-        examples = feed.example_clips(shown, config, telemetry.PICTURES)
+        clips, targets = feed.example_clips(shown, config, telemetry.PICTURES)
         records.append(
-            telemetry.Events(run_dir, *examples, steps, size, progress.step)
+            telemetry.Events(
+                run_dir, clips, targets, steps, size, progress.step
+            )
         )
     with bar, saver.stopped_by_signals():
         # The last, since it may end the run.
