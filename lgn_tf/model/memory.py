@@ -79,14 +79,6 @@ class PrototypeMemory(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": prototypes.DTYPE})
-        _validate(
-            items,
-            compactness_weight,
-            separateness_weight,
-            temperature,
-            momentum,
-            revive_after,
-        )
         self.item_count = items
         self.compactness_weight = compactness_weight
         self.separateness_weight = separateness_weight
@@ -95,6 +87,36 @@ class PrototypeMemory(keras.layers.Layer):
         self.revive_after = revive_after
         self.max_over_assigned = max_over_assigned
         self.add_losses = add_losses
+        self._validate()
+
+    def _validate(self):
+        if self.item_count < 2:
+            raise ValueError(
+                "`items` must be at least 2: separateness compares the nearest "
+                f"with the second nearest. Received: items={self.item_count}"
+            )
+        for name in ("compactness_weight", "separateness_weight"):
+            weight = getattr(self, name)
+            if not 0 <= weight < math.inf:
+                raise ValueError(
+                    f"`{name}` must be finite and not negative. "
+                    f"Received: {name}={weight}"
+                )
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                "`temperature` must be positive. "
+                f"Received: temperature={self.temperature}"
+            )
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise ValueError(
+                "`momentum` must be None or lie in [0, 1). "
+                f"Received: momentum={self.momentum}"
+            )
+        if self.revive_after is not None and self.revive_after < 1:
+            raise ValueError(
+                "`revive_after` must be None or at least 1. "
+                f"Received: revive_after={self.revive_after}"
+            )
 
     def build(self, input_shape):
         self.items = self.add_weight(
@@ -169,42 +191,3 @@ class PrototypeMemory(keras.layers.Layer):
     def get_config(self):
         config = arguments_of(self, items=self.item_count)
         return super().get_config() | config
-
-
-def _validate(
-    items,
-    compactness_weight,
-    separateness_weight,
-    temperature,
-    momentum,
-    revive_after,
-):
-    if items < 2:
-        raise ValueError(
-            "`items` must be at least 2: separateness compares the nearest "
-            f"with the second nearest. Received: items={items}"
-        )
-    for name, weight in (
-        ("compactness_weight", compactness_weight),
-        ("separateness_weight", separateness_weight),
-    ):
-        if not 0 <= weight < math.inf:
-            raise ValueError(
-                f"`{name}` must be finite and not negative. "
-                f"Received: {name}={weight}"
-            )
-    if not 0 < temperature < math.inf:
-        raise ValueError(
-            "`temperature` must be positive. "
-            f"Received: temperature={temperature}"
-        )
-    if momentum is not None and not 0 <= momentum < 1:
-        raise ValueError(
-            "`momentum` must be None or lie in [0, 1). "
-            f"Received: momentum={momentum}"
-        )
-    if revive_after is not None and revive_after < 1:
-        raise ValueError(
-            "`revive_after` must be None or at least 1. "
-            f"Received: revive_after={revive_after}"
-        )

@@ -48,23 +48,16 @@ def training_clips(
         ValueError: where the clips do not fill one batch.
     """
     shards, index = distribution.workers()
-    arguments: dict[str, Any] = {
-        "inputs": config.model.frames,
-        "channels": config.model.channels,
-        "batch_size": config.training.batch_size,
-        "seed": config.training.seed,
-        "epoch": epoch,
-        "start_step": start_step,
-        "shards": shards,
-        "index": index,
-    }
-    if keras.backend.backend() == "tensorflow":
-        # Imported here: it brings TensorFlow along.
-        from lgn_tf.data.pipelines import tf_data
-
-        return tf_data.training_clips(footage, **arguments)
-    resident = arrays.fits_on_device(footage, config.model.channels)
-    return arrays.Batches(footage, resident=resident, **arguments)
+    return _clips(
+        footage,
+        config,
+        batch_size=config.training.batch_size,
+        seed=config.training.seed,
+        epoch=epoch,
+        start_step=start_step,
+        shards=shards,
+        index=index,
+    )
 
 
 def epoch_callbacks(clips: Any) -> list[keras.callbacks.Callback]:
@@ -94,18 +87,27 @@ def validation_clips(footage: Footage | None, config: Config) -> Any:
     """
     if footage is None:
         return None
-    clips = len(_table(footage, config))
-    arguments: dict[str, Any] = {
-        "inputs": config.model.frames,
-        "channels": config.model.channels,
-        "batch_size": min(config.training.batch_size, clips),
-        "seed": 0,
-    }
+    size = min(config.training.batch_size, len(_table(footage, config)))
+    return _clips(footage, config, epochs=1, batch_size=size, seed=0)
+
+
+def _clips(
+    footage: Footage,
+    config: Config,
+    *,
+    epochs: int | None = None,
+    **arguments: Any,
+) -> Any:
+    channels = config.model.channels
+    arguments |= {"inputs": config.model.frames, "channels": channels}
     if keras.backend.backend() == "tensorflow":
+        # Imported here: it brings TensorFlow along.
         from lgn_tf.data.pipelines import tf_data
 
-        return tf_data.training_clips(footage, epochs=1, **arguments)
-    return arrays.Batches(footage, **arguments)
+        return tf_data.training_clips(footage, epochs=epochs, **arguments)
+    # Held-out videos leave the memory of the device to those of training.
+    resident = epochs is None and arrays.fits_on_device(footage, channels)
+    return arrays.Batches(footage, resident=resident, **arguments)
 
 
 def example_clips(footage: Footage, config: Config, count: int) -> Any:

@@ -3,35 +3,8 @@
 import numpy as np
 import pytest
 
-from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.runs import directory
 from lgn_tf.training import epoch_log
-
-
-@pytest.fixture(scope="module")
-def model():
-    model = LGNNet((16, 24), 1, 2, 1 / 16, "glo_net", memory_items=3)
-    model.build()
-    model.compile()
-    return model
-
-
-@pytest.fixture(scope="module")
-def run_dir(model, tmp_path_factory):
-    """Returns the run directory of two epochs."""
-    folder = tmp_path_factory.mktemp("run")
-    random = np.random.default_rng(0)
-    clips = random.uniform(-1, 1, (6, 2, 16, 24, 1)).astype(np.float32)
-    targets = random.uniform(-1, 1, (6, 16, 24, 1)).astype(np.float32)
-    model.fit(
-        clips,
-        targets,
-        batch_size=2,
-        epochs=2,
-        verbose=0,
-        callbacks=[epoch_log.EpochLog(folder, 0, lambda: 12.34)],
-    )
-    return folder
 
 
 def test_the_log_has_a_line_an_epoch(run_dir):
