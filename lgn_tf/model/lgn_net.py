@@ -129,7 +129,6 @@ class LGNNet(ClipEncoding, FramePredictor):
         self.rematerialise = rematerialise
         self.has_local = variant != "glo_net"
         self.has_memory = variant != "loc_net"
-
         self._create_layers()
         self.create_trackers()
 

@@ -101,8 +101,9 @@ class StopOnNaN(keras.callbacks.Callback):
 class Snapshots(keras.callbacks.Callback):
     """Saves the whole state now and then, and when the run is to stop.
 
-    `keras.callbacks.BackupAndRestore` is not bit-exact: it keeps neither the
-    metrics of a broken epoch nor the place in the order of the clips.
+    `keras.callbacks.BackupAndRestore` is not bit-exact: it begins a broken
+    epoch again, with the weights of its middle. It writes two files, and a
+    kill between them leaves the weights of one step with the place of another.
 
     Args:
         run_dir: of the run.

@@ -18,10 +18,9 @@ class EpochLog(keras.callbacks.Callback):
     """Writes one line an epoch into `log.csv`.
 
     `keras.callbacks.CSVLogger` appends to the file. A run that goes on from a
-    snapshot before its last line had these epochs twice then, and a line that
-    was cut off by a kill or a full disk was joined to the next one. Here the
-    file is replaced as a whole, and the epochs that are trained again are
-    dropped first.
+    snapshot before its last line would have those epochs twice, and a line that
+    a kill or a full disk cut off would be joined to the next one. Here the file
+    is replaced as a whole, without the epochs that are trained again.
 
     Args:
         run_dir: of the run.

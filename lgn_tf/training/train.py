@@ -232,7 +232,7 @@ def _recording(
 ) -> Iterator[list[keras.callbacks.Callback]]:
     """Yields the callbacks that write the run, and saves the end of it.
 
-    They are none but in the process that writes for all.
+    There are none in processes other than the one that writes for all.
     """
     if not distribution.is_chief():
         yield []
