@@ -23,7 +23,7 @@ from lgn_tf.data import sources
 from lgn_tf.evaluation import results
 from lgn_tf.report import svg
 from lgn_tf.runs import directory
-from lgn_tf.training import telemetry, train
+from lgn_tf.training import epoch_log, feed, train
 
 STEPS = 12
 """Steps that are timed, after the first three."""
@@ -113,8 +113,8 @@ def curve(run_dir, config, seconds):
     fitted, _ = sources.open_source(config).training(
         config.data.holdout, config.training.seed
     )
-    epoch = train.steps_per_epoch(fitted, config)
-    gains = [float(row["val_gain"]) for row in telemetry.read_log(run_dir)]
+    epoch = feed.steps_per_epoch(fitted, config)
+    gains = [float(row["val_gain"]) for row in epoch_log.read_log(run_dir)]
     # The last epoch is cut short.
     steps = [epoch * place for place in range(1, len(gains))]
     steps.append(config.training.steps)

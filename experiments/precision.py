@@ -20,7 +20,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import numpy as np
 
 from benchmarks import sections
-from lgn_tf.backend import winograd
+from lgn_tf.backend import convolution
 from lgn_tf.evaluation import frame_level
 from lgn_tf.inference import video_scorer
 from lgn_tf.model.lgn_net import build_model
@@ -50,14 +50,14 @@ def main():
             f"{test_set.dataset.root}: has no labels to compare by"
         )
     # A narrow network is rounded where a wide one would be.
-    winograd.LEAST_CHANNELS = winograd.LEAST_TILES = 1
+    convolution.LEAST_CHANNELS = convolution.LEAST_TILES = 1
     lines, reference = [], None
     for policy, algorithm in CASES:
         changed = dataclasses.replace(config.model, dtype=policy)
         candidate = build_model(dataclasses.replace(config, model=changed))
         candidate.set_weights(run.model.get_weights())
         start = time.perf_counter()
-        with winograd.algorithm(algorithm):
+        with convolution.algorithm(algorithm):
             scorer = video_scorer.VideoScorer(
                 candidate, calibration=run.calibration
             )

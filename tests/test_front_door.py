@@ -28,7 +28,10 @@ def demo(tmp_path, monkeypatch):
 
 
 def test_it_imports_neither_a_framework_nor_numpy():
-    code = "import lgn_tf, sys; sys.exit(bool({'keras', 'numpy'} & {*sys.modules}))"
+    code = (
+        "import lgn_tf, sys\n"
+        "sys.exit(bool({'keras', 'numpy'} & {*sys.modules}))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
@@ -62,7 +65,8 @@ def test_every_name_is_typed(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_name_has_an_example_that_runs(name, demo):
+@pytest.mark.usefixtures("demo")
+def test_every_name_has_an_example_that_runs(name):
     found = getattr(lgn_tf, name)
     finder = doctest.DocTestFinder(recurse=False)
     tests = finder.find(found, name, globs={"lgn_tf": lgn_tf})
@@ -76,7 +80,8 @@ def test_every_name_has_an_example_that_runs(name, demo):
         assert not runner.failures, "".join(report)
 
 
-def test_the_lines_of_the_readme(demo, capsys):
+@pytest.mark.usefixtures("demo")
+def test_the_lines_of_the_readme(capsys):
     text = (ROOT / "README.md").read_text()
     code = text[text.index("```python") :].removeprefix("```python\n")
     exec(code[: code.index("```")], {})

@@ -6,8 +6,7 @@ Each returns candidates for `benchmarks.cpu.tries`, whose results were compared.
 import numpy as np
 import tensorflow as tf
 
-from lgn_tf.backend import winograd
-from lgn_tf.model import blocks
+from lgn_tf.backend import convolution, winograd
 
 CELL = (64, 256, 512)
 """Side, input and output channels: [x, h] of a cell, at full size."""
@@ -196,7 +195,9 @@ def _phases(options):
 
     return _compared(
         {
-            "transposed": _graph(blocks.convolve_transposed, image, kernel),
+            "transposed": _graph(
+                convolution.convolve_transposed, image, kernel
+            ),
             "four phases": _graph(phases, image, kernel),
         }
     )

@@ -7,7 +7,7 @@ import torch
 from benchmarks.cpu import timing
 from benchmarks.peers.network import Checkout, Peer
 from benchmarks.peers.weights import draw_source
-from lgn_tf.backend import winograd
+from lgn_tf.backend import convolution
 from lgn_tf.conversion import convert
 from lgn_tf.model.lgn_net import LGNNet
 
@@ -132,7 +132,7 @@ def _graph(model, clips, algorithm):
     )
 
     def run():
-        with winograd.algorithm(algorithm):
+        with convolution.algorithm(algorithm):
             return step(clips).numpy()
 
     return run

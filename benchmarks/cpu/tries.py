@@ -22,7 +22,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.cpu import convolution_tries, timing
-from lgn_tf.backend import winograd
+from lgn_tf.backend import convolution
 from lgn_tf.data.video.footage import InMemory, pieces
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.model.lgn_net import LGNNet
@@ -106,7 +106,7 @@ def _window(options, algorithm="auto", dtype="float32", jit_compile=False):
     )
 
     def run():
-        with winograd.algorithm(algorithm):
+        with convolution.algorithm(algorithm):
             return graph(clips).numpy()
 
     return run
@@ -141,14 +141,14 @@ def _least_channels(options):
     """Winograd's from fewer channels on, in the whole network."""
 
     def from_channels(count):
-        step, own = _window(options, "auto"), winograd.LEAST_CHANNELS
+        step, own = _window(options, "auto"), convolution.LEAST_CHANNELS
 
         def run():
-            winograd.LEAST_CHANNELS = count
+            convolution.LEAST_CHANNELS = count
             try:
                 return step()
             finally:
-                winograd.LEAST_CHANNELS = own
+                convolution.LEAST_CHANNELS = own
 
         return run
 

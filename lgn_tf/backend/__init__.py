@@ -1,1 +1,1 @@
-"""What layers stand on: devices, convolutions, recomputation."""
+"""The base of the layers: devices, convolutions, recomputation."""

@@ -1,8 +1,9 @@
-"""Several replicas that see the same truth: strategies and reductions.
+"""Training on several devices: strategies, and reductions over replicas.
 
-The only user of `tf.distribute`. TensorFlow is imported inside the functions
-and on the TensorFlow backend alone. Elsewhere the reductions are the identity:
-under `keras.distribution` on JAX one program sees the whole batch already.
+No other module uses `tf.distribute`. TensorFlow is imported inside the
+functions and on the TensorFlow backend alone. On other backends the reductions
+return their argument: under `keras.distribution` on JAX one program sees the
+whole batch already.
 """
 
 import contextlib
@@ -28,7 +29,7 @@ def scope(strategy: str = "auto") -> Any:
             every batch over the devices of one or several processes; it needs
             the JAX backend. The variables KERAS_DISTRIBUTION_JOB_ADDRESSES,
             KERAS_DISTRIBUTION_NUM_PROCESSES and KERAS_DISTRIBUTION_PROCESS_ID
-            of the environment say which process of which this is.
+            of the environment number the processes.
 
     Returns:
         A context manager.
@@ -77,7 +78,7 @@ def _data_parallel(backend: str) -> Any:
 
 
 def workers() -> tuple[int, int]:
-    """Returns how many processes share each batch, and which this one is."""
+    """Returns the number of processes that share a batch, and this one's."""
     if keras.backend.backend() != "jax":
         return 1, 0
     import jax
@@ -86,7 +87,7 @@ def workers() -> tuple[int, int]:
 
 
 def wait_for_all() -> None:
-    """Returns once every process has come here."""
+    """Waits until every process has called this function."""
     if workers()[0] > 1:
         from jax.experimental import multihost_utils
 
@@ -94,16 +95,16 @@ def wait_for_all() -> None:
 
 
 def is_chief() -> bool:
-    """Returns whether this process writes what all of them found out."""
+    """Returns whether this process writes the files of all of them."""
     return workers()[1] == 0
 
 
 @contextlib.contextmanager
 def alone() -> Iterator[None]:
-    """Lets one process make variables that the others know nothing of.
+    """Lets one process make variables that the others do not make.
 
-    Under `keras.distribution` each new variable is agreed upon by all
-    processes, and one that makes it by itself would wait for ever.
+    Under `keras.distribution` all processes make each variable together, and
+    a process that makes one by itself would wait for ever.
     """
     shared = keras.distribution.distribution()
     keras.distribution.set_distribution(None)
@@ -129,9 +130,9 @@ def devices() -> list[str]:
 
 
 def make_deterministic() -> None:
-    """Has TensorFlow choose GPU kernels that give the same bits each time.
+    """Makes TensorFlow choose GPU kernels that give the same bits each time.
 
-    CPU kernels do so anyway, and there the switch would slow tf.data down.
+    Those of CPUs do so anyway, and there the switch would slow tf.data down.
     """
     if keras.backend.backend() != "tensorflow":
         return

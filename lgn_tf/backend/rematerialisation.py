@@ -1,4 +1,4 @@
-"""Layers that keep only their inputs, and are computed again going back.
+"""Layers that keep only their inputs and are computed again going back.
 
 A training step keeps what the backward pass needs of every layer. A layer that
 is called through `rematerialised` keeps its inputs and nothing else; the
@@ -10,9 +10,9 @@ from keras import ops, tree
 
 
 def caller(rematerialise):
-    """Returns what calls a layer: `rematerialised`, or the layer itself.
+    """Returns the function that calls layers: `rematerialised`, or a plain one.
 
-    Both take (layer, *inputs, **options).
+    Both take (layer, *inputs, **options) and return the layer's outputs.
     """
     return rematerialised if rematerialise else _called
 
@@ -20,8 +20,8 @@ def caller(rematerialise):
 def rematerialised(layer, *inputs, **options):
     """Calls a layer so that it keeps only its inputs.
 
-    What is computed twice is a pure function of the weights and the inputs.
-    The weights that it writes, such as moving statistics, are among its
+    A pure function of the weights and the inputs is computed twice. The
+    weights that the layer writes, such as moving statistics, are among its
     results and are written here, once.
 
     Args:
@@ -31,7 +31,7 @@ def rematerialised(layer, *inputs, **options):
         **options: its other arguments, which hold no tensors.
 
     Returns:
-        What the layer returns.
+        The outputs of the layer.
     """
     variables, written = layer.variables, layer.non_trainable_variables
 

@@ -11,8 +11,7 @@ vec(B^T d B) = (B^T x B^T) vec(d) with the Kronecker product x, so the two
 transforms are matrix products as well.
 
 A convolution that is bound by its products gains; one of few channels is bound
-by memory and loses to the extra passes. `pays` draws the line where it was
-measured; `docs/performance.md` has the measurements.
+by memory and loses to the extra passes. `lgn_tf.backend.convolution` chooses.
 
 Letters: B batch, H height, W width, C input and O output channels, T rows and
 S columns of tiles, P = B T S tiles.
@@ -23,53 +22,28 @@ Reference:
     Winograd convolution for deep neural networks, TOMS 2020.
 """
 
-import contextlib
-import contextvars
-import os
-from collections.abc import Iterator
-
-import keras
 import numpy as np
 from keras import ops
-
-from lgn_tf.backend import distribution
 
 OUTPUTS = 4
 KERNEL = 3
 INPUTS = OUTPUTS + KERNEL - 1
 POINTS = (0.0, 0.5**0.5, -(0.5**0.5), 2.0**0.5, -(2.0**0.5))
-"""Where the polynomials are evaluated, besides infinity.
+"""Points at which the polynomials are evaluated, besides infinity.
 
 Points whose product is 1 keep the transforms small: less rounding than by the
 usual 0, 1, -1, 2, -2, in float32 and in half precision.
 """
 
-MEASURED = ("tensorflow", "jax")
-"""Backends on whose CPU kernels it was measured."""
-
-LEAST_CHANNELS = 128
-"""Of input and of output, from which on fewer products outweigh more passes."""
-
-LEAST_TILES = 4
-"""Rows and columns of tiles: below, little of a tile is image."""
-
 DTYPE = "float32"
-"""In which the kernel is transformed, and in which every layer gains."""
-
-ALGORITHMS = ("auto", "direct", "winograd")
-VARIABLE = "LGN_CONVOLUTION"
-"""Of the environment: one of `ALGORITHMS`, for processes of one's own."""
-
-_chosen: contextvars.ContextVar[str | None] = contextvars.ContextVar(
-    "algorithm", default=None
-)
+"""Type in which kernels are transformed, whatever that of the inputs."""
 
 
 def transforms():
     """Returns (A^T, G, B^T): float64 arrays (4, 6), (6, 3), (6, 6).
 
-    Toom and Cook: multiply two polynomials by their values at `POINTS` and
-    infinity, and interpolate; transposed, that is a correlation.
+    Toom and Cook multiply two polynomials by their values at `POINTS` and
+    infinity, and interpolate the product. The transposed way is a correlation.
     """
     points = np.array(POINTS)
 
@@ -97,98 +71,11 @@ def _squares():
 _OUTPUT, _KERNEL, _INPUT = _squares()
 
 
-@contextlib.contextmanager
-def algorithm(name: str) -> Iterator[None]:
-    """Has convolutions traced inside computed by one algorithm.
-
-    Which one is faster is a matter of the machine, not of the model: so it is
-    no argument of a layer, and nothing stores it. A graph keeps the one it was
-    traced with.
-
-    Args:
-        name: "direct" as the backend does it, "winograd" wherever the kernel
-            is 3 x 3 and the stride 1, "auto" Winograd's where that was
-            measured to be faster (`pays`).
-
-    Raises:
-        ValueError: for another name.
-    """
-    _require_known(name, "name")
-    token = _chosen.set(name)
-    try:
-        yield
-    finally:
-        _chosen.reset(token)
-
-
-def _require_known(name, source):
-    if name not in ALGORITHMS:
-        raise ValueError(
-            f"`{source}` must be one of {', '.join(ALGORITHMS)}. "
-            f"Received: {source}={name!r}"
-        )
-
-
-# Said at once: inside a layer Keras would wrap a screen of text around it.
-_require_known(os.environ.get(VARIABLE, "auto"), VARIABLE)
-
-
-def chosen(inputs, kernel, strides=1, bounded=False):
-    """Returns whether `convolve` is to compute a convolution.
-
-    Args:
-        inputs: tensor (batch, height, width, channels).
-        kernel: tensor (rows, columns, channels, filters).
-        strides: of the convolution.
-        bounded: whether sigmoids and tanh follow, which damp errors: there it
-            is worth it in half precision, too. Elsewhere its five times larger
-            rounding was measured to move the PSNR of a frame.
-
-    Raises:
-        ValueError: for an unknown algorithm in the environment.
-    """
-    name = _chosen.get()
-    if name is None:
-        name = os.environ.get(VARIABLE, "auto")
-        _require_known(name, VARIABLE)
-    if name == "direct" or strides != 1 or tuple(kernel.shape[:2]) != (3, 3):
-        return False
-    if None in inputs.shape[1:3]:
-        return False
-    if name == "winograd":
-        return True
-    exact = keras.backend.standardize_dtype(inputs.dtype) == DTYPE
-    return (exact or bounded) and pays(inputs.shape, kernel.shape)
-
-
-def pays(shape, kernel_shape):
-    """Returns whether Winograd's was measured to be faster than direct.
-
-    On CPUs alone, with TensorFlow and with JAX: libraries of GPUs choose for
-    themselves.
-
-    Args:
-        shape: (batch, height, width, channels).
-        kernel_shape: (3, 3, channels, filters).
-    """
-    return (
-        min(kernel_shape[2:]) >= LEAST_CHANNELS
-        and min(shape[1:3]) >= OUTPUTS * LEAST_TILES
-        and _on_cpu()
-    )
-
-
-def _on_cpu():
-    return keras.backend.backend() in MEASURED and all(
-        device.lower() == "cpu" for device in distribution.devices()
-    )
-
-
 @ops.custom_gradient
 def convolve(inputs, kernel):
-    """Convolution of a 3 x 3 kernel, padded by 1 on all sides.
+    """Convolves with a 3 x 3 kernel, padded by 1 on all sides.
 
-    Its gradients are Winograd's, too, and keep no more than the arguments.
+    The gradients use the same algorithm, and keep only the arguments.
 
     Args:
         inputs: tensor (batch, height, width, channels), height and width
@@ -281,9 +168,9 @@ def _planes(inputs, rows, columns, before):
 
 
 def _kernel_gradient(inputs, upstream, kernel):
-    """Returns the gradient of the kernel: the transposed way through.
+    """Returns the gradient of the kernel: the transposed transforms.
 
-    The last transform is computed in float32, as that of the kernel is.
+    The last one is computed in float32, as that of the kernel is.
     """
     channels, filters = kernel.shape[2:]
     rows = -(-inputs.shape[1] // OUTPUTS)

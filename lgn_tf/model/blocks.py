@@ -1,16 +1,10 @@
-"""Convolutions with explicit padding, batch normalisation and ReLU.
-
-Two paddings differ between the framework of the paper and Keras, and both are
-written out here: a stride-2 convolution pads one row and column on *both*
-sides, a transposed one drops the *first* row and column of its result.
-
-Letters: B batch, H height, W width, C channels.
-"""
+"""The building blocks: convolution, batch normalisation and ReLU."""
 
 import keras
 from keras import ops
 
-from lgn_tf.backend import distribution, winograd
+from lgn_tf.backend import convolution, distribution
+from lgn_tf.model.arguments import arguments_of
 
 BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.9
@@ -30,35 +24,12 @@ def kernel_initializer():
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform")
 
 
-def convolve(inputs, kernel, strides=1, bounded=False):
-    """Convolution of an odd kernel, padded by half of it on both sides.
-
-    `bounded` says that sigmoids and tanh follow, see `winograd.chosen`.
-    """
-    if winograd.chosen(inputs, kernel, strides, bounded):
-        # A copy: functions with gradients of their own take no variables.
-        return winograd.convolve(inputs, ops.copy(kernel))
-    kernel = ops.cast(kernel, inputs.dtype)
-    if strides == 1:
-        return ops.conv(inputs, kernel, padding="same")
-    edge = kernel.shape[0] // 2
-    inputs = ops.pad(inputs, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    return ops.conv(inputs, kernel, strides=strides, padding="valid")
-
-
-def convolve_transposed(inputs, kernel):
-    """Transposed 3 x 3 convolution of stride 2 that doubles both sides."""
-    kernel = ops.cast(kernel, inputs.dtype)
-    outputs = ops.conv_transpose(inputs, kernel, strides=2, padding="valid")
-    return outputs[:, 1:, 1:, :]  # (B, 2H + 1, 2W + 1, C) -> (B, 2H, 2W, C)
-
-
 @keras.saving.register_keras_serializable("lgn_tf")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Batch normalisation whose statistics cover all replicas.
 
-    Whether there are several replicas is asked at build and not stored: a
-    model trained on two GPUs loads on one, and on JAX, where the argument
+    The number of replicas is read at build and not stored: a model that was
+    trained on two GPUs loads on one, and on JAX, where the argument
     `synchronized` is refused.
 
     Args:
@@ -134,8 +105,8 @@ class Conv(keras.layers.Layer):
     def convolve(self, inputs, kernel):
         """Convolves `inputs` with `kernel`, without the bias."""
         if self.transposed:
-            return convolve_transposed(inputs, kernel)
-        return convolve(inputs, kernel, self.strides)
+            return convolution.convolve_transposed(inputs, kernel)
+        return convolution.convolve(inputs, kernel, self.strides)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
@@ -146,17 +117,12 @@ class Conv(keras.layers.Layer):
         return (batch, height, width, self.filters)
 
     def get_config(self):
-        config = {
-            "filters": self.filters,
-            "strides": self.strides,
-            "transposed": self.transposed,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
 class ConvBNReLU(keras.layers.Layer):
-    """`Conv`, batch normalisation over the whole batch, ReLU.
+    """`Conv`, batch normalisation and ReLU, one after another.
 
     Args:
         filters: number of output channels.
@@ -196,8 +162,8 @@ class ConvBNReLU(keras.layers.Layer):
     def _folded(self):
         """Returns kernel and bias with the moving statistics folded in.
 
-        The statistics are constant in inference: to scale the kernel is the
-        same as to scale what it gives, and spares a pass over the features.
+        The statistics are constant in inference. Scaling the kernel gives the
+        same as scaling the features, and saves a pass over them.
         """
         kernel, bias, norm = self.conv.kernel, self.conv.bias, self.norm
         scale = norm.gamma * ops.rsqrt(norm.moving_variance + norm.epsilon)
@@ -210,9 +176,4 @@ class ConvBNReLU(keras.layers.Layer):
         return self.conv.compute_output_shape(input_shape)
 
     def get_config(self):
-        config = {
-            "filters": self.filters,
-            "strides": self.strides,
-            "transposed": self.transposed,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)

@@ -1,4 +1,4 @@
-"""D_lg: what the memory reads and the local features, to the next frame.
+"""D_lg: from local features and the readout of the memory to a frame.
 
 Letters: B batch, H height, W width, C channels, D query dimension.
 """
@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import rematerialisation
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -22,16 +23,16 @@ class Decoder(keras.layers.Layer):
         width: multiplier of every channel count.
         residual: whether to draw the change to the last input frame. The last
             layer is linear then, and multiplied by one learned number,
-            `scale`, that starts at zero: no change. `train.compiled` sets it
-            to a twentieth, and so should anyone who trains by `fit` alone: from
-            zero it may never get away.
+            `scale`, that starts at zero: no change. Training may never get
+            away from zero. `train.compiled` sets `scale` to a twentieth, and
+            so should a program that calls `fit` itself.
         rematerialise: whether training keeps only the inputs of each block.
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
         local_features: F_loc, a tensor (batch, height, width, 64 width), or
             None.
-        global_features: what the memory returned, a tensor (batch, height / 8,
+        global_features: F_glo from the memory, a tensor (batch, height / 8,
             width / 8, dim), or None.
         training: whether to normalise by the statistics of the batch.
 
@@ -131,10 +132,4 @@ class Decoder(keras.layers.Layer):
         return self.scale * drawn if self.residual else ops.tanh(drawn)
 
     def get_config(self):
-        config = {
-            "channels": self.channels,
-            "width": self.width,
-            "residual": self.residual,
-            "rematerialise": self.rematerialise,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)

@@ -1,4 +1,4 @@
-"""What a model of the next frame minimises, and what its logs show."""
+"""The training objective of a model of the next frame, and its logs."""
 
 import keras
 from keras import ops
@@ -22,7 +22,7 @@ class FramePredictor(keras.Model):
     """
 
     def create_trackers(self):
-        """Creates one metric a log; the subclass calls it when it is set up."""
+        """Creates the metrics; a subclass calls it at the end of `__init__`."""
         names = ["intensity", "psnr", "gain"]
         if self.has_memory:
             names += ["compactness", "separateness"]
@@ -36,8 +36,8 @@ class FramePredictor(keras.Model):
             optimizer: default Adam at 2e-4 with epsilon 1e-8.
             loss: of (next frame, prediction), default `losses.Intensity`.
                 The memory's losses are added to it.
-            jit_compile: whether XLA compiles the step. The default is what was
-                measured to be faster: no on TensorFlow, yes on JAX.
+            jit_compile: whether XLA compiles the step. The default is the
+                faster one by measurement: no on TensorFlow, yes on JAX.
             **kwargs: of `keras.Model.compile`.
         """
         if optimizer is None:
@@ -54,15 +54,25 @@ class FramePredictor(keras.Model):
             self.optimizer.build(self.trainable_variables)
 
     def compile_from_config(self, config):
-        """Compiles as the model that was saved."""
+        """Compiles with the arguments of a saved model."""
         self.compile(**keras.saving.deserialize_keras_object(config))
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
     ):
-        """Returns the total loss, and feeds what the logs show.
+        """Returns the total loss (Eq. 12), and updates the metrics.
 
-        Here rather than in `call`, since JAX forbids metrics there.
+        The metrics are updated here, since JAX forbids it in `call`.
+
+        Args:
+            x: clips, tensor (batch, frames, height, width, channels).
+            y: next frames, tensor (batch, height, width, channels).
+            y_pred: `LGNOutput` of the clips.
+            sample_weight: of `keras.Model.compute_loss`.
+            training: of `keras.Model.compute_loss`.
+
+        Returns:
+            A scalar tensor.
         """
         prediction, readout = y_pred
         psnr = ops.mean(frame_scores.psnr(y, prediction))

@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import rematerialisation
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import Conv, ConvBNReLU, scaled
 
 
@@ -25,7 +26,7 @@ def stack_frames(clips):
 
 
 def sliding_windows(frames, length):
-    """Slides over the first axis.
+    """Returns all windows along the first axis.
 
     Args:
         frames: tensor (N, ...), N at least `length`.
@@ -104,5 +105,4 @@ class GlobalEncoder(keras.layers.Layer):
         return (batch, height // 8, width // 8, self.last.filters)
 
     def get_config(self):
-        config = {"width": self.width, "rematerialise": self.rematerialise}
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)

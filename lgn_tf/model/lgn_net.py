@@ -1,4 +1,4 @@
-"""LGN-Net and its ablations: the only place where a config meets layers.
+"""LGN-Net and its ablations.
 
     frames -> local branch (STP-Net) ------------------> F_loc --+
     clip   -> E_glo -> F_lat -> queries -> memory -> F_glo ------+-> D_lg
@@ -10,33 +10,37 @@
 | glo_net | - | memory | F_lat (unit length) and F_glo side by side |
 | loc_net | ConvLSTM | - | F_loc |
 
-Letters: B batch, T input frames, N frames, V windows of a video, H height,
-W width, C channels, h = H / 4, w = W / 4.
+`clip_encoding` has the methods for all that comes before the memory. A `Config`
+becomes a network in `build_model`, and nowhere else.
 """
 
 import keras
 from keras import ops
 
 from lgn_tf.config.schema import validate_model_arguments
-from lgn_tf.model import prototypes
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import scaled
+from lgn_tf.model.clip_encoding import ClipEncoding
 from lgn_tf.model.decoder import Decoder
 from lgn_tf.model.frame_predictor import FramePredictor
-from lgn_tf.model.global_encoder import GlobalEncoder, sliding_windows
+from lgn_tf.model.global_encoder import GlobalEncoder
 from lgn_tf.model.local_branch import FrameEncoder, STPNet, Upsampler
 from lgn_tf.model.memory import PrototypeMemory
-from lgn_tf.model.outputs import Encoding, LGNOutput
+from lgn_tf.model.outputs import LGNOutput
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
-class LGNNet(FramePredictor):
+class LGNNet(ClipEncoding, FramePredictor):
     """Predicts the next frame from local and global normality.
 
-    `FramePredictor` says what `fit(clips, next_frames)` minimises and logs.
+    The local branch follows the motion of the last frames (section III-B). The
+    global branch reads a memory of prototypes of normal video (section III-C,
+    Eq. 2 to 6). A decoder joins both. `fit(clips, next_frames)` minimises the
+    loss of Eq. 12; `FramePredictor` has its parts and the logs.
 
-    `call` is `decode(encode(clips), memory)`. The parts can be called apart:
-    `encode_video` gives all windows of a video with each frame encoded once,
-    and only `read` and `decode` depend on the items.
+    `call` is `decode(encode(clips), read(...))`, and the parts can be called
+    alone: `encode_video` gives all windows of a video with each frame encoded
+    once, and only `read` and `decode` depend on the items of the memory.
 
     Args:
         image_size: (height, width) in pixels, multiples of 8 (of 4 for
@@ -48,17 +52,18 @@ class LGNNet(FramePredictor):
         memory_items: number of prototype items, at least 2.
         compactness_weight: weight of Eq. 10.
         separateness_weight: weight of Eq. 11.
-        residual: whether the prediction is the last input frame and the change
-            that the decoder draws, added in float32 from the frame as it was
-            given, and kept within [-1, 1]. Losses see it before that, so that
-            a change that goes too far is not lost on them. An untrained
-            residual model copies the last frame. The paper's is not residual.
+        residual: whether the decoder draws the change from the last input
+            frame, which is no part of the paper. The change is added in
+            float32 to the frame as it was given, and the sum is kept within
+            [-1, 1]. In training the loss sees the sum before that, so that a
+            change that is too large has a gradient. A residual model that was
+            not trained copies the last frame.
         memory_options: further arguments of `PrototypeMemory`, all of them off
             by default: `temperature`, `momentum`, `revive_after`,
             `max_over_assigned`.
         rematerialise: whether training keeps only the inputs of each recurrent
             cell and each block of convolution, normalisation and ReLU, and
-            computes them again in the backward pass: less memory, the same
+            computes the rest again in the backward pass: less memory, the same
             numbers.
         **kwargs: of `keras.Model`; `dtype` takes a policy such as
             "mixed_bfloat16". Memory, similarities, the prediction and scores
@@ -70,10 +75,22 @@ class LGNNet(FramePredictor):
             write the memory.
 
     Returns:
-        An `LGNOutput`.
+        An `LGNOutput`: the prediction, float32 (batch, height, width,
+        channels) in [-1, 1], and the readout of the memory.
 
     Raises:
         ValueError: for arguments that make no network.
+
+    Example:
+        >>> import numpy as np
+        >>> from lgn_tf.model.lgn_net import LGNNet
+        >>> model = LGNNet(image_size=(16, 24), channels=1, width=0.0625)
+        >>> clips = np.zeros((2, 4, 16, 24, 1), "float32")
+        >>> prediction, readout = model(clips)
+        >>> tuple(prediction.shape)
+        (2, 16, 24, 1)
+        >>> tuple(readout.distance.shape)
+        (2, 2, 3)
 
     Reference:
         LGN-Net, arXiv 2211.07454.
@@ -112,10 +129,17 @@ class LGNNet(FramePredictor):
         self.rematerialise = rematerialise
         self.has_local = variant != "glo_net"
         self.has_memory = variant != "loc_net"
+        self._create_layers()
+        self.create_trackers()
 
-        common = {"rematerialise": rematerialise, "dtype": self.dtype_policy}
+    def _create_layers(self):
+        width = self.width
+        common = {
+            "rematerialise": self.rematerialise,
+            "dtype": self.dtype_policy,
+        }
         if self.has_local:
-            cell = "st_lstm" if variant == "lgn_net" else "conv_lstm"
+            cell = "st_lstm" if self.variant == "lgn_net" else "conv_lstm"
             units = scaled(128, width)
             self.frame_encoder = FrameEncoder(
                 width, name="frame_encoder", **common
@@ -127,17 +151,16 @@ class LGNNet(FramePredictor):
                 width, name="global_encoder", **common
             )
             self.memory = PrototypeMemory(
-                memory_items,
-                compactness_weight,
-                separateness_weight,
+                self.memory_items,
+                self.compactness_weight,
+                self.separateness_weight,
                 add_losses=False,
                 name="memory",
                 **self.memory_options,
             )
         self.decoder = Decoder(
-            channels, width, residual, name="decoder", **common
+            self.channels, width, self.residual, name="decoder", **common
         )
-        self.create_trackers()
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes follow from the arguments."""
@@ -170,91 +193,6 @@ class LGNNet(FramePredictor):
             readout = self.memory(encoding.queries, training=training)
         prediction = self.decode(encoding, readout, training=training)
         return LGNOutput(prediction, readout)
-
-    def encode(self, clips, training=False):
-        """Encodes clips, without the memory.
-
-        Args:
-            clips: tensor (batch, frames, height, width, channels).
-            training: whether to normalise by the statistics of the batch.
-
-        Returns:
-            An `Encoding` of the batch.
-        """
-        features = None
-        if self.has_local and training:
-            # The statistics of the batch are those of each time step alone:
-            # the authors' code encodes frame by frame.
-            features = ops.stack(
-                [
-                    self.frame_encoder(clips[:, time], training=True)
-                    for time in range(self.frames)
-                ],
-                axis=1,
-            )
-        elif self.has_local:
-            frames = ops.reshape(clips, (-1, *clips.shape[2:]))
-            features = self.frame_encoder(frames)
-            features = ops.reshape(
-                features, (-1, self.frames, *features.shape[1:])
-            )  # (BT, h, w, C) -> (B, T, h, w, C)
-        return self._encode(clips, features, training=training)
-
-    def encode_frames(self, frames):
-        """Computes what the local branch needs of each frame by itself.
-
-        Args:
-            frames: tensor (frames, height, width, channels).
-
-        Returns:
-            A tensor (frames, height / 4, width / 4, gates * units).
-        """
-        return self.stp_net.project(self.frame_encoder(frames))
-
-    def encode_windows(self, clips, projections):
-        """Encodes clips whose frames went through `encode_frames`.
-
-        Args:
-            clips: tensor (batch, frames, height, width, channels).
-            projections: tensor (batch, frames, height / 4, width / 4,
-                gates * units); None for `glo_net`.
-
-        Returns:
-            An `Encoding` of the batch.
-        """
-        return self._encode(clips, projections, projected=True)
-
-    def encode_video(self, frames):
-        """Encodes every window of a video, each frame's own part once.
-
-        Args:
-            frames: tensor (N, height, width, channels), N at least `frames`.
-
-        Returns:
-            An `Encoding` of the N - frames + 1 windows, in order.
-        """
-        windows = sliding_windows(frames, self.frames)
-        projections = None
-        if self.has_local:
-            projections = sliding_windows(
-                self.encode_frames(frames), self.frames
-            )
-        return self.encode_windows(windows, projections)
-
-    def _encode(self, clips, features, projected=False, training=False):
-        local_features = queries = ()
-        if self.has_local:
-            states = self.stp_net(
-                features, projected=projected, training=training
-            )
-            local_features = self.upsampler(states, training=training)
-        if self.has_memory:
-            latent = self.global_encoder(clips, training=training)
-            queries = prototypes.normalize(latent)
-        last_frame = ()
-        if self.residual:
-            last_frame = ops.cast(clips[:, -1], "float32")
-        return Encoding(local_features, queries, last_frame)
 
     def read(self, encoding, items=None):
         """Reads the memory.
@@ -300,20 +238,7 @@ class LGNNet(FramePredictor):
 
     def get_config(self):
         """Returns the arguments."""
-        config = {
-            "image_size": self.image_size,
-            "channels": self.channels,
-            "frames": self.frames,
-            "width": self.width,
-            "variant": self.variant,
-            "memory_items": self.memory_items,
-            "compactness_weight": self.compactness_weight,
-            "separateness_weight": self.separateness_weight,
-            "residual": self.residual,
-            "memory_options": self.memory_options,
-            "rematerialise": self.rematerialise,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 def build_model(config):

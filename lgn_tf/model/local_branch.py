@@ -10,6 +10,7 @@ import keras
 from keras import ops
 
 from lgn_tf.backend import rematerialisation
+from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import ConvBNReLU, scaled
 from lgn_tf.model.recurrent_cells import ConvLSTMCell, STLSTMCell
 
@@ -18,9 +19,9 @@ CELLS = {"st_lstm": STLSTMCell, "conv_lstm": ConvLSTMCell}
 
 
 class _Stack(keras.layers.Layer):
-    """Blocks one after another: what encoder and upsampler share.
+    """Blocks one after another: the base of encoder and upsampler.
 
-    A subclass says in `layers` which: the arguments of each `ConvBNReLU`.
+    A subclass lists in `layers` the filters and options of each `ConvBNReLU`.
     """
 
     def __init__(self, width=1.0, rematerialise=False, **kwargs):
@@ -54,8 +55,7 @@ class _Stack(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        config = {"width": self.width, "rematerialise": self.rematerialise}
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -102,7 +102,7 @@ class STPNet(keras.layers.Layer):
 
     Call arguments:
         inputs: tensor (batch, time, height, width, channels), E_loc's features
-            of each frame; or what `project` made of them, where `projected`.
+            of each frame; where `projected`, the result of `project`.
         projected: whether `inputs` went through `project`.
         training: whether a backward pass follows.
 
@@ -195,13 +195,7 @@ class STPNet(keras.layers.Layer):
         return (batch, height, width, 2 * self.units)
 
     def get_config(self):
-        config = {
-            "units": self.units,
-            "cell": self.cell,
-            "layers": self.layers,
-            "rematerialise": self.rematerialise,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")

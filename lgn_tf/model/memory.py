@@ -1,4 +1,4 @@
-"""The global normality: a memory of prototype items, as a Keras layer."""
+"""A memory of prototype items of normal video, as a Keras layer."""
 
 import math
 
@@ -6,30 +6,31 @@ import keras
 from keras import ops
 
 from lgn_tf.model import prototypes
+from lgn_tf.model.arguments import arguments_of
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
 class PrototypeMemory(keras.layers.Layer):
     """Memory of unit prototype items that is written without gradients.
 
-    It behaves like batch normalisation: `call` reads with the *old* items and
-    adds the two memory losses; in training it then writes the new items, from
-    the queries of the whole batch over all replicas. In inference nothing is
-    written; `update` is there for scoring-time updates.
+    It behaves like batch normalisation. `call` reads with the *old* items
+    (Eq. 2 and 3) and adds the two memory losses (Eq. 10 and 11); in training it
+    then writes the new items (Eq. 4 to 6), from the queries of the whole batch
+    over all replicas. In inference nothing is written; `update` is there for
+    updates while scoring. `lgn_tf.model.prototypes` has the equations.
 
     Under several replicas Keras keeps one list of added losses for all of
-    them, and each would count every other's. A model that takes the
-    `weighted_losses` into its own `compute_loss`, as `LGNNet` does, sets
-    `add_losses=False`.
-
-    The equations stand in `lgn_tf.model.prototypes`. `temperature` to
-    `max_over_assigned` are off by default, and are no part of the paper.
+    them, and each would count those of the others. A model whose
+    `compute_loss` adds the `weighted_losses` itself, as that of `LGNNet` does,
+    sets `add_losses=False`.
 
     Args:
         items: number of items, at least 2.
         compactness_weight: of the compactness loss (Eq. 10).
         separateness_weight: of the separateness loss (Eq. 11).
         temperature: divides the similarities before the softmax of the read.
+            This and the next three are no part of the paper, and off by
+            default.
         momentum: makes the update a moving average, see `prototypes.updated`.
         revive_after: number of updates in a row that find an item nearest to
             no query, after which the farthest query takes its place. None
@@ -49,6 +50,18 @@ class PrototypeMemory(keras.layers.Layer):
     Raises:
         ValueError: for arguments out of bounds.
 
+    Example:
+        >>> import keras
+        >>> from lgn_tf.model import prototypes
+        >>> from lgn_tf.model.memory import PrototypeMemory
+        >>> memory = PrototypeMemory(items=3)
+        >>> queries = prototypes.normalize(keras.random.normal((2, 4, 6, 8)))
+        >>> readout = memory(queries, training=True)
+        >>> tuple(readout.features.shape), tuple(readout.weights.shape)
+        ((2, 4, 6, 8), (2, 4, 6, 3))
+        >>> tuple(memory.items.shape), len(memory.losses)
+        ((3, 8), 2)
+
     Reference:
         LGN-Net, section III-C, Eq. 2 to 6, 10 and 11.
     """
@@ -66,35 +79,6 @@ class PrototypeMemory(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**{**kwargs, "dtype": prototypes.DTYPE})
-        if items < 2:
-            raise ValueError(
-                "`items` must be at least 2: separateness compares the nearest "
-                f"with the second nearest. Received: items={items}"
-            )
-        for name, weight in (
-            ("compactness_weight", compactness_weight),
-            ("separateness_weight", separateness_weight),
-        ):
-            if not 0 <= weight < math.inf:
-                raise ValueError(
-                    f"`{name}` must be finite and not negative. "
-                    f"Received: {name}={weight}"
-                )
-        if not 0 < temperature < math.inf:
-            raise ValueError(
-                "`temperature` must be positive. "
-                f"Received: temperature={temperature}"
-            )
-        if momentum is not None and not 0 <= momentum < 1:
-            raise ValueError(
-                "`momentum` must be None or lie in [0, 1). "
-                f"Received: momentum={momentum}"
-            )
-        if revive_after is not None and revive_after < 1:
-            raise ValueError(
-                "`revive_after` must be None or at least 1. "
-                f"Received: revive_after={revive_after}"
-            )
         self.item_count = items
         self.compactness_weight = compactness_weight
         self.separateness_weight = separateness_weight
@@ -103,6 +87,36 @@ class PrototypeMemory(keras.layers.Layer):
         self.revive_after = revive_after
         self.max_over_assigned = max_over_assigned
         self.add_losses = add_losses
+        self._validate()
+
+    def _validate(self):
+        if self.item_count < 2:
+            raise ValueError(
+                "`items` must be at least 2: separateness compares the nearest "
+                f"with the second nearest. Received: items={self.item_count}"
+            )
+        for name in ("compactness_weight", "separateness_weight"):
+            weight = getattr(self, name)
+            if not 0 <= weight < math.inf:
+                raise ValueError(
+                    f"`{name}` must be finite and not negative. "
+                    f"Received: {name}={weight}"
+                )
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(
+                "`temperature` must be positive. "
+                f"Received: temperature={self.temperature}"
+            )
+        if self.momentum is not None and not 0 <= self.momentum < 1:
+            raise ValueError(
+                "`momentum` must be None or lie in [0, 1). "
+                f"Received: momentum={self.momentum}"
+            )
+        if self.revive_after is not None and self.revive_after < 1:
+            raise ValueError(
+                "`revive_after` must be None or at least 1. "
+                f"Received: revive_after={self.revive_after}"
+            )
 
     def build(self, input_shape):
         self.items = self.add_weight(
@@ -131,14 +145,25 @@ class PrototypeMemory(keras.layers.Layer):
         return readout
 
     def read(self, queries, items=None):
-        """Returns `prototypes.read`, of `items` where they are given."""
+        """Reads the memory.
+
+        Args:
+            queries: tensor (batch, height, width, dim) of unit vectors.
+            items: tensor (items, dim) to read from instead of the layer's own.
+
+        Returns:
+            A `prototypes.MemoryReadout`.
+        """
         items = self.items if items is None else items
         return prototypes.read(
             queries, ops.convert_to_tensor(items), self.temperature
         )
 
     def weighted_losses(self, readout):
-        """Returns (compactness, separateness) of this replica's batch."""
+        """Returns (compactness, separateness) of this replica's batch.
+
+        Both are scalar tensors, multiplied by their weights (Eq. 10 and 11).
+        """
         return (
             self.compactness_weight * ops.mean(readout.distance),
             self.separateness_weight * ops.mean(readout.separateness),
@@ -164,14 +189,5 @@ class PrototypeMemory(keras.layers.Layer):
         )
 
     def get_config(self):
-        config = {
-            "items": self.item_count,
-            "compactness_weight": self.compactness_weight,
-            "separateness_weight": self.separateness_weight,
-            "temperature": self.temperature,
-            "momentum": self.momentum,
-            "revive_after": self.revive_after,
-            "max_over_assigned": self.max_over_assigned,
-            "add_losses": self.add_losses,
-        }
+        config = arguments_of(self, items=self.item_count)
         return super().get_config() | config

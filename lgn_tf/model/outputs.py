@@ -1,10 +1,10 @@
-"""What the model's parts hand to each other, by name."""
+"""Named tuples that the parts of the model pass to each other."""
 
 from typing import Any, NamedTuple
 
 
 class Encoding(NamedTuple):
-    """All of a window's features that do not depend on the memory's items.
+    """The features of windows that do not depend on the memory's items.
 
     Attributes:
         local_features: F_loc, (batch, height, width, 64 width); an empty
@@ -22,7 +22,7 @@ class Encoding(NamedTuple):
 
 
 class LGNOutput(NamedTuple):
-    """What the model returns for a batch of clips.
+    """The output of the model for a batch of clips.
 
     Attributes:
         prediction: the next frame, float32 (batch, height, width, channels)

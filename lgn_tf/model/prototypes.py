@@ -29,7 +29,7 @@ DTYPE = "float32"
 
 
 class MemoryReadout(NamedTuple):
-    """What the memory says of each query.
+    """The result of a read, for each query.
 
     Attributes:
         features: (batch, height, width, dim), F_glo, the items weighted.
@@ -121,10 +121,13 @@ def updated(queries, items, momentum=None, max_over_assigned=False):
 
 
 def used(assigned):
-    """Returns which items are nearest to a query on any replica, (items,).
+    """Marks the items that are nearest to a query on any replica.
 
     Args:
         assigned: float32 tensor (queries, items), one-hot rows.
+
+    Returns:
+        A bool tensor (items,).
     """
     return distribution.all_sum(ops.sum(assigned, axis=0)) > 0
 
@@ -146,8 +149,8 @@ def usage(nearest, items):
 def revived(queries, items, dead):
     """Puts the queries that are farthest from all items in place of dead ones.
 
-    Farthest from the items as given, one by one: two dead items can get
-    queries that are near to each other.
+    Each distance is that to the given items: two dead items can get queries
+    that are near to each other.
 
     Args:
         queries: float32 tensor (..., dim) of unit vectors.
@@ -180,7 +183,15 @@ def _farthest(queries, items):
 
 
 def nearest(queries, items):
-    """Returns the index of the item nearest to each query, (...)."""
+    """Finds the item nearest to each query.
+
+    Args:
+        queries: float32 tensor (..., dim) of unit vectors.
+        items: float32 tensor (items, dim) of unit vectors.
+
+    Returns:
+        An integer tensor (...), indices of items.
+    """
     return ops.argmax(_similarity(queries, items), axis=-1)
 
 
@@ -190,7 +201,7 @@ def _similarity(queries, items):
 
 @keras.saving.register_keras_serializable("lgn_tf")
 class UnitRows(keras.initializers.Initializer):
-    """Rows of U[0, 1), divided by their L2 norm: how the items start.
+    """Rows of U[0, 1), divided by their L2 norm: the start of the items.
 
     Args:
         seed: an int, or None for another start each time.

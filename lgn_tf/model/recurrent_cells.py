@@ -21,7 +21,9 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from lgn_tf.model.blocks import convolve, kernel_initializer
+from lgn_tf.backend import convolution
+from lgn_tf.model.arguments import arguments_of
+from lgn_tf.model.blocks import kernel_initializer
 
 X_GATES = ("f", "i", "g", "o", "i'", "g'", "f'")
 """Order of the gates in the fused kernel of x.
@@ -62,11 +64,11 @@ class ConvLSTMState(NamedTuple):
 
 def _gates(inputs, kernel):
     """Convolves; every convolution of a cell ends in a sigmoid or a tanh."""
-    return convolve(inputs, kernel, bounded=True)
+    return convolution.convolve(inputs, kernel, bounded=True)
 
 
 class _RecurrentCell(keras.layers.Layer):
-    """What both cells share: arguments, weights, gates from x and a state.
+    """The base of both cells: arguments, kernels, gates from x and a state.
 
     A subclass adds the weights and `call`.
     """
@@ -91,10 +93,16 @@ class _RecurrentCell(keras.layers.Layer):
         )
 
     def project(self, inputs):
-        """Returns all gates' convolutions of x: (..., gates * units).
+        """Returns the convolutions of x of all gates.
 
-        They depend on x alone, so a frame that takes part in several windows
-        needs them once. `call` takes them where `projected`.
+        They depend on x alone, so they are computed once for a frame that is
+        in several windows. `call` takes them where `projected`.
+
+        Args:
+            inputs: tensor (batch, height, width, channels).
+
+        Returns:
+            A tensor (batch, height, width, gates * units).
         """
         return _gates(inputs, self.x_kernel)
 
@@ -133,12 +141,7 @@ class _RecurrentCell(keras.layers.Layer):
         return ops.sigmoid(forget[0] + self.forget_bias) * cell + update
 
     def get_config(self):
-        config = {
-            "units": self.units,
-            "kernel_size": self.kernel_size,
-            "forget_bias": self.forget_bias,
-        }
-        return super().get_config() | config
+        return super().get_config() | arguments_of(self)
 
 
 @keras.saving.register_keras_serializable("lgn_tf")
@@ -154,11 +157,11 @@ class STLSTMCell(_RecurrentCell):
         **kwargs: of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: tensor (batch, height, width, channels); or what `project`
-            made of it, where `projected`.
+        inputs: tensor (batch, height, width, channels); where `projected`,
+            the result of `project`.
         state: `STLSTMState`; its memory comes from the layer below, or from
             the top layer of the step before.
-        kernels: what `joint_kernels` returns, to compute it once for many
+        kernels: the result of `joint_kernels`, to compute it once for many
             steps.
         projected: whether `inputs` went through `project`.
 

@@ -1,4 +1,4 @@
-"""How many steps of training fit into some minutes on this machine."""
+"""The steps of training that fit into some minutes on this machine."""
 
 import dataclasses
 import time
@@ -10,21 +10,21 @@ from lgn_tf.backend import distribution
 from lgn_tf.config.schema import Config
 from lgn_tf.data import sliding_windows
 from lgn_tf.data.sources import Source
-from lgn_tf.training import callbacks, train
+from lgn_tf.training import callbacks, feed, train
 
 WARM_UP = 3
 """Steps that are not measured: the first ones compile."""
 
 MOST_EPOCHS = 1000
-"""Of clips that are so few that an epoch is over too soon."""
+"""Of the measurement, where the clips are few and an epoch is soon over."""
 
 LEAST_STEPS, LEAST_SECONDS = 8, 4.0
-"""What is measured of training, at least."""
+"""The least that is measured of training: steps, and their time in seconds."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """What was measured.
+    """The measured speed of training.
 
     Attributes:
         step: seconds of a training step, feeding included.
@@ -48,12 +48,12 @@ def measure(config: Config, source: Source) -> Speed:
     fitted, held_out = source.training(
         config.data.holdout, config.training.seed
     )
-    steps = train.steps_per_epoch(fitted, config)
+    steps = feed.steps_per_epoch(fitted, config)
     keras.utils.set_random_seed(config.training.seed)
     with distribution.scope(config.training.strategy):
         model = train.compiled(config, steps)
         clock = _Clock()
-        fed = train.feed(fitted, config)
+        fed = feed.training_clips(fitted, config)
         model.fit(
             fed,
             steps_per_epoch=steps,
@@ -68,7 +68,7 @@ def measure(config: Config, source: Source) -> Speed:
 def _validation(model: keras.Model, held_out: Any, config: Config) -> float:
     if held_out is None:
         return 0.0
-    fed = train.validation(held_out, config)
+    fed = feed.validation_clips(held_out, config)
     # Of few clips, one batch that is not full.
     table = sliding_windows.ClipTable(
         held_out.frame_counts, config.model.frames
@@ -120,12 +120,12 @@ def fill(
     the same configuration, trains as long.
 
     Args:
-        config: of the run to come; its epochs mean nothing then.
+        config: of the run to come; its epochs are not used.
         source: its videos.
         seconds: of training and validation, from now.
 
     Returns:
-        The configuration with `training.steps`, and what was measured.
+        The configuration with `training.steps`, and the measured speed.
 
     Raises:
         ValueError: where the clips do not fill one batch, or there is not
@@ -141,7 +141,7 @@ def fill(
             f"Received: minutes={seconds / 60:g}"
         )
     fitted, _ = source.training(config.data.holdout, config.training.seed)
-    epoch = train.steps_per_epoch(fitted, config)
+    epoch = feed.steps_per_epoch(fitted, config)
     length = dataclasses.replace(
         config.training, steps=_steps(speed, epoch, left)
     )

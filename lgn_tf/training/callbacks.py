@@ -1,4 +1,4 @@
-"""What happens beside the steps of `fit`: schedule, snapshots, guards."""
+"""Callbacks of `fit`: learning rate, divergence, snapshots, signals."""
 
 import contextlib
 import math
@@ -27,11 +27,13 @@ class Diverged(ValueError):
 
 
 class Interrupted(Exception):
-    """Somebody asked the run to stop, and its state is saved."""
+    """The run was asked to stop, and its state is saved."""
 
 
-class CosineDecay(keras.callbacks.Callback):
-    """Learning rate of each epoch: start (1 + cos(pi epoch / epochs)) / 2.
+def cosine_by_epoch(
+    start: float, epochs: int
+) -> keras.callbacks.LearningRateScheduler:
+    """Sets the learning rate to start (1 + cos(pi epoch / epochs)) / 2.
 
     Args:
         start: learning rate of the first epoch.
@@ -41,19 +43,11 @@ class CosineDecay(keras.callbacks.Callback):
         LGN-Net, section IV-B.
     """
 
-    def __init__(self, start: float, epochs: int) -> None:
-        """Remembers the schedule."""
-        super().__init__()
-        self._start, self._epochs = start, epochs
+    def rate(epoch: int, before: float) -> float:
+        del before
+        return start * (1 + math.cos(math.pi * epoch / epochs)) / 2
 
-    def rate(self, epoch: int) -> float:
-        """Returns the learning rate of an epoch."""
-        return self._start * (1 + math.cos(math.pi * epoch / self._epochs)) / 2
-
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        """Sets the learning rate."""
-        del logs
-        self.model.optimizer.learning_rate = self.rate(epoch)
+    return keras.callbacks.LearningRateScheduler(rate)
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -61,13 +55,15 @@ class StopOnNaN(keras.callbacks.Callback):
 
     A step is looked at when the next one has been handed to the device, so
     that the device never waits for it; `Snapshots` looks at the weights.
+    `keras.callbacks.TerminateOnNaN` waits for the device after every step, and
+    its error names neither the epoch nor the other losses.
 
     Args:
         offset: steps of the first epoch that an earlier part of the run made.
     """
 
     def __init__(self, offset: int = 0) -> None:
-        """Knows no epoch yet."""
+        """Starts without an epoch."""
         super().__init__()
         self._epoch, self._offset = 0, offset
         self._unseen: tuple[int, Any] | None = None
@@ -105,11 +101,15 @@ class StopOnNaN(keras.callbacks.Callback):
 class Snapshots(keras.callbacks.Callback):
     """Saves the whole state now and then, and when the run is to stop.
 
+    `keras.callbacks.BackupAndRestore` is not bit-exact: it begins a broken
+    epoch again, with the weights of its middle. It writes two files, and a
+    kill between them leaves the weights of one step with the place of another.
+
     Args:
         run_dir: of the run.
         length: of the run.
         minutes: between two snapshots.
-        progress: where the run goes on from.
+        progress: the epoch and step that the run goes on from.
         resumed: metric states of a broken epoch, from `metric_states`.
     """
 

@@ -1,4 +1,4 @@
-"""The whole state of training at one step, to go on from as if unbroken.
+"""The whole state of training at one step, from which a run goes on exactly.
 
 `snapshot.npz` holds the weights with the memory's items, the state of the
 optimizer and of the metrics, and where in the run they belong. The order of
@@ -22,7 +22,7 @@ _PROGRESS = "progress"
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """Where a run stands.
+    """The epoch and step that a run has reached.
 
     Attributes:
         epoch: epochs that are done.

@@ -1,10 +1,6 @@
-"""What a run tells while it trains: CSV, progress, TensorBoard.
-
-TensorFlow writes the events, where it is installed; all else goes without.
-"""
+"""Progress on the console, and events for TensorBoard."""
 
 import contextlib
-import csv
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,106 +13,24 @@ import rich.progress
 from keras import ops
 from numpy.typing import NDArray
 
-from lgn_tf.files import atomic
 from lgn_tf.runs import directory
 from lgn_tf.scores import frame_scores
+from lgn_tf.training import epoch_log
 
 PICTURES = 4
 """Clips that are shown after each epoch."""
 
 SHOWN = ("loss", "psnr", "gain", "items_in_use", "val_loss", "val_gain")
-"""What the line of an epoch shows."""
-
-
-class EpochLog(keras.callbacks.Callback):
-    """Writes one line an epoch into `log.csv`.
-
-    Args:
-        run_dir: of the run.
-        first: first epoch of this part of the run; later lines, of epochs
-            that are trained again, are dropped.
-        seconds: returns the time spent in training.
-    """
-
-    def __init__(self, run_dir: Path, first: int, seconds: Any) -> None:
-        """Reads the lines of earlier parts."""
-        super().__init__()
-        self._path = run_dir / directory.LOG
-        self._seconds = seconds
-        self._rows = [
-            row for row in read_log(run_dir) if int(row["epoch"]) <= first
-        ]
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Adds a line; the file is replaced as a whole."""
-        row = {"epoch": epoch + 1, "seconds": round(self._seconds(), 1)}
-        row["learning_rate"] = _learning_rate(self.model)
-        row |= {name: float(value) for name, value in (logs or {}).items()}
-        self._rows.append(row)
-        with (
-            atomic.replaced(self._path) as partial,
-            partial.open("w", newline="", encoding="utf-8") as file,
-        ):
-            columns = dict.fromkeys(name for row in self._rows for name in row)
-            writer = csv.DictWriter(file, list(columns), restval="")
-            writer.writeheader()
-            writer.writerows(self._rows)
-
-
-def _learning_rate(model: keras.Model) -> float:
-    # A variable of several replicas is no number before that.
-    return float(ops.convert_to_numpy(model.optimizer.learning_rate))
-
-
-def read_log(run_dir: Path) -> list[dict[str, Any]]:
-    """Returns the lines of `log.csv`, as text by column; none without it."""
-    path = run_dir / directory.LOG
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-_NOTICED = 0.1
-# Smaller gains, in dB, are not worth a word.
-
-
-def copies(run_dir: Path) -> str | None:
-    """Says so where the model predicts no better than copying.
-
-    Args:
-        run_dir: whose `log.csv` ends with the epoch that is meant.
-
-    Returns:
-        One sentence; None where the model does better, or nothing is known.
-    """
-    rows = read_log(run_dir)
-    if not rows:
-        return None
-    name = "val_gain" if rows[-1].get("val_gain") else "gain"
-    gains = [(float(row[name]), row["epoch"]) for row in rows if row.get(name)]
-    if not gains or gains[-1][0] > 0:
-        return None
-    where = "held-out" if name == "val_gain" else "training"
-    said = (
-        f"The model predicts {where} video no better than copying the last "
-        f"frame does (gain {gains[-1][0]:+.2f} dB)"
-    )
-    best, epoch = max(gains)
-    if name == "val_gain" and best > _NOTICED:
-        return (
-            f"{said}, and was better before ({best:+.2f} dB after epoch "
-            f"{epoch}): train shorter, on more video, or on larger frames "
-            "(--image-size)."
-        )
-    return (
-        f"{said}: train longer, predict the change (--residual), or take "
-        "larger frames (--image-size)."
-    )
+"""Values in the line that is printed after each epoch."""
 
 
 class ProgressBar(keras.callbacks.Callback):
     """Shows steps, losses and the time that is left; a line after each epoch.
+
+    `keras.callbacks.ProgbarLogger` knows one epoch: not the time that is left
+    of the run, nor where a resumed one begins. It has no clips/s. It fills a
+    log file with control characters, and asks for every loss, which waits for
+    the device. Here a log file gets the lines of the epochs alone.
 
     Args:
         epochs: of the whole run.
@@ -128,7 +42,7 @@ class ProgressBar(keras.callbacks.Callback):
     def __init__(
         self, epochs: int, total: int, done: int, batch_size: int
     ) -> None:
-        """Prepares the bar; `fit` starts it."""
+        """Prepares the bar; the context shows it."""
         super().__init__()
         self._epochs, self._batch_size = epochs, batch_size
         self._console = rich.console.Console()
@@ -174,7 +88,7 @@ class ProgressBar(keras.callbacks.Callback):
         self._bar.update(self._task, advance=1, state=state)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Prints what the epoch came to."""
+        """Prints the values of the epoch."""
         took = time.monotonic() - self._begin
         values = "  ".join(
             f"{name} {float(logs[name]):.4g}"
@@ -191,10 +105,14 @@ class ProgressBar(keras.callbacks.Callback):
 
 
 class Events(keras.callbacks.Callback):
-    """Writes events for TensorBoard.
+    """Writes events for TensorBoard, by TensorFlow.
 
-    Losses, PSNR, learning rate and throughput; items in use and how similar
-    they are; input, target, prediction and error of some clips.
+    They hold losses, PSNR, learning rate and throughput; the items in use and
+    how similar they are; input, target, prediction and error of some clips.
+
+    `keras.callbacks.TensorBoard` counts the steps of a resumed run from 0
+    again, writes other tags into two folders, and has none of the pictures
+    nor the memory.
 
     Args:
         run_dir: of the run.
@@ -247,7 +165,7 @@ class Events(keras.callbacks.Callback):
         """Writes scalars, the memory, and pictures."""
         took = time.monotonic() - self._begin
         values = {name: float(value) for name, value in (logs or {}).items()}
-        values["learning_rate"] = _learning_rate(self.model)
+        values["learning_rate"] = epoch_log.learning_rate(self.model)
         values["clips_per_second"] = self._made * self._batch_size / took
         self._offset = 0
         row = self._row()
@@ -296,14 +214,14 @@ class Events(keras.callbacks.Callback):
         self._summary.scalar("memory/max_similarity", float(others.max()))
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Writes what is left."""
+        """Writes the events that are still buffered."""
         del logs
         with self._clear_errors():
             self._writer.flush()
 
     @contextlib.contextmanager
     def _clear_errors(self) -> Iterator[None]:
-        """Turns TensorFlow's errors of a full disk into the usual one."""
+        """Raises OSError for TensorFlow's errors, such as of a full disk."""
         try:
             yield
         except self._error as error:

@@ -11,22 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from lgn_tf.backend import distribution
-from lgn_tf.config.schema import Config
-from lgn_tf.data import sliding_windows, sources
-from lgn_tf.data.pipelines import arrays
+from lgn_tf.config.schema import Config, Length
+from lgn_tf.data import sources
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.files import atomic, locks
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
-from lgn_tf.training import callbacks, snapshots, telemetry
+from lgn_tf.training import callbacks, epoch_log, feed, snapshots, telemetry
 
 FIRST_CHANGE = 0.05
-"""What the drawn change is multiplied by when the training of a residual model
-begins; from there on it is learned. A model that is not trained copies."""
+"""Factor of the drawn change when the training of a residual model begins.
+
+From there on it is learned. A model that is not trained copies."""
 
 
 def train(
@@ -40,11 +39,11 @@ def train(
     """Trains a model and leaves everything in a run directory.
 
     Args:
-        config: what to train on what.
+        config: of the run.
         run_dir: must not exist, unless it is resumed or overwritten.
         resume: go on where the last snapshot of `run_dir` was taken.
         overwrite: remove an earlier run of that name first.
-        source: from `sources.open_source`; default what `config` names.
+        source: from `sources.open_source`; default that of `config`.
 
     Returns:
         The run, with the weights of the last epoch.
@@ -73,7 +72,7 @@ def train(
             fitted, _ = source.training(
                 config.data.holdout, config.training.seed
             )
-            model = compiled(config, steps_per_epoch(fitted, config))
+            model = compiled(config, feed.steps_per_epoch(fitted, config))
             _fit(model, config, run_dir, source)
             if distribution.is_chief():
                 model_files.save_weights(run_dir, model)
@@ -96,8 +95,8 @@ def compiled(config: Config, steps: int) -> keras.Model:
 
     Returns:
         A compiled `LGNNet`. Its learning rate is that of the first step, and
-        decays every step where the schedule says so. Where `residual`, it draws
-        a little change.
+        decays at every step where the schedule is "step". A residual model
+        starts with `FIRST_CHANGE`.
     """
     rate: Any = config.training.learning_rate
     if config.training.schedule == "step":
@@ -129,7 +128,7 @@ def _prepare(
 ) -> None:
     """Makes the run directory, once it is known that clips will fill it."""
     fitted, _ = source.training(config.data.holdout, config.training.seed)
-    steps_per_epoch(fitted, config)
+    feed.steps_per_epoch(fitted, config)
     if overwrite:
         _remove(run_dir)
     if not resume:
@@ -161,164 +160,102 @@ def _remove(run_dir: Path) -> None:
     shutil.rmtree(run_dir)
 
 
-def steps_per_epoch(footage: Footage, config: Config) -> int:
-    """Returns the steps of an epoch.
-
-    Args:
-        footage: the videos that are fitted on.
-        config: of the run.
-
-    Raises:
-        ValueError: where the clips do not fill one batch.
-    """
-    table = sliding_windows.ClipTable(footage.frame_counts, config.model.frames)
-    return sliding_windows.steps(len(table), config.training.batch_size)
-
-
 def _fit(
     model: keras.Model,
     config: Config,
     run_dir: Path,
     source: sources.Source,
 ) -> None:
+    """Trains from the last snapshot, or from the start, to the last step."""
     fitted, held_out = source.training(
         config.data.holdout, config.training.seed
     )
-    steps = steps_per_epoch(fitted, config)
-    progress = snapshots.Progress()
-    resumed = None
+    length = config.training.length(feed.steps_per_epoch(fitted, config))
+    progress, metrics = snapshots.Progress(), None
     if (run_dir / snapshots.SNAPSHOT).is_file():
         progress = snapshots.load(run_dir, model)
-        resumed = snapshots.metric_states(model) if progress.step else None
-    size = config.training.batch_size
-    length = config.training.length(steps)
-    epochs = length.epochs
-    saver = callbacks.Snapshots(
-        run_dir, length, config.training.save_every, progress, resumed
-    )
-    done = progress.epoch * steps + progress.step
-    bar = telemetry.ProgressBar(epochs, length.total, done, size)
-    listeners: list[keras.callbacks.Callback] = [
+        metrics = snapshots.metric_states(model) if progress.step else None
+    guards: list[keras.callbacks.Callback] = [
         callbacks.StopOnNaN(progress.step)
     ]
     if config.training.schedule == "epoch":
-        listeners.append(
-            callbacks.CosineDecay(config.training.learning_rate, epochs)
-        )
-    chief = distribution.is_chief()
-    if chief:
-        listeners += [
-            bar,
-            telemetry.EpochLog(run_dir, progress.epoch, saver.seconds),
-        ]
-        if keras.backend.backend() == "tensorflow":
-            shown, targets = _examples(held_out or fitted, config)
-            listeners.append(
-                telemetry.Events(
-                    run_dir, shown, targets, steps, size, progress.step
-                )
+        rate = config.training.learning_rate
+        guards.append(callbacks.cosine_by_epoch(rate, length.epochs))
+    with _recording(
+        run_dir, config, held_out or fitted, length, progress, metrics
+    ) as records:
+        for epoch, step, end in _parts(length, progress):
+            clips = feed.training_clips(
+                fitted, config, epoch=epoch, start_step=step
             )
-        listeners.append(saver)
-    signals = saver.stopped_by_signals() if chief else contextlib.nullcontext()
-    with bar, signals:
-        first = progress.epoch
-        # An epoch that was broken off has fewer steps left than the others,
-        # and so may the last one have.
-        for start, end in (
-            (progress.step, first + bool(progress.step)),
-            (0, length.total // steps),
-            (0, epochs),
-        ):
-            if first < end:
-                fed = feed(fitted, config, epoch=first, start_step=start)
-                model.fit(
-                    fed,
-                    steps_per_epoch=length.steps_of(first) - start,
-                    initial_epoch=first,
-                    epochs=end,
-                    # The feed shuffles, by seed.
-                    shuffle=False,
-                    verbose=0,
-                    callbacks=[*listeners, *_followers(fed)],
-                    validation_data=validation(held_out, config),
-                )
-            first = max(first, end)
-    if chief and progress.epoch < epochs:
-        saver.save(epochs, 0)
-        warning = telemetry.copies(run_dir)
+            model.fit(
+                clips,
+                steps_per_epoch=length.steps_of(epoch) - step,
+                initial_epoch=epoch,
+                epochs=end,
+                # The feed shuffles, by seed.
+                shuffle=False,
+                verbose=0,
+                callbacks=[*guards, *records, *feed.epoch_callbacks(clips)],
+                validation_data=feed.validation_clips(held_out, config),
+            )
+
+
+def _parts(
+    length: Length, progress: snapshots.Progress
+) -> Iterator[tuple[int, int, int]]:
+    """Yields (epoch, step, end) of each call of `fit`.
+
+    Of one call all epochs have equally many steps. An epoch that was broken
+    off has fewer steps left than the others, and the last one may be short.
+    """
+    epoch = progress.epoch
+    for step, end in (
+        (progress.step, epoch + bool(progress.step)),
+        (0, length.total // length.steps_per_epoch),
+        (0, length.epochs),
+    ):
+        if epoch < end:
+            yield epoch, step, end
+            epoch = end
+
+
+@contextlib.contextmanager
+def _recording(
+    run_dir: Path,
+    config: Config,
+    shown: Footage,
+    length: Length,
+    progress: snapshots.Progress,
+    metrics: list[Any] | None,
+) -> Iterator[list[keras.callbacks.Callback]]:
+    """Yields the callbacks that write the run, and saves the end of it.
+
+    There are none in processes other than the one that writes for all.
+    """
+    if not distribution.is_chief():
+        yield []
+        return
+    size, steps = config.training.batch_size, length.steps_per_epoch
+    saver = callbacks.Snapshots(
+        run_dir, length, config.training.save_every, progress, metrics
+    )
+    done = progress.epoch * steps + progress.step
+    bar = telemetry.ProgressBar(length.epochs, length.total, done, size)
+    log = epoch_log.EpochLog(run_dir, progress.epoch, saver.seconds)
+    records: list[keras.callbacks.Callback] = [bar, log]
+    if keras.backend.backend() == "tensorflow":
+        clips, targets = feed.example_clips(shown, config, telemetry.PICTURES)
+        records.append(
+            telemetry.Events(
+                run_dir, clips, targets, steps, size, progress.step
+            )
+        )
+    with bar, saver.stopped_by_signals():
+        # The last, since it may end the run.
+        yield [*records, saver]
+    if progress.epoch < length.epochs:
+        saver.save(length.epochs, 0)
+        warning = epoch_log.copying_warning(run_dir)
         if warning:
             print(warning)
-
-
-def feed(
-    footage: Footage, config: Config, *, epoch: int = 0, start_step: int = 0
-) -> Any:
-    """Returns training clips for `fit`, from any step of any epoch on.
-
-    The same clips in the same order on every backend: tf.data on TensorFlow,
-    arrays elsewhere.
-    """
-    shards, index = distribution.workers()
-    arguments: dict[str, Any] = {
-        "inputs": config.model.frames,
-        "channels": config.model.channels,
-        "batch_size": config.training.batch_size,
-        "seed": config.training.seed,
-        "epoch": epoch,
-        "start_step": start_step,
-        "shards": shards,
-        "index": index,
-    }
-    if keras.backend.backend() == "tensorflow":
-        # Imported here: it brings TensorFlow along.
-        from lgn_tf.data.pipelines import tf_data
-
-        return tf_data.training_clips(footage, **arguments)
-    resident = arrays.fits_on_device(footage, config.model.channels)
-    return arrays.Batches(footage, resident=resident, **arguments)
-
-
-def _followers(fed: Any) -> list[keras.callbacks.Callback]:
-    """Returns what tells arrays of clips which epoch it is."""
-    if not isinstance(fed, arrays.Batches):
-        return []
-
-    def begin(epoch: int, logs: Any) -> None:
-        del logs
-        fed.begin(epoch)
-
-    return [keras.callbacks.LambdaCallback(on_epoch_begin=begin)]
-
-
-def validation(footage: Footage | None, config: Config) -> Any:
-    """Returns the clips of the held-out videos, in a fixed order.
-
-    None where there are no such videos.
-    """
-    if footage is None:
-        return None
-    table = sliding_windows.ClipTable(footage.frame_counts, config.model.frames)
-    arguments: dict[str, Any] = {
-        "inputs": config.model.frames,
-        "channels": config.model.channels,
-        "batch_size": min(config.training.batch_size, len(table)),
-        "seed": 0,
-    }
-    if keras.backend.backend() == "tensorflow":
-        from lgn_tf.data.pipelines import tf_data
-
-        return tf_data.training_clips(footage, epochs=1, **arguments)
-    return arrays.Batches(footage, **arguments)
-
-
-def _examples(footage: Footage, config: Config) -> Any:
-    table = sliding_windows.ClipTable(footage.frame_counts, config.model.frames)
-    count = min(telemetry.PICTURES, len(table))
-    places = np.linspace(0, len(table) - 1, count).astype(int)
-    windows = [table.window(int(place)) for place in places]
-    return arrays.read_clips(
-        footage,
-        [(window.video, window.start) for window in windows],
-        config.model.frames,
-        config.model.channels,
-    )

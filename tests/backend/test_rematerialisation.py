@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf.backend import winograd
+from lgn_tf.backend import convolution
 from lgn_tf.backend.rematerialisation import caller, rematerialised
 from lgn_tf.config.schema import Config, ModelConfig, TrainingConfig, from_dict
 from lgn_tf.model.blocks import ConvBNReLU
@@ -66,7 +66,7 @@ def assert_close(ours, theirs, absolute=1e-5):
 @pytest.fixture(params=["direct", "winograd"])
 def algorithm(request):
     """Each way to compute a convolution; one has gradients of its own."""
-    with winograd.algorithm(request.param):
+    with convolution.algorithm(request.param):
         yield
 
 

@@ -10,7 +10,7 @@ from experiments import gain_over_time
 from lgn_tf.config import presets, schema
 from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.runs import directory
-from lgn_tf.training import train
+from lgn_tf.training import feed
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_last_epoch_is_cut_short(settings, tmp_path):
 def len_of_epoch(settings):
     source = gain_over_time.sources.open_source(settings)
     fitted, _ = source.training(1, settings.training.seed)
-    return train.steps_per_epoch(fitted, settings)
+    return feed.steps_per_epoch(fitted, settings)
 
 
 def test_a_step_is_measured(settings, monkeypatch):

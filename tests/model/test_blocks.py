@@ -1,4 +1,4 @@
-"""Padding, batch normalisation and initialisation of the building blocks."""
+"""Shapes, batch normalisation and initialisation of the building blocks."""
 
 import numpy as np
 import pytest
@@ -14,57 +14,6 @@ KINDS = [
     pytest.param(2, False, id="halving"),
     pytest.param(1, True, id="doubling"),
 ]
-
-
-def image(rows):
-    """One image of one channel."""
-    return np.asarray(rows, np.float32)[None, :, :, None]
-
-
-def kernel(rows):
-    """A kernel from one channel to one."""
-    return np.asarray(rows, np.float32)[:, :, None, None]
-
-
-@pytest.mark.parametrize(
-    ("height", "width", "expected"),
-    [
-        (4, 6, [[4, 6, 6], [6, 9, 9]]),
-        (5, 7, [[4, 6, 6, 4], [6, 9, 9, 6], [4, 6, 6, 4]]),
-    ],
-)
-def test_halving_pads_one_before_the_first_pixel(height, width, expected):
-    """Counts the pixels under the kernel: fewer at padded sides only."""
-    ones = image(np.ones((height, width)))
-    outputs = blocks.convolve(ones, kernel(np.ones((3, 3))), strides=2)
-    np.testing.assert_allclose(np.asarray(outputs)[0, :, :, 0], expected)
-
-
-def test_convolution_does_not_flip_its_kernel():
-    pixels = np.zeros((3, 4))
-    pixels[1, 2] = 1
-    weights = np.arange(1, 10).reshape(3, 3)
-    outputs = blocks.convolve(image(pixels), kernel(weights))
-    expected = [[0, 9, 8, 7], [0, 6, 5, 4], [0, 3, 2, 1]]
-    np.testing.assert_allclose(np.asarray(outputs)[0, :, :, 0], expected)
-
-
-def test_doubling_drops_the_first_row_and_column():
-    weights = np.arange(1, 10).reshape(3, 3)
-    outputs = blocks.convolve_transposed(image([[1, 100]]), kernel(weights))
-    # The kernels of both pixels overlap in one column, 6 + 400 and 9 + 700.
-    expected = [[5, 406, 500, 600], [8, 709, 800, 900]]
-    np.testing.assert_allclose(np.asarray(outputs)[0, :, :, 0], expected)
-
-
-@pytest.mark.parametrize("strides", [1, 2])
-@pytest.mark.parametrize("size", [1, 3, 5])
-def test_convolve_any_odd_kernel(size, strides):
-    inputs = by_hand.draw(2, 5, 8, 3)
-    weights = by_hand.draw(size, size, 3, 4, seed=2)
-    outputs = blocks.convolve(inputs, weights, strides)
-    expected = by_hand.convolve(inputs, weights, strides)
-    np.testing.assert_allclose(outputs, expected, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize(("strides", "transposed"), KINDS)

@@ -1,4 +1,4 @@
-"""The schedule of the learning rate, by its formula."""
+"""The learning rate by its formula; divergence; snapshots by the clock."""
 
 import math
 
@@ -10,15 +10,15 @@ from lgn_tf.config.schema import Length
 from lgn_tf.runs import directory
 from lgn_tf.training import snapshots
 from lgn_tf.training.callbacks import (
-    CosineDecay,
     Diverged,
     Snapshots,
     StopOnNaN,
+    cosine_by_epoch,
 )
 
 
 def test_half_a_cosine_once_an_epoch():
-    decay = CosineDecay(2e-4, 60)
+    decay = cosine_by_epoch(2e-4, 60)
     model = keras.Sequential([keras.layers.Dense(1)])
     model.compile(keras.optimizers.Adam(1.0))
     decay.set_model(model)

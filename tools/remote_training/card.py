@@ -27,7 +27,7 @@ from lgn_tf.inference import video_scorer
 from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
-from lgn_tf.training import budget, callbacks, snapshots
+from lgn_tf.training import budget, callbacks, feed, snapshots
 from lgn_tf.training import train as training
 from tools.remote_training import alarm, parcels
 from tools.remote_training.names import EVALUATION, SCORED, SWEEP, WEIGHTS
@@ -128,7 +128,7 @@ def _timed(config: Config, source: sources.Source, seconds: float) -> Config:
     """Chooses the epochs; never more than the configuration has."""
     speed = budget.measure(config, source)
     fitted, _ = source.training(config.data.holdout, config.training.seed)
-    steps = training.steps_per_epoch(fitted, config)
+    steps = feed.steps_per_epoch(fitted, config)
     left = seconds - (time.monotonic() - _BEGIN)
     epoch = steps * speed.step + speed.validation
     epochs = max(1, min(config.training.epochs, int(left / epoch)))
@@ -146,7 +146,7 @@ def _timed(config: Config, source: sources.Source, seconds: float) -> Config:
 def _keep(config: Config, run_dir: Path, source: sources.Source) -> str:
     """Takes the weights out of the snapshot of a run that was cut short."""
     fitted, _ = source.training(config.data.holdout, config.training.seed)
-    steps = training.steps_per_epoch(fitted, config)
+    steps = feed.steps_per_epoch(fitted, config)
     model = training.compiled(config, steps)
     progress = snapshots.load(run_dir, model)
     model_files.save_weights(run_dir, model)
