@@ -41,7 +41,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lgn_tf.config.presets import preset as preset
+    from lgn_tf.data.datasets.presets import preset as preset
     from lgn_tf.config.schema import Config as Config
     from lgn_tf.data.test_set import TestSet as TestSet
     from lgn_tf.inference.video_scorer import VideoScorer as VideoScorer
@@ -68,7 +68,7 @@ _PLACES = {
     "TestSet": "lgn_tf.data.test_set",
     "VideoScorer": "lgn_tf.inference.video_scorer",
     "VideoScores": "lgn_tf.scores.video_scores",
-    "preset": "lgn_tf.config.presets",
+    "preset": "lgn_tf.data.datasets.presets",
     "train": "lgn_tf.training.train",
 }
 _OF_RUN = ("evaluate", "export", "score")

@@ -4,13 +4,40 @@ What a command needs is imported when it runs, so that `lgn --help` is quick.
 """
 
 import argparse
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lgn_tf.data.datasets.dataset import Dataset
 
-_LAYOUTS = ("ucsd", "avenue", "shanghaitech", "frame-pred", "own")
+
+class _Names:
+    """Names that are looked up when they are needed, for `choices`."""
+
+    def __init__(self, find: Callable[[], Iterable[str]]) -> None:
+        self._find = find
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._find())
+
+
+def _known_layouts() -> Iterable[str]:
+    from lgn_tf.data.datasets import layouts
+
+    return layouts.known_layouts()
+
+
+def _written_layouts() -> Iterable[str]:
+    from lgn_tf.data.datasets import layouts
+
+    return layouts.written_layouts()
+
+
+def _datasets_with_numbers() -> Iterable[str]:
+    from lgn_tf.data import verification
+
+    return verification.datasets_with_numbers()
 
 
 def add(commands: Any) -> None:
@@ -24,8 +51,10 @@ def _add_verify(commands: Any) -> None:
     parser = commands.add_parser("verify", help="check a data set on disk")
     parser.add_argument(
         "--dataset",
-        choices=("ped2", "avenue", "shanghaitech"),
-        help="compare with its published numbers (default: none)",
+        choices=_Names(_datasets_with_numbers),
+        metavar="NAME",
+        help="compare with its published numbers (default: none); one of "
+        "%(choices)s",
     )
     _add_source(parser)
     parser.set_defaults(run=_verify)
@@ -70,7 +99,13 @@ def _add_synthesize(commands: Any) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder to write to"
     )
-    parser.add_argument("--layout", choices=_LAYOUTS, default="ucsd")
+    parser.add_argument(
+        "--layout",
+        choices=_Names(_written_layouts),
+        default="ucsd",
+        metavar="NAME",
+        help="one of %(choices)s (default: ucsd)",
+    )
     for name, default, text in (
         ("seed", 0, "another camera, another crowd"),
         ("train", 8, "normal videos"),
@@ -101,8 +136,9 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--layout",
-        choices=_LAYOUTS,
-        help="settles a folder that holds two layouts",
+        choices=_Names(_known_layouts),
+        metavar="NAME",
+        help="settles a folder that holds two layouts; one of %(choices)s",
     )
 
 
@@ -112,7 +148,7 @@ def _recognise(options: argparse.Namespace) -> "Dataset":
     dataset = layouts.recognise(
         options.data_root, labels=options.labels, layout=options.layout
     )
-    print(dataset.describe())
+    print(dataset.summary())
     return dataset
 
 
@@ -177,7 +213,8 @@ def _prepare(options: argparse.Namespace) -> None:
 
 
 def _synthesize(options: argparse.Namespace) -> None:
-    from lgn_tf.data.synthetic import archives, walkways
+    from lgn_tf.data.datasets import archives
+    from lgn_tf.data.synthetic import walkways
     from lgn_tf.evaluation import baselines
 
     walkway = walkways.draw(
@@ -187,7 +224,7 @@ def _synthesize(options: argparse.Namespace) -> None:
         frames=options.frames,
         channels=options.channels,
     )
-    archives.write(walkway, options.out, options.layout)
+    archives.write_drawn(walkway, options.out, options.layout)
     print(f"{options.out}: layout {options.layout}")
     if not walkway.test:
         return

@@ -130,7 +130,7 @@ def _run_train(options: argparse.Namespace) -> int:
                     task, completed=done, total=total
                 ),
             )
-        print(source.dataset.describe())
+        print(source.dataset.summary())
     if run.minutes is not None:
         config = _within(config, source, run.minutes)
     print(f"run directory: {run_dir}")

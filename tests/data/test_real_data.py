@@ -8,8 +8,8 @@ import pytest
 
 from lgn_tf.data import verification
 from lgn_tf.data.datasets import labels, layouts, masks
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import decoding, footage, preprocessing
+from lgn_tf.files import media
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,8 @@ def test_ped2_is_all_right(ped2):
 def test_scored_labels_of_ped2(ped2):
     counts = {v.name: len(v.frame_files()) for v in ped2.split("test")}
     scored = [
-        labels.align(one, 4) for one in labels.read(ped2, counts).values()
+        labels.align(one, 4)
+        for one in labels.read_ground_truth(ped2, counts).values()
     ]
     assert sum(map(len, scored)) == 1962
     assert sum(int(one.sum()) for one in scored) == 1620
@@ -68,12 +69,12 @@ def test_ped2_as_the_archive_has_it(ped2, tmp_path):
     ):
         folder = root / split / f"{split}0{video.name}"
         gray = [frame[..., :1] for frame in footage.read_frames(video)]
-        archives.write_images(folder, gray, "{:03d}.tif", 1)
+        media.write_images(folder, gray, "{:03d}.tif", 1)
         (folder / "._001.tif").write_bytes(b"junk")
         if video.mask:
-            masked = masks.read(video).astype(np.uint8) * 255
+            masked = masks.read_masks(video).astype(np.uint8) * 255
             gt = folder.with_name(folder.name + "_gt")
-            archives.write_images(gt, masked, "{:03d}.bmp", 1)
+            media.write_images(gt, masked, "{:03d}.bmp", 1)
         wanted.append(np.stack(gray))
     script = ped2.root / "testing/UCSDped2.m"
     shutil.copy(script, root / "Test/UCSDped2.m")
@@ -111,9 +112,9 @@ def test_avenue_videos_with_real_masks(real_data, tmp_path):
         frames_ = np.zeros((count, 360, 640, 1), np.uint8)
         frames_ += np.arange(count, dtype=np.uint8)[:, None, None, None]
         path = tmp_path / f"testing_videos/{name}.avi"
-        archives.write_video(path, frames_, "MJPG")
+        media.write_video(path, frames_, "MJPG")
     dataset = layouts.recognise(tmp_path)
     report = verification.verify(dataset)
     assert report.problems == []
-    found = labels.read(dataset, counts)
+    found = labels.read_ground_truth(dataset, counts)
     assert {n: int(one.sum()) for n, one in found.items()} == abnormal

@@ -16,8 +16,8 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
-from lgn_tf.data.datasets import layouts
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives, layouts
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.data.video import preprocessing as frames
@@ -52,7 +52,7 @@ def place(tmp_path_factory):
     drawn = dataclasses.replace(
         drawn, test=(drawn.test[0], short, drawn.test[2])
     )
-    archives.write(drawn, folder / "data", "ucsd")
+    archives.write_drawn(drawn, folder / "data", "ucsd")
     return folder
 
 
@@ -307,7 +307,7 @@ def test_without_labels_scores_are_written_and_metrics_absent(
 ):
     run_dir = evaluated.parent
     drawn = walkways.draw(5, train=1, test=1, frames=7, size=(32, 40))
-    archives.write(drawn, tmp_path / "own", "own")
+    archives.write_drawn(drawn, tmp_path / "own", "own")
     for file in (tmp_path / "own").rglob("labels.csv"):
         file.unlink()
     out = tmp_path / "evaluation"
@@ -368,7 +368,7 @@ def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
 
 def test_all_videos_too_short(run_dir, tmp_path):
     drawn = walkways.draw(5, train=0, test=2, frames=4, size=(32, 40))
-    archives.write(drawn, tmp_path / "data", "ucsd")
+    archives.write_drawn(drawn, tmp_path / "data", "ucsd")
     dataset = layouts.recognise(tmp_path / "data")
     encoded = Encoded(dataset.split("test"), (32, 32))
     with pytest.raises(ValueError, match="must have at least 5 frames"):

@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
-from lgn_tf.config.presets import PRESETS, lite
 from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets.presets import PRESETS, lite
 
 pytestmark = pytest.mark.latest
 
@@ -42,9 +42,11 @@ def test_presets_are_these_and_stay():
     assert sorted(PRESETS) == [
         "avenue",
         "folder",
+        "ped1",
         "ped2",
         "shanghaitech",
         "synthetic",
+        "umn",
     ]
     with pytest.raises(TypeError):
         PRESETS["ped2"] = Config()
