@@ -104,6 +104,9 @@ class DatasetSpec:
         object.__setattr__(self, "preset", named)
 
 
+GENERAL_LAYOUTS = ("frame-pred", "own")
+"""Names of the layouts that belong to no data set; see `layouts`."""
+
 _specs: dict[str, DatasetSpec] = {}
 
 DATASETS: Mapping[str, DatasetSpec] = types.MappingProxyType(_specs)
@@ -149,20 +152,21 @@ def register_dataset(spec: DatasetSpec, *, overwrite: bool = False) -> None:
             "`name` must be new, or `overwrite` true. There are "
             f"{', '.join(_specs)}. Received: name={spec.name!r}"
         )
-    for other in _specs.values():
-        if other.name == spec.name or None in (spec.layout, other.layout):
-            continue
-        if spec.layout != other.layout and _same_name(spec, other):
-            raise ValueError(
-                "`layout` must have a name of its own, or be the layout of "
-                f"{other.name}. Received: layout={spec.layout}"
-            )
+    taken = {
+        one.layout.name: one.layout
+        for one in _specs.values()
+        if one.layout and one.name != spec.name
+    }
+    layout = spec.layout
+    if layout and (
+        layout.name in GENERAL_LAYOUTS
+        or taken.get(layout.name, layout) != layout
+    ):
+        raise ValueError(
+            "`layout` must have a name of its own, or be the layout of "
+            f"another data set. Received: layout.name={layout.name!r}"
+        )
     _specs[spec.name] = spec
-
-
-def _same_name(spec: DatasetSpec, other: DatasetSpec) -> bool:
-    first, second = spec.layout, other.layout
-    return bool(first and second and first.name == second.name)
 
 
 def dataset_named(name: str) -> DatasetSpec:
