@@ -38,7 +38,7 @@ class Row:
 
 @dataclasses.dataclass
 class Report:
-    """What `verify` found.
+    """The table and the problems that `verify` found.
 
     Attributes:
         rows: of the table, in order.

@@ -1,5 +1,6 @@
 """What only real data can show; skipped where there is none."""
 
+import itertools
 import shutil
 
 import cv2
@@ -118,3 +119,28 @@ def test_avenue_videos_with_real_masks(real_data, tmp_path):
     assert report.problems == []
     found = labels.read_ground_truth(dataset, counts)
     assert {n: int(one.sum()) for n, one in found.items()} == abnormal
+
+
+def test_umn_is_all_right(real_data):
+    dataset = layouts.recognise(real_data / "umn")
+    assert dataset.layout == "umn"
+    report = verification.verify(dataset, "umn")
+    assert report.problems == []
+    assert {row.check: row.found for row in report.rows}.items() >= {
+        ("training frames", "3631"),
+        ("test frames", "3772"),
+        ("frame size", "240 x 320"),
+        ("abnormal frames, labels csv", "1163"),
+    }
+
+
+def test_umn_is_cut_at_60_percent_of_what_is_normal(real_data):
+    """Counted once more, from the table: 509 normal frames, and so on."""
+    dataset = layouts.recognise(real_data / "umn")
+    before = [509, 679, 329, 569, 529, 455, 744, 374, 554, 577, 739]
+    cuts = [video.stop for video in dataset.split("train")]
+    assert cuts == [int(0.6 * count + 1e-9) for count in before]
+    assert cuts == [video.start for video in dataset.split("test")]
+    video = dataset.split("test")[0]
+    whole = itertools.islice(footage.read_video(video.source), cuts[0], None)
+    np.testing.assert_array_equal(next(footage.read_frames(video)), next(whole))

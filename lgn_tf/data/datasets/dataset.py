@@ -1,4 +1,4 @@
-"""What was found on disk: videos, ground truth, pixel masks."""
+"""Data sets as they were found on disk: videos, ground truth, masks."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
@@ -49,12 +49,12 @@ class Video:
 
     @property
     def is_file(self) -> bool:
-        """Whether this is a video file rather than a folder of frames."""
+        """True for a video file, False for a folder of frames."""
         return listings.is_video(self.source)
 
     @property
     def is_part(self) -> bool:
-        """Whether the source holds frames of no concern to this video."""
+        """True where the source holds frames that are not of this video."""
         return self.start > 0 or self.stop is not None
 
     def frame_files(self) -> list[Path]:
@@ -88,7 +88,7 @@ class GroundTruth:
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """What was found under a root.
+    """The videos and the ground truth under a root.
 
     Attributes:
         root: the folder that was recognised (it may lie below the one given).

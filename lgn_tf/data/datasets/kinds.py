@@ -51,8 +51,8 @@ def kinds_of(
         ground_truth: their labels, (frames,) each; or None.
 
     Returns:
-        What `read_kinds` returns; None without the file. None without labels,
-        too: the file does not say which frames are normal.
+        The kinds as from `read_kinds`; None without the file or labels: it
+        does not say which frames are normal.
 
     Raises:
         ValueError: where the file is damaged, or a frame that shows a kind is
@@ -73,10 +73,11 @@ def kinds_of(
         for kind, marks in shown.items():
             wrong = np.flatnonzero(marks > ground_truth[video])
             if wrong.size:
+                frame = wrong[0] + 1 + starts[video]
                 raise ValueError(
                     f"{path}: a frame that shows a kind must be labelled "
-                    f"abnormal. Found there: {video}, {kind}, frame "
-                    f"{wrong[0] + 1 + starts[video]} is labelled normal"
+                    f"abnormal. Found there: {video}, {kind}, frame {frame} "
+                    "is labelled normal"
                 )
     return found
 
@@ -109,19 +110,16 @@ def read_kinds(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
                 f"{path}: each row must name a test video. "
                 f"Found there: {video!r}"
             )
+    spans: dict[tuple[str, str], list[Interval]] = {}
+    for video, span, kind in rows:
+        spans.setdefault((video, kind), []).append(span)
     names = dict.fromkeys(kind for _, _, kind in rows)
     return {
         video: {
-            name: labels.from_intervals(
-                [
-                    span
-                    for one, span, kind in rows
-                    if (one, kind) == (video, name)
-                ],
-                frames,
-                f"{path}: {video}",
+            kind: labels.from_intervals(
+                spans.get((video, kind), []), frames, f"{path}: {video}"
             )
-            for name in names
+            for kind in names
         }
         for video, frames in frame_counts.items()
     }

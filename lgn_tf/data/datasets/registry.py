@@ -30,7 +30,7 @@ returns the labels of each test video, by its name and in their order.
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-    """How videos, ground truth and masks lie on disk.
+    """A way in which videos, ground truth and masks lie on disk.
 
     Attributes:
         name: what `--layout` takes.
@@ -47,7 +47,7 @@ class Layout:
 
 @dataclasses.dataclass(frozen=True)
 class PublishedNumbers:
-    """What a complete copy holds, to check a copy against.
+    """The numbers of a complete copy, to check a copy against.
 
     Attributes:
         train_videos, train_frames, test_videos, test_frames: as named.
@@ -147,6 +147,11 @@ def register_dataset(spec: DatasetSpec, *, overwrite: bool = False) -> None:
         ValueError: where the name is empty or taken, or another layout has
             the name of its layout.
     """
+    _require_new(spec, overwrite)
+    _specs[spec.name] = spec
+
+
+def _require_new(spec: DatasetSpec, overwrite: bool) -> None:
     if not spec.name or (spec.name in _specs and not overwrite):
         raise ValueError(
             "`name` must be new, or `overwrite` true. There are "
@@ -166,7 +171,6 @@ def register_dataset(spec: DatasetSpec, *, overwrite: bool = False) -> None:
             "`layout` must have a name of its own, or be the layout of "
             f"another data set. Received: layout.name={layout.name!r}"
         )
-    _specs[spec.name] = spec
 
 
 def dataset_named(name: str) -> DatasetSpec:

@@ -14,7 +14,7 @@ longer video has both, and is whole.
 
 
 def is_cut_short(path: Path, promised: int, found: int) -> bool:
-    """Whether a video file ends before its header says.
+    """Says if a video file ends before its header says.
 
     Other containers than AVI, MP4 and MOV only estimate their frames, and
     never are.
@@ -32,7 +32,7 @@ def is_cut_short(path: Path, promised: int, found: int) -> bool:
 
 
 def _lacks_bytes(path: Path) -> bool:
-    """Whether the last box of an MP4 or MOV file ends behind the file."""
+    """Says if the last box of an MP4 or MOV file ends behind the file."""
     size, place = path.stat().st_size, 0
     with path.open("rb") as file:
         while place + 8 <= size:

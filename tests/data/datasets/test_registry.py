@@ -3,6 +3,7 @@
 import dataclasses
 import re
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -219,13 +220,64 @@ def test_what_the_paper_prints_and_frame_rates():
     assert registry.frame_rate("gone") is registry.paper_auc("gone") is None
 
 
-def test_the_example_of_register_dataset(tmp_path, walkway):
-    text = textwrap.dedent(register_dataset.__doc__.split("\n", 1)[1])
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
-    exec(compile(code, "the example", "exec"), {})
+def test_general_layouts_come_last():
+    names = list(layouts.known_layouts())
+    assert tuple(names[-2:]) == registry.GENERAL_LAYOUTS
+    assert names.count("ucsd") == 1
+
+
+PAGE = (Path(__file__).parents[3] / "docs/data.md").read_text()
+
+
+def example(text):
+    """Returns the Python code that registers a data set."""
+    codes = re.findall(r"```python\n(.*?)```", textwrap.dedent(text), re.S)
+    (code,) = [code for code in codes if "register_dataset(" in code]
+    return code
+
+
+@pytest.mark.parametrize(
+    "text",
+    [register_dataset.__doc__.split("\n", 1)[1], PAGE],
+    ids=["docstring", "docs/data.md"],
+)
+def test_the_example_of_register_dataset(text, tmp_path, walkway):
+    exec(compile(example(text), "the example", "exec"), {})
     media.write_video(tmp_path / "platform-1.avi", walkway.train[0].frames)
-    assert layouts.recognise(tmp_path).layout == "station"
+    (tmp_path / "panic.csv").write_text("video,start,end\nplatform-1,3,5\n")
     data = DataConfig("station", str(tmp_path), stores=str(tmp_path / "s"))
     config = dataclasses.replace(PRESETS["station"], data=data)
     source = sources.open_source(config)
+    assert source.dataset.layout == "station"
     assert list(source.training(0, 0)[0].names) == ["platform-1"]
+    for _ in source.dataset.ground_truths:
+        found = labels.read_ground_truth(source.dataset, {"platform-1": 14})
+        assert found["platform-1"].sum() == 3
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_the_page_says_where_each_data_set_comes_from(name):
+    spec = DATASETS[name]
+    row = f"| {spec.title} | {spec.origin} | {spec.citation} |\n"
+    assert (row in PAGE) == bool(spec.origin)
+    assert bool(spec.origin) == (spec.published is not None)
+
+
+@pytest.mark.parametrize("name", verification.datasets_with_numbers())
+def test_the_page_has_the_published_numbers(name):
+    (row,) = re.findall(rf"(?m)^\| `{name}` \| (.*) \|$", PAGE)
+    train, test, abnormal, scored = row.split(" | ")
+    numbers = DATASETS[name].published
+    assert counts(train) == [numbers.train_videos, numbers.train_frames]
+    assert counts(test)[:2] == [numbers.test_videos, numbers.test_frames]
+    assert set(counts(abnormal)) == set(numbers.abnormal.values())
+    assert counts(scored) == [numbers.scored]
+
+
+def counts(text):
+    return [int(one.replace(",", "")) for one in re.findall(r"\d[\d,]*", text)]
+
+
+@pytest.mark.parametrize("name", layouts.known_layouts())
+def test_the_page_draws_each_layout(name):
+    assert re.search(rf"(?m)^### `{name}`", PAGE)

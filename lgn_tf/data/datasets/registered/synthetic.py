@@ -24,7 +24,7 @@ DRAWN: dict[str, Any] = {
     "frames": 96,
     "size": (64, 96),
 }
-"""What the drawn data set holds: the same whatever the seed of a run."""
+"""Arguments of `walkways.draw`: the same whatever the seed of a run."""
 
 
 def make(stores: Path) -> Path:
