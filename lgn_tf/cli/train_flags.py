@@ -154,13 +154,13 @@ def _first(program: str) -> argparse.ArgumentParser:
 def _default(
     chosen: argparse.Namespace, values: Mapping[str, Any], by_epochs: bool
 ) -> Config:
-    name = chosen.dataset or values.get("data", {}).get("dataset", "ped2")
-    if name not in presets.PRESETS:
+    in_file = values.get("data", {}).get("dataset", "ped2")
+    if in_file not in presets.PRESETS:
         raise ValueError(
             f"{chosen.config}: `data.dataset` must be one of "
-            f"{', '.join(presets.PRESETS)}. Received: data.dataset={name!r}"
+            f"{', '.join(presets.PRESETS)}. Received: data.dataset={in_file!r}"
         )
-    base = presets.PRESETS[name]
+    base = presets.PRESETS[chosen.dataset or in_file]
     if chosen.lite:
         base = presets.lite(base)
     merged = schema.to_dict(base)
