@@ -41,8 +41,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lgn_tf.data.datasets.presets import preset as preset
     from lgn_tf.config.schema import Config as Config
+    from lgn_tf.data.datasets.presets import preset as preset
     from lgn_tf.data.test_set import TestSet as TestSet
     from lgn_tf.inference.video_scorer import VideoScorer as VideoScorer
     from lgn_tf.model.lgn_net import LGNNet as LGNNet

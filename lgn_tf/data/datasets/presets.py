@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 
 from lgn_tf.config.schema import Config
-from lgn_tf.data.datasets.registry import DATASETS
+from lgn_tf.data.datasets.registry import DATASETS, dataset_named
 
 
 class _Presets(Mapping[str, Config]):
@@ -62,3 +62,27 @@ def lite(config: Config) -> Config:
         ),
         scoring=dataclasses.replace(config.scoring, update_threshold=0.0),
     )
+
+
+_made_lite = lite  # The argument of `preset` has the same name.
+
+
+def preset(name: str, *, lite: bool = False) -> Config:
+    """Returns the settings for a data set.
+
+    ```python
+    import lgn_tf
+
+    config = lgn_tf.preset("ped2", lite=True)
+    assert config.model.image_size == (128, 128)
+    ```
+
+    Args:
+        name: of a registered data set.
+        lite: for a machine without a GPU, see `presets.lite`.
+
+    Raises:
+        ValueError: where no data set has the name, naming those there are.
+    """
+    config = dataset_named(name).preset
+    return _made_lite(config) if lite else config
