@@ -57,6 +57,10 @@ class Video:
         """True where the source holds frames that are not of this video."""
         return self.start > 0 or self.stop is not None
 
+    def whole(self) -> "Video":
+        """Returns all of the source as one video."""
+        return dataclasses.replace(self, start=0, stop=None)
+
     def frame_files(self) -> list[Path]:
         """Lists the frames of a folder in natural order; a file has none.
 
