@@ -24,6 +24,7 @@ Runs
 Configuration and data
     Config          all settings of a run
     preset          the settings for a data set, at full size or lite
+    register_dataset  adds a data set of one's own, by name
     TestSet         test videos with their labels and masks
 
 Parts
@@ -41,8 +42,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lgn_tf.config.presets import preset as preset
     from lgn_tf.config.schema import Config as Config
+    from lgn_tf.data.datasets.presets import preset as preset
+    from lgn_tf.data.datasets.registry import (
+        register_dataset as register_dataset,
+    )
     from lgn_tf.data.test_set import TestSet as TestSet
     from lgn_tf.inference.video_scorer import VideoScorer as VideoScorer
     from lgn_tf.model.lgn_net import LGNNet as LGNNet
@@ -68,7 +72,8 @@ _PLACES = {
     "TestSet": "lgn_tf.data.test_set",
     "VideoScorer": "lgn_tf.inference.video_scorer",
     "VideoScores": "lgn_tf.scores.video_scores",
-    "preset": "lgn_tf.config.presets",
+    "preset": "lgn_tf.data.datasets.presets",
+    "register_dataset": "lgn_tf.data.datasets.registry",
     "train": "lgn_tf.training.train",
 }
 _OF_RUN = ("evaluate", "export", "score")

@@ -51,12 +51,13 @@ def main() -> None:
 
 
 def _draw(root: Path) -> Path:
-    from lgn_tf.data.synthetic import archives, walkways
+    from lgn_tf.data.datasets import archives
+    from lgn_tf.data.synthetic import walkways
 
     walkway = walkways.draw(
         0, train=8, test=0, frames=120, size=(240, 360), channels=3
     )
-    archives.write(walkway, root, "frame-pred")
+    archives.write_drawn(walkway, root, "frame-pred")
     return root
 
 

@@ -8,8 +8,6 @@ alone.
 import dataclasses
 import functools
 import math
-import types
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -18,16 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from lgn_tf.config import settings
 
 Array = NDArray[np.float64]
-
-FRAME_RATES: Mapping[str, float] = types.MappingProxyType(
-    {"ped2": 10.0, "avenue": 25.0, "shanghaitech": 24.0}
-)
-"""Frames a second of the published data sets.
-
-Avenue's AVI files say 25. ShanghaiTech's training files say 24, and some of
-them 25. The archive of UCSD holds single frames and names no rate: 10 is
-customary.
-"""
 
 
 @dataclasses.dataclass(frozen=True)

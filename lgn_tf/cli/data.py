@@ -1,24 +1,35 @@
 """`lgn verify`, `lgn prepare` and `lgn synthesize`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import tyro
 
 from lgn_tf.cli.options import CountOption, PathOption, command
 from lgn_tf.cli.progress import bar
+from lgn_tf.data import verification
+from lgn_tf.data.datasets import layouts
+from lgn_tf.data.datasets.dataset import Dataset
 
 if TYPE_CHECKING:
-    from lgn_tf.data.datasets.dataset import Dataset
-
-Layout = Literal["ucsd", "avenue", "shanghaitech", "frame-pred", "own"]
+    KnownLayout: TypeAlias = str
+    WrittenLayout: TypeAlias = str
+    NumberedDataset: TypeAlias = str
+else:
+    # The registry says what there is to choose from.
+    choice = tyro.extras.literal_type_from_choices
+    KnownLayout = choice(list(layouts.known_layouts()))
+    WrittenLayout = choice(list(layouts.written_layouts()))
+    NumberedDataset = choice(list(verification.datasets_with_numbers()))
 
 
 @command
 def verify(
     *,
     data_root: Path,
-    dataset: Literal["ped2", "avenue", "shanghaitech"] | None = None,
+    dataset: NumberedDataset | None = None,
     labels: PathOption = None,
-    layout: Layout | None = None,
+    layout: KnownLayout | None = None,
 ) -> None:
     """Checks a data set on disk.
 
@@ -30,8 +41,6 @@ def verify(
     """
     import rich.console
     import rich.table
-
-    from lgn_tf.data import verification
 
     report = verification.verify(_recognise(data_root, labels, layout), dataset)
     table = rich.table.Table("check", "found", "expected", "")
@@ -52,7 +61,7 @@ def prepare(
     data_root: Path,
     out: Path,
     labels: PathOption = None,
-    layout: Layout | None = None,
+    layout: KnownLayout | None = None,
     image_size: tuple[int, int] = (256, 256),
     workers: CountOption = None,
     skip_bad: bool = False,
@@ -105,7 +114,7 @@ def prepare(
 def synthesize(
     *,
     out: Path,
-    layout: Layout = "ucsd",
+    layout: WrittenLayout = "ucsd",
     seed: int = 0,
     train: int = 8,
     test: int = 6,
@@ -123,13 +132,14 @@ def synthesize(
         frames: frames of each.
         channels: 1 is gray, 3 colour.
     """
-    from lgn_tf.data.synthetic import archives, walkways
+    from lgn_tf.data.datasets import archives
+    from lgn_tf.data.synthetic import walkways
     from lgn_tf.evaluation import baselines
 
     walkway = walkways.draw(
         seed, train=train, test=test, frames=frames, channels=channels
     )
-    archives.write(walkway, out, layout)
+    archives.write_drawn(walkway, out, layout)
     print(f"{out}: layout {layout}")
     if not walkway.test:
         return
@@ -147,10 +157,8 @@ def synthesize(
 
 
 def _recognise(
-    root: Path, labels: Path | None, layout: Layout | None
-) -> "Dataset":
-    from lgn_tf.data.datasets import layouts
-
+    root: Path, labels: Path | None, layout: KnownLayout | None
+) -> Dataset:
     dataset = layouts.recognise(root, labels=labels, layout=layout)
-    print(dataset.describe())
+    print(dataset.summary())
     return dataset

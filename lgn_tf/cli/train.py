@@ -31,7 +31,7 @@ def train(arguments: Sequence[str], program: str) -> int:
     if config.training.strategy != "data_parallel":
         with bar("decoding") as progress:
             source = sources.open_source(config, progress)
-        print(source.dataset.describe())
+        print(source.dataset.summary())
     if flags.minutes is not None:
         config = _within(config, source, flags.minutes)
     print(f"run directory: {run_dir}")

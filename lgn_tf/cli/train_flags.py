@@ -16,8 +16,9 @@ from typing import Annotated, Any, NoReturn
 
 import tyro
 
-from lgn_tf.config import presets, schema
-from lgn_tf.config.schema import DATASETS, Config
+from lgn_tf.config import schema
+from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets import presets
 
 _SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
 """The paper's letters."""
@@ -109,7 +110,8 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
         Annotated[_Command, tyro.conf.OmitArgPrefixes],
         prog=program,
         description="Trains LGN-Net on normal videos, and leaves a run "
-        "directory. Defaults are those of the dataset's preset.",
+        "directory. Defaults are those of the dataset's preset. Datasets: "
+        f"{', '.join(presets.PRESETS)}.",
         default=_Command(
             **{
                 field.name: getattr(default, field.name)
@@ -142,7 +144,7 @@ def _first(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=program, add_help=False, allow_abbrev=False
     )
-    parser.add_argument("--dataset", choices=DATASETS)
+    parser.add_argument("--dataset", choices=tuple(presets.PRESETS))
     parser.add_argument("--lite", action="store_true")
     parser.add_argument("--config", type=Path)
     parser.add_argument("--resume", type=Path)
@@ -152,13 +154,13 @@ def _first(program: str) -> argparse.ArgumentParser:
 def _default(
     chosen: argparse.Namespace, values: Mapping[str, Any], by_epochs: bool
 ) -> Config:
-    name = chosen.dataset or values.get("data", {}).get("dataset", "ped2")
-    if name not in presets.PRESETS:
+    in_file = values.get("data", {}).get("dataset", "ped2")
+    if in_file not in presets.PRESETS:
         raise ValueError(
             f"{chosen.config}: `data.dataset` must be one of "
-            f"{', '.join(DATASETS)}. Received: data.dataset={name!r}"
+            f"{', '.join(presets.PRESETS)}. Received: data.dataset={in_file!r}"
         )
-    base = presets.PRESETS[name]
+    base = presets.PRESETS[chosen.dataset or in_file]
     if chosen.lite:
         base = presets.lite(base)
     merged = schema.to_dict(base)

@@ -1,1 +1,1 @@
-"""The configuration of a run, and one preset for each data set."""
+"""The configuration of a run."""

@@ -1,7 +1,7 @@
 """The configuration tree: read, override, validate, write.
 
 A `Config` is frozen, holds plain values only and needs neither Keras nor
-TensorFlow. `lgn_tf.config.presets` holds one for each dataset.
+TensorFlow. `lgn_tf.data.datasets.presets` holds one for each data set.
 """
 
 import dataclasses
@@ -20,10 +20,6 @@ VARIANTS = get_args(Variant)
 Policy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 POLICIES = get_args(Policy)
 """Keras dtype policies that the model is tested under."""
-
-DatasetName = Literal["ped2", "avenue", "shanghaitech", "synthetic", "folder"]
-DATASETS = get_args(DatasetName)
-"""What can be trained on: three benchmarks, drawn videos, one's own."""
 
 Schedule = Literal["epoch", "step"]
 """How often the learning rate decays."""
@@ -98,7 +94,8 @@ class DataConfig:
     """Which videos, and where they lie.
 
     Attributes:
-        dataset: a benchmark, videos of one's own, or drawn ones.
+        dataset: a registered data set: a benchmark, videos of one's own, or
+            drawn ones.
         data_root: folder of the dataset, its layout is recognised; drawn
             videos need none.
         labels: version of the frame labels, such as avenue-masks, or a file
@@ -108,7 +105,7 @@ class DataConfig:
         stores: folder for decoded and resized frames.
     """
 
-    dataset: DatasetName = "ped2"
+    dataset: str = "ped2"
     data_root: str = ""
     labels: str = ""
     holdout: int = 0

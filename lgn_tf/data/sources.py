@@ -2,34 +2,17 @@
 
 import dataclasses
 import hashlib
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from lgn_tf.config.schema import Config
-from lgn_tf.data.datasets import layouts
+from lgn_tf.data.datasets import label_files, layouts, registry
 from lgn_tf.data.datasets.dataset import Dataset
 from lgn_tf.data.store import preparation
 from lgn_tf.data.store.store import Entry, Store, Stored
-from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.files import locks
-
-DRAWN: dict[str, Any] = {
-    # The six videos that the preset holds out are, with this seed, as varied
-    # as the others: what calibrates the online score has seen crowds.
-    "seed": 3,
-    "train": 46,
-    "test": 18,
-    "frames": 96,
-    "size": (64, 96),
-}
-"""What the drawn data set holds: the same whatever the seed of a run."""
-
-LABEL_FILES = (".m", ".mat", ".npy", ".csv")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,11 +78,13 @@ def open_source(
 
     Raises:
         FileNotFoundError: where there is no such folder.
-        ValueError: where no data set is recognised, or a video is damaged.
+        ValueError: where no data set has the name, none is recognised, or a
+            video is damaged.
     """
     stores = Path(config.data.stores)
-    if config.data.dataset == "synthetic":
-        root = _drawn(stores)
+    spec = registry.dataset_named(config.data.dataset)
+    if spec.make is not None:
+        root = spec.make(stores)
     elif not config.data.data_root:
         raise ValueError(
             "`data_root` must name the folder of the data set; docs/data.md "
@@ -110,7 +95,7 @@ def open_source(
         root = Path(config.data.data_root)
     labels = Path(config.data.labels)
     dataset = layouts.recognise(
-        root, labels=labels if labels.suffix in LABEL_FILES else None
+        root, labels=labels if labels.suffix in label_files.SUFFIXES else None
     )
     height, width = config.model.image_size
     place = hashlib.sha256(str(dataset.root.resolve()).encode()).hexdigest()
@@ -126,21 +111,4 @@ def open_source(
 def version(config: Config) -> str:
     """Returns the version of the labels to read; empty for the first found."""
     name = config.data.labels
-    return "" if Path(name).suffix in LABEL_FILES else name
-
-
-def _drawn(stores: Path) -> Path:
-    """Draws the synthetic data set, once."""
-    key = hashlib.sha256(repr(sorted(DRAWN.items())).encode()).hexdigest()[:8]
-    root = stores / f"drawn-{key}"
-    if root.exists():
-        return root
-    stores.mkdir(parents=True, exist_ok=True)
-    with locks.alone(locks.beside(root), root, wait=True):
-        if not root.exists():
-            partial = root.with_name(f".{root.name}.partial")
-            # A killed process may have left it.
-            shutil.rmtree(partial, ignore_errors=True)
-            archives.write(walkways.draw(**DRAWN), partial, "ucsd")
-            partial.rename(root)
-    return root
+    return "" if Path(name).suffix in label_files.SUFFIXES else name

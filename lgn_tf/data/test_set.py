@@ -43,16 +43,18 @@ class TestSet:
         Raises:
             ValueError: where the version is not there, or does not fit.
         """
-        if not self.dataset.truths and not self.version:
+        if not self.dataset.ground_truths and not self.version:
             return None
-        return labels.read(self.dataset, self.frame_counts, self.version)
+        return labels.read_ground_truth(
+            self.dataset, self.frame_counts, self.version
+        )
 
     @property
     def label_version(self) -> str:
         """Version of the labels; empty where there are none."""
-        if self.version or not self.dataset.truths:
+        if self.version or not self.dataset.ground_truths:
             return self.version
-        return self.dataset.truths[0].version
+        return self.dataset.ground_truths[0].version
 
     @functools.cached_property
     def kinds(self) -> kinds.Kinds | None:
@@ -61,7 +63,7 @@ class TestSet:
         Raises:
             ValueError: where the file is damaged, or the labels disagree.
         """
-        return kinds.find(self.dataset, self.frame_counts, self.labels)
+        return kinds.kinds_of(self.dataset, self.frame_counts, self.labels)
 
     @functools.cached_property
     def videos(self) -> dict[str, Video]:
@@ -79,4 +81,4 @@ class TestSet:
         None where it has none.
         """
         video = self.videos[name]
-        return None if video.mask is None else masks.read(video)
+        return None if video.mask is None else masks.read_masks(video)

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from lgn_tf.data import sliding_windows
-from lgn_tf.data.datasets import labels, masks, matlab
-from lgn_tf.data.datasets.dataset import Dataset, Video
-from lgn_tf.data.datasets.published import DATASETS, Numbers
+from lgn_tf.data.datasets import labels, masks
+from lgn_tf.data.datasets.dataset import Dataset, Labels, Video
+from lgn_tf.data.datasets.registry import DATASETS, PublishedNumbers
 from lgn_tf.data.video import footage
 from lgn_tf.files import listings
 
@@ -38,7 +38,7 @@ class Row:
 
 @dataclasses.dataclass
 class Report:
-    """What `verify` found.
+    """The table and the problems that `verify` found.
 
     Attributes:
         rows: of the table, in order.
@@ -72,6 +72,15 @@ class _Decoded:
     problem: str = ""
 
 
+def datasets_with_numbers() -> dict[str, PublishedNumbers]:
+    """Returns the numbers of each data set that has some, by its name."""
+    return {
+        name: spec.published
+        for name, spec in DATASETS.items()
+        if spec.published is not None
+    }
+
+
 def verify(
     dataset: Dataset, name: str | None = None, *, workers: int | None = None
 ) -> Report:
@@ -79,19 +88,20 @@ def verify(
 
     Args:
         dataset: from `layouts.recognise`.
-        name: one of `published.DATASETS`, whose numbers must be met; None for
-            data without published numbers.
+        name: one of `datasets_with_numbers`, whose numbers must be met; None
+            for data without published numbers.
         workers: threads; default one for each core this process may use.
 
     Raises:
         ValueError: for another name.
     """
-    if name is not None and name not in DATASETS:
+    accepted = datasets_with_numbers()
+    if name is not None and name not in accepted:
         raise ValueError(
-            f"`dataset` must be one of {', '.join(DATASETS)}. "
+            f"`dataset` must be one of {', '.join(accepted)}. "
             f"Received: dataset={name!r}"
         )
-    numbers = DATASETS[name] if name else None
+    numbers = accepted[name] if name else None
     report = Report()
     with ThreadPoolExecutor(workers or len(os.sched_getaffinity(0))) as pool:
         found = list(pool.map(_decode, dataset.videos))
@@ -100,7 +110,7 @@ def verify(
     _check_videos(report, dataset, decoded)
     _check_strays(report, dataset, numbers)
     if dataset.split("test"):
-        _check_truth(report, dataset, decoded, numbers)
+        _check_ground_truths(report, dataset, decoded, numbers)
     return report
 
 
@@ -119,7 +129,7 @@ def _check_counts(
     report: Report,
     dataset: Dataset,
     decoded: dict[Video, _Decoded],
-    numbers: Numbers | None,
+    numbers: PublishedNumbers | None,
 ) -> None:
     for split, word in (("train", "training"), ("test", "test")):
         videos = dataset.split(split)
@@ -170,39 +180,39 @@ def _check_videos(
 
 
 def _check_strays(
-    report: Report, dataset: Dataset, numbers: Numbers | None
+    report: Report, dataset: Dataset, numbers: PublishedNumbers | None
 ) -> None:
-    for path in dataset.strays:
+    for video in dataset.strays:
         count: object
         try:
-            count = len(matlab.read_cell(path, "volLabel"))
+            count = len(masks.read_masks(video))
         except ValueError as error:
             count = str(error)
-        place = int(path.name.removesuffix("_label.mat")) - 1
         expected = None
-        if numbers and place < len(numbers.test_counts):
-            expected = numbers.test_counts[place]
+        if numbers and 0 < int(video.name) <= len(numbers.test_counts):
+            expected = numbers.test_counts[int(video.name) - 1]
+        path = video.mask or video.source
         report.compare(f"masks of {path.name}, no video", count, expected)
 
 
-def _check_truth(
+def _check_ground_truths(
     report: Report,
     dataset: Dataset,
     decoded: dict[Video, _Decoded],
-    numbers: Numbers | None,
+    numbers: PublishedNumbers | None,
 ) -> None:
     counts = {v.name: decoded[v].frames for v in dataset.split("test")}
-    versions: dict[str, dict[str, labels.Labels]] = {}
-    for truth in dataset.truths:
-        check = f"abnormal frames, labels {truth.version}"
+    versions: dict[str, dict[str, Labels]] = {}
+    for one in dataset.ground_truths:
+        check = f"abnormal frames, labels {one.version}"
         try:
-            found = labels.read(dataset, counts, truth.version)
+            found = labels.read_ground_truth(dataset, counts, one.version)
         except (ValueError, OSError) as error:
             report.judge(check, "", [str(error)])
             continue
-        versions[truth.version] = found
-        total = sum(int(one.sum()) for one in found.values())
-        expected = numbers and numbers.abnormal.get(truth.version)
+        versions[one.version] = found
+        total = sum(int(marks.sum()) for marks in found.values())
+        expected = numbers and numbers.abnormal.get(one.version)
         report.compare(check, total, expected)
     first = next(iter(versions), "")
     for other in list(versions)[1:]:
@@ -220,26 +230,31 @@ def _check_masks(
     report: Report,
     dataset: Dataset,
     decoded: dict[Video, _Decoded],
-    versions: dict[str, dict[str, labels.Labels]],
+    versions: dict[str, dict[str, Labels]],
 ) -> None:
-    masked = [video for video in dataset.split("test") if video.mask]
+    test = dataset.split("test")
+    masked = [video for video in test if video.mask]
     if not masked:
         return
-    # The archive's own labels were made from its masks.
-    own = [v for v in ("avenue-masks", "shanghaitech", "ucsd") if v in versions]
-    version = (own + list(versions) + [""])[0]
+    official = [
+        one.version
+        for one in dataset.ground_truths
+        if one.official and one.version in versions
+    ]
+    version = (official + list(versions) + [""])[0]
     wrong = []
     for video in masked:
-        truth = versions.get(version, {}).get(video.name)
-        wrong += _mask_problems(video, decoded[video], truth)
-    report.judge("masks", f"{len(masked)} videos", wrong)
+        marks = versions.get(version, {}).get(video.name)
+        wrong += _mask_problems(video, decoded[video], marks)
+    of_all = f" of {len(test)}" if len(masked) < len(test) else ""
+    report.judge("masks", f"{len(masked)}{of_all} videos", wrong)
 
 
 def _mask_problems(
-    video: Video, decoded: _Decoded, truth: labels.Labels | None
+    video: Video, decoded: _Decoded, marks: Labels | None
 ) -> list[str]:
     try:
-        found = masks.read(video)
+        found = masks.read_masks(video)
     except (ValueError, OSError) as error:
         return [str(error)]
     problems = []
@@ -253,8 +268,8 @@ def _mask_problems(
             f"{video.mask}: masks must be of the frames' size, {decoded.size}. "
             f"Found there: {found.shape[1:]}"
         )
-    if truth is not None and len(found) == len(truth):
-        differ = np.flatnonzero(found.any(axis=(1, 2)) != truth.astype(bool))
+    if marks is not None and len(found) == len(marks):
+        differ = np.flatnonzero(found.any(axis=(1, 2)) != marks.astype(bool))
         if len(differ):
             problems.append(
                 f"{video.mask}: masks and labels must agree. They differ on "

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.alarms import alarms
-from lgn_tf.data.datasets import labels
+from lgn_tf.data.datasets import labels, registry
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video import preprocessing
 from lgn_tf.data.video.footage import Footage, ahead, read_frames
@@ -195,7 +194,7 @@ def conclude(
 
 
 def _rate(given: float | None, dataset: str) -> float | None:
-    return given or alarms.FRAME_RATES.get(dataset)
+    return given or registry.frame_rate(dataset)
 
 
 def gammas_of(run: Run, gamma: float, sweep: bool) -> tuple[float, ...]:

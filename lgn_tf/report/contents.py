@@ -1,21 +1,16 @@
 """What a report says of the results: headline, rows, charts and their words."""
 
 import dataclasses
-import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import markupsafe
 
+from lgn_tf.data.datasets import registry
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.results import Opponent, Results, ScoreResult
 from lgn_tf.report import figures
 from lgn_tf.runs.provenance import IN_SAMPLE
-
-PUBLISHED: Mapping[str, float] = types.MappingProxyType(
-    {"ped2": 0.971, "avenue": 0.893, "shanghaitech": 0.730}
-)
-"""Micro AUC that the paper prints for each data set."""
 
 _CURVES = {"paper": "paper", "online": "online", "psnr raw": "PSNR, past alone"}
 _GAPS = {
@@ -134,7 +129,7 @@ def cards(results: Results) -> list[Card]:
             best.interval,
         ),
     ]
-    published = PUBLISHED.get(results.provenance.dataset)
+    published = registry.paper_auc(results.provenance.dataset)
     if published is not None:
         found.append(
             Card(
@@ -169,7 +164,7 @@ def _online(results: Results) -> str:
 
 def rows(results: Results) -> list[Row]:
     """Returns the rows of the table of all numbers."""
-    published = PUBLISHED.get(results.provenance.dataset)
+    published = registry.paper_auc(results.provenance.dataset)
     found = [
         _row(
             score,

@@ -4,8 +4,9 @@ import dataclasses
 import hashlib
 import json
 
-from lgn_tf.config import presets, schema
+from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets.registry import DATASETS
 from lgn_tf.scores.calibration import Calibration
 
 LAST = "last epoch"
@@ -104,12 +105,15 @@ def describe(
         memory_reset: whether each video begins with the trained items.
     """
     name = config.data.dataset
-    published = presets.PRESETS[name].scoring
-    benchmark = name in ("ped2", "avenue", "shanghaitech")
+    spec = DATASETS.get(name)
+    # The paper's numbers, where the paper has the data set.
+    paper = spec.preset.scoring if spec and spec.paper_auc else None
     weight = config.scoring.normality_weight
-    origins = {True: AS_PUBLISHED, False: "as configured"}
-    weight_origin = origins[benchmark and weight == published.normality_weight]
-    gamma_origin = origins[benchmark and gamma == published.update_threshold]
+    weight_origin = gamma_origin = "as configured"
+    if paper and weight == paper.normality_weight:
+        weight_origin = AS_PUBLISHED
+    if paper and gamma == paper.update_threshold:
+        gamma_origin = AS_PUBLISHED
     if config.model.variant == "loc_net":
         weight, weight_origin = 1.0, "there is no memory, so no distance"
     if gamma == 0:

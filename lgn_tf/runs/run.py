@@ -357,14 +357,17 @@ def videos(*paths: Path | str) -> list[dataset.Video]:
     Args:
         *paths: each a video file, a folder of frames, or a folder of either.
 
+    Returns:
+        Each video once, and whole where a data set cuts it in parts.
+
     Raises:
         FileNotFoundError: where there is nothing.
         ValueError: where no video is recognised, or two have one name.
     """
-    found = [
-        video
+    found = {
+        video.source: video.whole()
         for path in paths
         for video in layouts.recognise(Path(path)).videos
-    ]
-    dataset.require_distinct((video.name, video.source) for video in found)
-    return found
+    }
+    dataset.require_distinct((one.name, one.source) for one in found.values())
+    return list(found.values())

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from lgn_tf.alarms.alarms import (
-    FRAME_RATES,
     Alarm,
     Alarms,
     Rule,
@@ -199,7 +198,3 @@ def test_a_timing_in_frames():
     assert Timing(0.01, 0.2, 3).rule(-2, 24) == Rule(-2, -2, 1, 5, 72)
     with pytest.raises(ValueError, match=r"`merge` must not be negative"):
         Timing(merge=-0.1)
-
-
-def test_frame_rates():
-    assert FRAME_RATES == {"ped2": 10, "avenue": 25, "shanghaitech": 24}

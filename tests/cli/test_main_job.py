@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.runs import directory
 from lgn_tf.training import callbacks, train
 
@@ -19,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("walkway") / "data"
     walkway = walkways.draw(2, train=3, test=2, frames=24, size=(32, 48))
-    archives.write(walkway, folder, "ucsd")
+    archives.write_drawn(walkway, folder, "ucsd")
     return folder
 
 

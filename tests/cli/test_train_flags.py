@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from lgn_tf.cli import train_flags
-from lgn_tf.config.presets import PRESETS, lite
 from lgn_tf.config.schema import Config, ModelConfig
+from lgn_tf.data.datasets.presets import PRESETS, lite
 
 pytestmark = pytest.mark.latest
 

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from lgn_tf.config import schema
-from lgn_tf.config.presets import PRESETS
 from lgn_tf.config.schema import (
     Config,
     DataConfig,
@@ -15,6 +14,7 @@ from lgn_tf.config.schema import (
     ScoringConfig,
     TrainingConfig,
 )
+from lgn_tf.data.datasets.presets import PRESETS
 
 pytestmark = pytest.mark.latest
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from lgn_tf.data.datasets import layouts
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives, layouts
+from lgn_tf.data.synthetic import walkways
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ def written(tmp_path, walkway):
 
     def write(layout):
         root = tmp_path / layout
-        archives.write(walkway, root, layout)
+        archives.write_drawn(walkway, root, layout)
         return layouts.recognise(root)
 
     return write

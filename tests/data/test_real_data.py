@@ -1,5 +1,6 @@
 """What only real data can show; skipped where there is none."""
 
+import itertools
 import shutil
 
 import cv2
@@ -8,8 +9,8 @@ import pytest
 
 from lgn_tf.data import verification
 from lgn_tf.data.datasets import labels, layouts, masks
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import decoding, footage, preprocessing
+from lgn_tf.files import media
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,8 @@ def test_ped2_is_all_right(ped2):
 def test_scored_labels_of_ped2(ped2):
     counts = {v.name: len(v.frame_files()) for v in ped2.split("test")}
     scored = [
-        labels.align(one, 4) for one in labels.read(ped2, counts).values()
+        labels.align(one, 4)
+        for one in labels.read_ground_truth(ped2, counts).values()
     ]
     assert sum(map(len, scored)) == 1962
     assert sum(int(one.sum()) for one in scored) == 1620
@@ -68,12 +70,12 @@ def test_ped2_as_the_archive_has_it(ped2, tmp_path):
     ):
         folder = root / split / f"{split}0{video.name}"
         gray = [frame[..., :1] for frame in footage.read_frames(video)]
-        archives.write_images(folder, gray, "{:03d}.tif", 1)
+        media.write_images(folder, gray, "{:03d}.tif", 1)
         (folder / "._001.tif").write_bytes(b"junk")
         if video.mask:
-            masked = masks.read(video).astype(np.uint8) * 255
+            masked = masks.read_masks(video).astype(np.uint8) * 255
             gt = folder.with_name(folder.name + "_gt")
-            archives.write_images(gt, masked, "{:03d}.bmp", 1)
+            media.write_images(gt, masked, "{:03d}.bmp", 1)
         wanted.append(np.stack(gray))
     script = ped2.root / "testing/UCSDped2.m"
     shutil.copy(script, root / "Test/UCSDped2.m")
@@ -111,9 +113,34 @@ def test_avenue_videos_with_real_masks(real_data, tmp_path):
         frames_ = np.zeros((count, 360, 640, 1), np.uint8)
         frames_ += np.arange(count, dtype=np.uint8)[:, None, None, None]
         path = tmp_path / f"testing_videos/{name}.avi"
-        archives.write_video(path, frames_, "MJPG")
+        media.write_video(path, frames_, "MJPG")
     dataset = layouts.recognise(tmp_path)
     report = verification.verify(dataset)
     assert report.problems == []
-    found = labels.read(dataset, counts)
+    found = labels.read_ground_truth(dataset, counts)
     assert {n: int(one.sum()) for n, one in found.items()} == abnormal
+
+
+def test_umn_is_all_right(real_data):
+    dataset = layouts.recognise(real_data / "umn")
+    assert dataset.layout == "umn"
+    report = verification.verify(dataset, "umn")
+    assert report.problems == []
+    assert {row.check: row.found for row in report.rows}.items() >= {
+        ("training frames", "3631"),
+        ("test frames", "3772"),
+        ("frame size", "240 x 320"),
+        ("abnormal frames, labels csv", "1163"),
+    }
+
+
+def test_umn_is_cut_at_60_percent_of_what_is_normal(real_data):
+    """Counted once more, from the table: 509 normal frames, and so on."""
+    dataset = layouts.recognise(real_data / "umn")
+    before = [509, 679, 329, 569, 529, 455, 744, 374, 554, 577, 739]
+    cuts = [video.stop for video in dataset.split("train")]
+    assert cuts == [int(0.6 * count + 1e-9) for count in before]
+    assert cuts == [video.start for video in dataset.split("test")]
+    video = dataset.split("test")[0]
+    whole = itertools.islice(footage.read_video(video.source), cuts[0], None)
+    np.testing.assert_array_equal(next(footage.read_frames(video)), next(whole))

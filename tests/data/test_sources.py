@@ -8,14 +8,15 @@ import pytest
 
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig
 from lgn_tf.data import sources
-from lgn_tf.data.synthetic import archives
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.datasets.registered import synthetic
 
 pytestmark = pytest.mark.latest
 
 
 @pytest.fixture
 def config(tmp_path, walkway):
-    archives.write(walkway, tmp_path / "data", "ucsd")
+    archives.write_drawn(walkway, tmp_path / "data", "ucsd")
     return Config(
         ModelConfig(image_size=(16, 24)),
         data=DataConfig(
@@ -79,7 +80,7 @@ def test_a_dataset_needs_its_folder(config):
 
 def test_drawn_videos_need_no_folder(config, tmp_path, monkeypatch):
     small = {"seed": 0, "train": 2, "test": 1, "frames": 6, "size": (32, 32)}
-    monkeypatch.setattr(sources, "DRAWN", small)
+    monkeypatch.setattr(synthetic, "DRAWN", small)
     drawn = dataclasses.replace(
         config, data=DataConfig("synthetic", stores=str(tmp_path / "s"))
     )
@@ -87,7 +88,7 @@ def test_drawn_videos_need_no_folder(config, tmp_path, monkeypatch):
         first, _ = pool.map(sources.open_source, [drawn] * 2)
     fitted, _ = first.training(0, 0)
     assert fitted.frame_counts == [6, 6]
-    assert first.dataset.truths
+    assert first.dataset.ground_truths
     again, _ = sources.open_source(drawn).training(0, 0)
     np.testing.assert_array_equal(again.read(0, 0, 6), fitted.read(0, 0, 6))
     leftovers = {path.name for path in (tmp_path / "s").iterdir()}
@@ -100,7 +101,9 @@ def test_labels_may_be_a_version_or_a_file(config, tmp_path):
     with_file = dataclasses.replace(
         config, data=dataclasses.replace(config.data, labels=str(path))
     )
-    assert sources.open_source(with_file).dataset.truths[0].version == "csv"
+    assert (
+        sources.open_source(with_file).dataset.ground_truths[0].version == "csv"
+    )
     assert sources.version(with_file) == ""
     named = dataclasses.replace(
         config, data=dataclasses.replace(config.data, labels="ucsd")

@@ -4,15 +4,16 @@ import scipy.io
 
 from lgn_tf.cli import main
 from lgn_tf.data import verification
-from lgn_tf.data.datasets import layouts, published
-from lgn_tf.data.synthetic import archives
+from lgn_tf.data.datasets import frame_folders, layouts
+from lgn_tf.files import media
+from tests.helpers.drawn_layouts import WHOLE
 
 
 def rows(report):
     return {row.check: row for row in report.rows}
 
 
-@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+@pytest.mark.parametrize("layout", WHOLE)
 def test_a_good_copy_in_every_layout(written, walkway, layout):
     report = verification.verify(written(layout))
     assert report.problems == []
@@ -50,7 +51,7 @@ def test_an_unreadable_frame(written):
 def test_a_frame_of_another_size(written):
     dataset = written("ucsd")
     picture = np.zeros((1, 47, 64, 1), np.uint8)
-    archives.write_images(
+    media.write_images(
         dataset.root / "Train/Train002", picture, "{:03d}.tif", 9
     )
     assert "Train002/009.tif: all frames" in only_problem(dataset)
@@ -95,7 +96,7 @@ def test_labels_of_another_length(written):
 
 def test_a_video_shorter_than_a_clip(written):
     dataset = written("own")
-    archives.write_video(
+    media.write_video(
         dataset.root / "train/short.avi", np.zeros((4, 48, 64, 1), np.uint8)
     )
     assert "short.avi: a clip takes 5 frames. Found" in only_problem(dataset)
@@ -103,7 +104,7 @@ def test_a_video_shorter_than_a_clip(written):
 
 def test_a_video_of_five_frames_and_a_constant_one(written):
     dataset = written("own")
-    archives.write_video(
+    media.write_video(
         dataset.root / "train/black.avi", np.zeros((5, 48, 64, 1), np.uint8)
     )
     report = verification.verify(layouts.recognise(dataset.root))
@@ -112,7 +113,9 @@ def test_a_video_of_five_frames_and_a_constant_one(written):
 
 def test_two_ground_truths_may_differ_and_it_is_shown(written, walkway):
     dataset = written("avenue")
-    archives.write_intervals(dataset.root / "avenue.mat", walkway.test[::-1])
+    frame_folders.write_intervals(
+        dataset.root / "avenue.mat", walkway.test[::-1]
+    )
     report = verification.verify(layouts.recognise(dataset.root))
     assert report.problems == []
     labels = [clip.labels for clip in walkway.test]
@@ -133,7 +136,7 @@ def test_published_numbers_name_what_is_off(written):
 
 
 def test_published_numbers_agree_with_each_other():
-    for numbers in published.DATASETS.values():
+    for numbers in verification.datasets_with_numbers().values():
         assert numbers.scored == numbers.test_frames - 4 * numbers.test_videos
         if numbers.test_counts:
             assert len(numbers.test_counts) == numbers.test_videos
@@ -163,7 +166,7 @@ def test_commands_from_drawing_to_the_store(tmp_path, capsys):
 def test_commands_on_bad_input(tmp_path, capsys):
     assert main.main(["verify", "--data-root", str(tmp_path)]) == 2
     assert "no videos and no frames" in capsys.readouterr().err
-    archives.write_images(
+    media.write_images(
         tmp_path / "a", np.zeros((3, 8, 8, 1), np.uint8), "{}.png", 0
     )
     assert main.main(["verify", "--data-root", str(tmp_path)]) == 2

@@ -7,7 +7,8 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import model_files
 
@@ -32,7 +33,7 @@ def place(tmp_path_factory):
     drawn = dataclasses.replace(
         drawn, test=(drawn.test[0], short, drawn.test[2])
     )
-    archives.write(drawn, folder / "data", "ucsd")
+    archives.write_drawn(drawn, folder / "data", "ucsd")
     return folder
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.data.datasets import layouts
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives, layouts
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.data.video import preprocessing as frames
 from lgn_tf.evaluation import baselines, keyframes, results, roc
@@ -216,7 +216,7 @@ def test_without_labels_scores_are_written_and_metrics_absent(
 ):
     run_dir = evaluated.parent
     drawn = walkways.draw(5, train=1, test=1, frames=7, size=(32, 40))
-    archives.write(drawn, tmp_path / "own", "own")
+    archives.write_drawn(drawn, tmp_path / "own", "own")
     for file in (tmp_path / "own").rglob("labels.csv"):
         file.unlink()
     out = tmp_path / "evaluation"

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.data.datasets import layouts
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives, layouts
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded
 from lgn_tf.evaluation import protocol, results
@@ -101,7 +101,7 @@ def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
 
 def test_all_videos_too_short(run_dir, tmp_path):
     drawn = walkways.draw(5, train=0, test=2, frames=4, size=(32, 40))
-    archives.write(drawn, tmp_path / "data", "ucsd")
+    archives.write_drawn(drawn, tmp_path / "data", "ucsd")
     dataset = layouts.recognise(tmp_path / "data")
     encoded = Encoded(dataset.split("test"), (32, 32))
     with pytest.raises(ValueError, match="must have at least 5 frames"):

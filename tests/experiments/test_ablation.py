@@ -8,7 +8,8 @@ import pytest
 
 from experiments import ablation
 from lgn_tf.cli import main
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.evaluation import results
 from lgn_tf.runs import directory
 from lgn_tf.runs.provenance import Provenance
@@ -19,7 +20,7 @@ from lgn_tf.training import callbacks, train
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("walkway") / "data"
     walkway = walkways.draw(2, train=3, test=2, frames=24, size=(32, 48))
-    archives.write(walkway, folder, "ucsd")
+    archives.write_drawn(walkway, folder, "ucsd")
     return folder
 
 

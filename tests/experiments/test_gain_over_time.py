@@ -7,8 +7,9 @@ import sys
 import pytest
 
 from experiments import gain_over_time
-from lgn_tf.config import presets, schema
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.config import schema
+from lgn_tf.data.datasets import archives, presets
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.runs import directory
 from lgn_tf.training import feed
 
@@ -16,7 +17,7 @@ from lgn_tf.training import feed
 @pytest.fixture
 def settings(tmp_path):
     drawn = walkways.draw(0, train=3, test=1, frames=12, size=(32, 48))
-    archives.write(drawn, tmp_path / "data", "ucsd")
+    archives.write_drawn(drawn, tmp_path / "data", "ucsd")
     small = presets.lite(presets.PRESETS["folder"])
     return dataclasses.replace(
         small,

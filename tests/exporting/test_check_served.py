@@ -15,11 +15,11 @@ from lgn_tf.config import schema
 from lgn_tf.data import sources
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.datasets.dataset import Dataset
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded, InMemory
 from lgn_tf.evaluation import protocol
 from lgn_tf.exporting import check_served
+from lgn_tf.files import media
 from lgn_tf.inference import video_scorer
 from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
@@ -80,7 +80,7 @@ def moving(moving_run, tmp_path, monkeypatch):
     small = rng.integers(0, 256, (8, 11, 3), np.uint8)
     large = cv2.resize(small, FRAMES_OF_OWN_SIZE[::-1])
     clip = np.stack([np.roll(large, 2 * step, 1) for step in range(FRAMES)])
-    archives.write_images(tmp_path / "walk", clip, "{}.png", 0)
+    media.write_images(tmp_path / "walk", clip, "{}.png", 0)
     dataset = layouts.recognise(tmp_path / "walk")
     footage = Encoded(dataset.split("test"), config.model.image_size)
     store = types.SimpleNamespace(split=lambda _: footage)

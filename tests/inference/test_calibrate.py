@@ -7,8 +7,9 @@ import pytest
 
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig
 from lgn_tf.data import sources
+from lgn_tf.data.datasets import archives
 from lgn_tf.data.datasets.dataset import Dataset
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.data.video.footage import InMemory, read_frames
 from lgn_tf.inference import calibrate
@@ -80,7 +81,7 @@ def run_of(model, folder, config):
 def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
     """And in the frames that have a score."""
     drawn = walkways.draw(1, train=2, test=1, frames=9, size=(48, 64))
-    archives.write(drawn, tmp_path / "data", "ucsd")
+    archives.write_drawn(drawn, tmp_path / "data", "ucsd")
     config = Config(
         ModelConfig("glo_net", (16, 24), channels=1, width=1 / 16),
         data=DataConfig(

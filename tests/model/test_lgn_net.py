@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import ops
 
-from lgn_tf.config.presets import PRESETS
 from lgn_tf.config.schema import Config, ModelConfig, TrainingConfig
+from lgn_tf.data.datasets.presets import PRESETS
 from lgn_tf.model.lgn_net import LGNNet, build_model
 from lgn_tf.scores import frame_scores
 

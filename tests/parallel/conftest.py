@@ -8,9 +8,10 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, DataConfig, ModelConfig
+from lgn_tf.data.datasets import archives
 from lgn_tf.data.datasets.layouts import recognise
 from lgn_tf.data.store import preparation
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.video.footage import InMemory
 from lgn_tf.inference import calibrate, run_scorer
 from lgn_tf.model.lgn_net import build_model
@@ -41,7 +42,7 @@ def place(tmp_path_factory):
         masks=drawn.test[1].masks[:4],
     )
     test = (drawn.test[0], short, drawn.test[2])
-    archives.write(
+    archives.write_drawn(
         dataclasses.replace(drawn, test=test), folder / "data", "ucsd"
     )
     preparation.prepare(recognise(folder / "data"), folder / "store", (16, 24))

@@ -217,7 +217,7 @@ def test_options_of_beam_are_passed_on(monkeypatch, capsys):
     assert "begin with --. Received: T" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main.main(["score", "RUN", "VIDEO", "--runner=FlinkRunner"])
-    assert "unrecognized arguments" in capsys.readouterr().err
+    assert "Unrecognized options" in capsys.readouterr().err
 
 
 def test_beam_is_imported_late():

@@ -14,7 +14,7 @@ import pytest
 
 from lgn_client import client
 from lgn_tf.cli import main
-from lgn_tf.data.synthetic import archives
+from lgn_tf.files import media
 from tests.serving.client.test_client import moving
 from tests.serving.test_packages import PROJECT
 
@@ -49,7 +49,7 @@ def test_every_room_has_a_page():
 @pytest.fixture
 def videos(tmp_path, monkeypatch):
     """Goes to a folder with the videos that the client's page names."""
-    archives.write_video(tmp_path / "tonight.avi", moving(8))
+    media.write_video(tmp_path / "tonight.avi", moving(8))
     (tmp_path / "frames").mkdir()
     for number, frame in enumerate(moving(5), 1):
         cv2.imwrite(str(tmp_path / f"frames/{number}.png"), frame)

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.evaluation import keyframes, results
 from lgn_tf.runs import directory, environment, model_files, provenance
 from lgn_tf.scores import video_scores
@@ -47,7 +48,7 @@ def home(tmp_path_factory):
     """Returns a folder with data and the packs that were made of it."""
     folder = tmp_path_factory.mktemp("home")
     drawn = walkways.draw(4, train=3, test=2, frames=10, size=(32, 48))
-    archives.write(drawn, folder / "data", "ucsd")
+    archives.write_drawn(drawn, folder / "data", "ucsd")
     assert run("pack", folder / "data", folder / "packs") == 0
     return folder
 
@@ -153,7 +154,7 @@ def test_a_run_that_is_cut_short_keeps_its_weights_and_says_so(home, tmp_path):
 @pytest.mark.jax
 def test_settings_that_cannot_be(home, tmp_path):
     for flags, message in (
-        (["--preset", "ped1"], "`--preset` must be one of ped2, "),
+        (["--preset", "ped3"], "`--preset` must be one of avenue, "),
         (["--set", "epochs=3"], "`--set` takes section.field=JSON"),
         (["--set", "model.widht=3"], "`model.widht` is no setting"),
         (["--set", "model.width=wide"], "`--set` takes section.field=JSON"),

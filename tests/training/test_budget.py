@@ -7,7 +7,8 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.data import sources
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.video.footage import InMemory
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
@@ -26,7 +27,7 @@ def root(tmp_path_factory):
     """Two drawn videos of 18 frames: 32 clips, 8 steps an epoch."""
     folder = tmp_path_factory.mktemp("walkway") / "data"
     walkway = walkways.draw(1, train=2, test=1, frames=18, size=(32, 48))
-    archives.write(walkway, folder, "ucsd")
+    archives.write_drawn(walkway, folder, "ucsd")
     return folder
 
 

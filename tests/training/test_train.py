@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.config.schema import Config, ModelConfig
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets import archives
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
@@ -33,7 +34,7 @@ def root(tmp_path_factory):
     """Three drawn videos of 18 frames: 48 clips, 12 steps an epoch."""
     folder = tmp_path_factory.mktemp("walkway") / "data"
     walkway = walkways.draw(1, train=3, test=1, frames=18, size=(32, 48))
-    archives.write(walkway, folder, "ucsd")
+    archives.write_drawn(walkway, folder, "ucsd")
     return folder
 
 

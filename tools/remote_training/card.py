@@ -17,9 +17,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from lgn_tf.config import presets, schema
+from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
+from lgn_tf.data.datasets import presets
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.evaluation import protocol
 from lgn_tf.files import atomic

@@ -1,4 +1,4 @@
-"""What kind of anomaly each abnormal frame shows: the file `kinds.csv`.
+"""The kind of anomaly that each abnormal frame shows: the file `kinds.csv`.
 
 It lies in the folder that `layouts.recognise` returns as `root`, and is no
 label: labels say whether a frame is abnormal, this says what happens there. It
@@ -6,24 +6,24 @@ reads `video,start,end,kind`; frames count from 1 and both ends belong to the
 interval. Intervals of two kinds may overlap.
 """
 
-import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from lgn_tf.data.datasets import labels
-from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.data.datasets import labels, tables
+from lgn_tf.data.datasets.dataset import Dataset, Labels
+from lgn_tf.data.datasets.tables import Interval
 
 FILE = "kinds.csv"
 """Its name."""
 
-Row = tuple[str, labels.Interval, str]
-Kinds = dict[str, dict[str, labels.Labels]]
+Row = tuple[str, Interval, str]
+Kinds = dict[str, dict[str, Labels]]
 """For each video, for each kind: 1 where a frame shows it, uint8 (frames,)."""
 
 
-def write(path: Path, rows: Iterable[Row]) -> None:
+def write_kinds(path: Path, rows: Iterable[Row]) -> None:
     """Writes the table.
 
     Args:
@@ -34,28 +34,25 @@ def write(path: Path, rows: Iterable[Row]) -> None:
     Raises:
         OSError: where it cannot be written.
     """
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file)
-        table.writerow(["video", "start", "end", "kind"])
-        for video, (start, end), kind in rows:
-            table.writerow([video, start, end, kind])
+    flat = [(video, *interval, kind) for video, interval, kind in rows]
+    tables.write_table(path, flat, "kind")
 
 
-def find(
+def kinds_of(
     dataset: Dataset,
     frame_counts: Mapping[str, int],
-    truth: Mapping[str, labels.Labels] | None,
+    ground_truth: Mapping[str, Labels] | None,
 ) -> Kinds | None:
     """Reads the kinds of a data set, where it has the file.
 
     Args:
         dataset: what `layouts.recognise` found.
         frame_counts: frames of each test video.
-        truth: their labels, (frames,) each; or None.
+        ground_truth: their labels, (frames,) each; or None.
 
     Returns:
-        What `read` returns; None without the file. None without labels, too:
-        the file does not say which frames are normal.
+        The kinds as from `read_kinds`; None without the file or labels: it
+        does not say which frames are normal.
 
     Raises:
         ValueError: where the file is damaged, or a frame that shows a kind is
@@ -64,22 +61,28 @@ def find(
     root = dataset.root
     # A single video is a data set; what is said of it lies beside it.
     path = (root if root.is_dir() else root.parent) / FILE
-    if truth is None or not path.is_file():
+    if ground_truth is None or not path.is_file():
         return None
-    found = read(path, frame_counts)
+    starts = {video.name: video.start for video in dataset.split("test")}
+    whole = {name: starts[name] + count for name, count in frame_counts.items()}
+    found = {
+        video: {kind: marks[starts[video] :] for kind, marks in shown.items()}
+        for video, shown in read_kinds(path, whole).items()
+    }
     for video, shown in found.items():
         for kind, marks in shown.items():
-            wrong = np.flatnonzero(marks > truth[video])
+            wrong = np.flatnonzero(marks > ground_truth[video])
             if wrong.size:
+                frame = wrong[0] + 1 + starts[video]
                 raise ValueError(
                     f"{path}: a frame that shows a kind must be labelled "
-                    f"abnormal. Found there: {video}, {kind}, frame "
-                    f"{wrong[0] + 1} is labelled normal"
+                    f"abnormal. Found there: {video}, {kind}, frame {frame} "
+                    "is labelled normal"
                 )
     return found
 
 
-def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
+def read_kinds(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
     """Reads which frames show which kind.
 
     Args:
@@ -99,7 +102,7 @@ def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
     """
     rows = [
         (video, span, kind)
-        for video, span, (kind,) in labels.read_table(path, "kind")
+        for video, span, (kind,) in tables.read_table(path, "kind")
     ]
     for video, _, _ in rows:
         if video not in frame_counts:
@@ -107,19 +110,16 @@ def read(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
                 f"{path}: each row must name a test video. "
                 f"Found there: {video!r}"
             )
+    spans: dict[tuple[str, str], list[Interval]] = {}
+    for video, span, kind in rows:
+        spans.setdefault((video, kind), []).append(span)
     names = dict.fromkeys(kind for _, _, kind in rows)
     return {
         video: {
-            name: labels.from_intervals(
-                [
-                    span
-                    for one, span, kind in rows
-                    if (one, kind) == (video, name)
-                ],
-                frames,
-                f"{path}: {video}",
+            kind: labels.from_intervals(
+                spans.get((video, kind), []), frames, f"{path}: {video}"
             )
-            for name in names
+            for kind in names
         }
         for video, frames in frame_counts.items()
     }

@@ -1,11 +1,13 @@
-"""Reads the arrays of a `.mat` file, old and new (v7.3 is HDF5)."""
+"""Reads the arrays of a `.mat` file, old and new (v7.3 is HDF5).
+
+The libraries are imported where they are used: data sets are listed without
+them.
+"""
 
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 
@@ -19,6 +21,8 @@ def read_cell(path: Path, name: str) -> list[NDArray[Any]]:
     Raises:
         ValueError: where the file cannot be read, or holds no such cell array.
     """
+    import h5py
+
     try:
         with path.open("rb") as file:
             modern = file.read(512).find(b"MATLAB 7.3") >= 0
@@ -34,6 +38,8 @@ def read_cell(path: Path, name: str) -> list[NDArray[Any]]:
 
 
 def _read_classic(path: Path, name: str) -> list[NDArray[Any]]:
+    import scipy.io
+
     try:
         contents = scipy.io.loadmat(path)
     except Exception as error:
@@ -51,6 +57,8 @@ def _read_classic(path: Path, name: str) -> list[NDArray[Any]]:
 
 
 def _read_hdf5(path: Path, name: str) -> list[NDArray[Any]]:
+    import h5py
+
     with h5py.File(path, "r") as file:
         if name not in file:
             raise KeyError(f"the variables {list(file)}")

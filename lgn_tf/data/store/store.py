@@ -177,6 +177,8 @@ def fingerprint(video: Video) -> Source:
     """
     files = video.frame_files() or [video.source]
     digest, size = hashlib.sha256(), 0
+    if video.is_part:
+        digest.update(f"frames {video.start} to {video.stop}\0".encode())
     for path in files:
         digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
         size += path.stat().st_size

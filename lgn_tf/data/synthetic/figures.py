@@ -1,4 +1,4 @@
-"""Draws what moves on a walkway: people, cyclists, carts, balls.
+"""Draws all that moves on a walkway: people, cyclists, carts, balls.
 
 All lengths are shares of the height of the figure, so a figure far away is the
 same figure, smaller. y grows downwards; `foot` is where a figure stands.
@@ -6,6 +6,7 @@ same figure, smaller. y grows downwards; `foot` is where a figure stands.
 """
 
 import dataclasses
+import functools
 import math
 
 import cv2
@@ -20,7 +21,7 @@ _STEEL, _TYRE = (70, 70, 75), (35, 35, 35)
 
 @dataclasses.dataclass(frozen=True)
 class Look:
-    """How a figure looks.
+    """The look of a figure.
 
     Attributes:
         height: in pixels.
@@ -127,20 +128,8 @@ def walker(
         side: where it faces.
         tilt: radians that the figure has fallen forwards; 0 is upright.
     """
-    h = look.height
-    turn = side * tilt
-    degrees = math.degrees(turn)
-
-    def at(x: float, y: float) -> Point:
-        x *= side
-        return (
-            foot[0] + h * (x * math.cos(turn) + y * math.sin(turn)),
-            foot[1] + h * (x * math.sin(turn) - y * math.cos(turn)),
-        )
-
-    def radii(x: float, y: float) -> Point:
-        return x * h, y * h
-
+    h, degrees = look.height, math.degrees(side * tilt)
+    at = functools.partial(_place, foot, h, side, side * tilt)
     swing = look.stride * math.sin(phase)
     lift = 0.06 * abs(math.cos(phase))
     hip, neck = at(0, 0.48), at(0.02, 0.80)
@@ -150,15 +139,26 @@ def walker(
     pen.line(hip, at(swing, 0), look.legs, 0.11 * h)
     pen.ellipse(
         at(-look.width / 2 - look.burden / 3, 0.68),
-        radii(look.burden / 2, 0.8 * look.burden),
+        (look.burden / 2 * h, 0.8 * look.burden * h),
         look.load,
         turned=degrees,
     )
-    pen.ellipse(
-        at(0.01, 0.63), radii(look.width / 2, 0.22), look.body, turned=degrees
-    )
+    trunk = (look.width / 2 * h, 0.22 * h)
+    pen.ellipse(at(0.01, 0.63), trunk, look.body, turned=degrees)
     pen.line(neck, at(-0.7 * swing, 0.5), look.body, 0.06 * h)
-    pen.ellipse(at(0.03, 0.91), radii(0.075, 0.09), look.head, turned=degrees)
+    head = (0.075 * h, 0.09 * h)
+    pen.ellipse(at(0.03, 0.91), head, look.head, turned=degrees)
+
+
+def _place(
+    foot: Point, height: float, side: int, turn: float, x: float, y: float
+) -> Point:
+    """Returns a place on a figure, forwards and up, that has turned."""
+    x *= side
+    return (
+        foot[0] + height * (x * math.cos(turn) + y * math.sin(turn)),
+        foot[1] + height * (x * math.sin(turn) - y * math.cos(turn)),
+    )
 
 
 def cyclist(pen: Pen, foot: Point, look: Look, phase: float, side: int) -> None:

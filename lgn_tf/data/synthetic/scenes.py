@@ -1,4 +1,4 @@
-"""Who is on the walkway when: people on their way, and what is abnormal."""
+"""People on the walkway: their ways, their times, and the anomalies."""
 
 import dataclasses
 import math
@@ -12,7 +12,7 @@ _WALKING = 0.115  # Heights of a figure that it walks in a frame.
 
 
 class Lane(NamedTuple):
-    """Where people go one way; all but `side` are shares of the picture.
+    """A lane that people walk one way; lengths are shares of the picture.
 
     Attributes:
         top, bottom: where feet are.
@@ -51,7 +51,7 @@ class Actor:
         return self.speed * (time - self.entry_time - stood)
 
     def is_abnormal(self, time: float) -> bool:
-        """Whether what is done at this time is abnormal."""
+        """True where the figure does something abnormal at this time."""
         if self.kind in ("loiterer", "fallen"):
             return self.pause[0] <= time < self.pause[1]
         return self.kind != "walker"
@@ -142,10 +142,10 @@ def _look(rng: np.random.Generator, tall: float) -> figures.Look:
 def anomaly(
     rng: np.random.Generator, kind: str, size: tuple[int, int], frames: int
 ) -> list[Actor]:
-    """Draws lots for one event: a kind, at any time of a video.
+    """Draws lots for one anomaly of a kind, at any time of a video.
 
     Returns:
-        Who takes part in it, one figure or several throws.
+        The actors in it: one figure, or several throws.
     """
     # The stay begins anywhere from before the video to its end, so that no
     # position in the video is more abnormal than another.

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lgn_tf.data.synthetic import figures, scenes
 
 KINDS = ("cart", "wrong-way", "fallen", "loiterer", "cyclist", "thrown")
-"""What happens in the test videos, in turn.
+"""The anomalies of the test videos, in turn.
 
 A cart at walking pace; somebody who walks against the direction of the lane,
 who falls and lies, or who stands still; a cyclist; a ball that is thrown.
@@ -81,18 +81,9 @@ def draw(
     Raises:
         ValueError: for a number out of bounds.
     """
-    for name, value, least in (
-        ("seed", seed, 0),
-        ("train", train, 0),
-        ("test", test, 0),
-        ("frames", frames, 1),
-        ("height", size[0], 32),
-        ("width", size[1], 32),
-    ):
-        if value < least:
-            raise ValueError(
-                f"`{name}` must be at least {least}. Received: {name}={value}"
-            )
+    _require_at_least(0, seed=seed, train=train, test=test)
+    _require_at_least(1, frames=frames)
+    _require_at_least(32, height=size[0], width=size[1])
     if channels not in (1, 3):
         raise ValueError(
             f"`channels` must be 1 or 3. Received: channels={channels}"
@@ -106,6 +97,14 @@ def draw(
         name = f"{(number if abnormal < 0 else abnormal) + 1:02d}"
         clips.append(_clip(rng, name, kind, place, frames, channels))
     return Walkway(tuple(clips[:train]), tuple(clips[train:]))
+
+
+def _require_at_least(least: int, **values: int) -> None:
+    for name, value in values.items():
+        if value < least:
+            raise ValueError(
+                f"`{name}` must be at least {least}. Received: {name}={value}"
+            )
 
 
 def _background(
@@ -183,7 +182,7 @@ def _film(
 def _develop(
     rng: np.random.Generator, pictures: NDArray[np.uint8], channels: int
 ) -> NDArray[np.uint8]:
-    """Looks through a lens, with the camera's noise, in gray or colour."""
+    """Adds the lens and the noise of the camera, in gray or colour."""
     count, height, width, _ = pictures.shape
     result = np.empty((count, height, width, channels), np.uint8)
     light = float(rng.uniform(0.95, 1.05)) * _shade(width)[:, None]

@@ -15,12 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_tf.data.datasets.dataset import Video
-from lgn_tf.data.video import decoding, preprocessing
+from lgn_tf.data.video import containers, decoding, preprocessing
 
 Frames = NDArray[np.uint8]
-
-_COUNTING_CONTAINERS = (".avi", ".mp4", ".mov", ".m4v")
-# Their headers hold the number of frames; elsewhere it is an estimate.
 
 
 class Footage(Protocol):
@@ -152,7 +149,7 @@ class Encoded:
         with self._lock:
             if self._counts is None:
                 self._counts = [
-                    len(found) or sum(1 for _ in read_video(video.source))
+                    len(found) or sum(1 for _ in read_frames(video))
                     for video, found in zip(self._videos, files, strict=True)
                 ]
             return self._counts
@@ -167,14 +164,8 @@ class Encoded:
         if files:
             found = list(read_images(files[start:stop]))
         else:
-            found = []
-            for place, frame in enumerate(
-                read_video(self._videos[video].source)
-            ):
-                if place >= stop:
-                    break
-                if place >= start:
-                    found.append(frame)
+            read = read_frames(self._videos[video])
+            found = list(itertools.islice(read, start, stop))
         return _stack(found, self.size)
 
     def stream(self, video: int, length: int) -> Iterator[Frames]:
@@ -218,7 +209,9 @@ def read_frames(video: Video) -> Iterator[Frames]:
             another size than the first frame, naming the file.
     """
     if video.is_file:
-        return read_video(video.source)
+        return itertools.islice(
+            read_video(video.source), video.start, video.stop
+        )
     return read_images(video.frame_files())
 
 
@@ -254,9 +247,7 @@ def read_video(path: Path) -> Iterator[Frames]:
                 break
             found += 1
             yield frame
-        if not found or (
-            path.suffix.lower() in _COUNTING_CONTAINERS and found < promised
-        ):
+        if not found or containers.is_cut_short(path, promised, found):
             raise ValueError(
                 f"{path}: the video is damaged or cut short: its header "
                 f"promises {promised} frames. Found there: {found}"
@@ -271,6 +262,7 @@ def promised_frames(video: Video) -> int:
         return len(video.frame_files())
     capture = cv2.VideoCapture(str(video.source), cv2.CAP_FFMPEG)
     try:
-        return max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        whole = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))
+        return len(range(whole)[video.start : video.stop])
     finally:
         capture.release()

@@ -5,13 +5,23 @@ import numpy as np
 import pytest
 import scipy.io
 
-from lgn_tf.data.datasets import labels, masks, matlab
-from lgn_tf.data.datasets.dataset import Dataset, Truth, Video
+from lgn_tf.data.datasets import label_files, labels, masks, matlab
+from lgn_tf.data.datasets.dataset import Dataset, GroundTruth, Video
+from lgn_tf.data.datasets.registered import avenue
+
+READERS = {
+    "ucsd": label_files.read_ucsd,
+    "frame-pred": label_files.read_frame_pred,
+    "mnad": label_files.read_mnad,
+    "csv": label_files.read_csv,
+    "shanghaitech": label_files.read_each_array,
+}
 
 
 def dataset_of(path, version, names=("01", "02")):
     videos = tuple(Video(name, "test", path.parent / name) for name in names)
-    return Dataset(path.parent, "own", videos, (Truth(version, path),))
+    found = GroundTruth(version, path, READERS[version])
+    return Dataset(path.parent, "own", videos, (found,))
 
 
 COUNTS = {"01": 5, "02": 3}
@@ -25,7 +35,7 @@ def test_ucsd_script(tmp_path):
         "% TestVideoFile{end+1}.gt_frame = [1:1];\n"
         "TestVideoFile{end+1}.gt_frame = [1, 3:3]; % two\n"
     )
-    found = labels.read(dataset_of(path, "ucsd"), COUNTS)
+    found = labels.read_ground_truth(dataset_of(path, "ucsd"), COUNTS)
     np.testing.assert_array_equal(found["01"], [0, 1, 1, 0, 0])
     np.testing.assert_array_equal(found["02"], [1, 0, 1])
 
@@ -45,7 +55,7 @@ def test_bad_ucsd_script(tmp_path, text, match):
     path = tmp_path / "x.m"
     path.write_text(text)
     with pytest.raises(ValueError, match=match) as caught:
-        labels.read(dataset_of(path, "ucsd"), COUNTS)
+        labels.read_ground_truth(dataset_of(path, "ucsd"), COUNTS)
     assert str(path) in str(caught.value)
 
 
@@ -74,7 +84,7 @@ def test_frame_pred_intervals(tmp_path, modern):
         write_hdf5(path, "gt", entries)
     else:
         scipy.io.savemat(path, {"gt": cell(*entries)})
-    found = labels.read(dataset_of(path, "frame-pred"), COUNTS)
+    found = labels.read_ground_truth(dataset_of(path, "frame-pred"), COUNTS)
     np.testing.assert_array_equal(found["01"], [1, 1, 0, 1, 1])
     np.testing.assert_array_equal(found["02"], [0, 1, 0])
 
@@ -83,7 +93,7 @@ def test_a_clip_without_intervals(tmp_path):
     path = tmp_path / "x.mat"
     empty = np.zeros((0, 0))
     scipy.io.savemat(path, {"gt": cell(empty, np.array([[1], [1]]))})
-    found = labels.read(dataset_of(path, "frame-pred"), COUNTS)
+    found = labels.read_ground_truth(dataset_of(path, "frame-pred"), COUNTS)
     assert not found["01"].any()
 
 
@@ -100,7 +110,7 @@ def test_bad_mat_files(tmp_path):
         matlab.read_cell(path, "gt")
     scipy.io.savemat(path, {"gt": cell(np.zeros((3, 1)), np.zeros((2, 1)))})
     with pytest.raises(ValueError, match=r"2 x N.*\(3, 1\)"):
-        labels.read_intervals(path)
+        label_files.read_frame_pred(path, COUNTS)
     write_hdf5(path, "other", [np.zeros(2)])
     with pytest.raises(ValueError, match=r"cell array `gt`.*other"):
         matlab.read_cell(path, "gt")
@@ -110,7 +120,7 @@ def test_bad_mat_files(tmp_path):
 def test_arrays_of_the_whole_set(tmp_path, shape):
     path = tmp_path / "frame_labels_x.npy"
     np.save(path, np.array([0, 1, 0, 0, 1, 1, 0, 1.0]).reshape(shape))
-    found = labels.read(dataset_of(path, "mnad"), COUNTS)
+    found = labels.read_ground_truth(dataset_of(path, "mnad"), COUNTS)
     np.testing.assert_array_equal(found["01"], [0, 1, 0, 0, 1])
     np.testing.assert_array_equal(found["02"], [1, 0, 1])
 
@@ -128,7 +138,7 @@ def test_bad_arrays(tmp_path, array, match):
     path = tmp_path / "x.npy"
     np.save(path, array)
     with pytest.raises(ValueError, match=match):
-        labels.read(dataset_of(path, "mnad"), COUNTS)
+        labels.read_ground_truth(dataset_of(path, "mnad"), COUNTS)
 
 
 class Trap:
@@ -140,10 +150,10 @@ def test_a_pickled_array_is_never_loaded(tmp_path):
     path = tmp_path / "x.npy"
     np.save(path, np.array([Trap()], object), allow_pickle=True)
     with pytest.raises(ValueError, match="not pickled"):
-        labels.load(path)
+        label_files.load(path)
     path.write_bytes(pickle.dumps(Trap()))
     with pytest.raises(ValueError, match="not pickled"):
-        labels.load(path)
+        label_files.load(path)
 
 
 def test_an_array_cut_short(tmp_path):
@@ -151,10 +161,10 @@ def test_an_array_cut_short(tmp_path):
     np.save(path, np.zeros(1000))
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(ValueError, match="not cut short"):
-        labels.load(path)
+        label_files.load(path)
     path.write_bytes(b"")
     with pytest.raises(ValueError, match="not cut short"):
-        labels.load(path)
+        label_files.load(path)
 
 
 def test_shanghaitech_arrays(tmp_path):
@@ -164,15 +174,15 @@ def test_shanghaitech_arrays(tmp_path):
     np.save(folder / "02.npy", np.zeros(4, np.int8))
     dataset = dataset_of(folder, "shanghaitech")
     with pytest.raises(ValueError, match=r"02\.npy.*3 frames of 02.*: 4"):
-        labels.read(dataset, COUNTS)
-    found = labels.read(dataset, {"01": 5, "02": 4})
+        labels.read_ground_truth(dataset, COUNTS)
+    found = labels.read_ground_truth(dataset, {"01": 5, "02": 4})
     np.testing.assert_array_equal(found["01"], [0, 0, 1, 1, 0])
 
 
 def test_csv(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("video, start, end\n02.avi,2,3\n\n02,1,1\n")
-    found = labels.read(dataset_of(path, "csv"), COUNTS)
+    found = labels.read_ground_truth(dataset_of(path, "csv"), COUNTS)
     assert not found["01"].any()
     np.testing.assert_array_equal(found["02"], [1, 1, 1])
 
@@ -192,13 +202,13 @@ def test_bad_csv(tmp_path, text, match):
     path = tmp_path / "labels.csv"
     path.write_text(text)
     with pytest.raises(ValueError, match=match):
-        labels.read(dataset_of(path, "csv"), COUNTS)
+        labels.read_ground_truth(dataset_of(path, "csv"), COUNTS)
 
 
 def test_an_unknown_version(tmp_path):
     dataset = dataset_of(tmp_path / "x.csv", "csv")
     with pytest.raises(ValueError, match=r"one of csv. Received: version='x'"):
-        labels.read(dataset, COUNTS, "x")
+        labels.read_ground_truth(dataset, COUNTS, "x")
 
 
 def test_intervals_and_back():
@@ -221,7 +231,7 @@ def test_masks_of_one_and_of_255(tmp_path, value):
     given = np.zeros((2, 3, 4), np.uint8)
     given[1, 2, 3] = value
     np.save(path, given)
-    found = masks.read(Video("01", "test", tmp_path, path))
+    found = masks.read_masks(Video("01", "test", tmp_path, path))
     np.testing.assert_array_equal(found, given > 0)
 
 
@@ -230,7 +240,9 @@ def test_masks_in_a_modern_mat(tmp_path):
     given = np.zeros((2, 3, 4), np.uint8)
     given[0, 1, 2] = 1
     write_hdf5(path, "volLabel", list(given))
-    found = masks.read(Video("01", "test", tmp_path, path))
+    found = masks.read_masks(
+        Video("01", "test", tmp_path, path, avenue.read_masks)
+    )
     np.testing.assert_array_equal(found, given > 0)
 
 
@@ -239,27 +251,27 @@ def test_bad_masks(tmp_path):
     video = Video("01", "test", tmp_path, path)
     np.save(path, np.zeros((3, 4)))
     with pytest.raises(ValueError, match=r"frames, height, width.*\(3, 4\)"):
-        masks.read(video)
+        masks.read_masks(video)
     np.save(path, np.arange(12).reshape(1, 3, 4))
     with pytest.raises(ValueError, match="0 and one other value"):
-        masks.read(video)
+        masks.read_masks(video)
     path = tmp_path / "1_label.mat"
     scipy.io.savemat(
         path, {"volLabel": cell(np.zeros((2, 3)), np.zeros((3, 3)))}
     )
     with pytest.raises(ValueError, match="one size"):
-        masks.read(Video("01", "test", tmp_path, path))
+        masks.read_masks(Video("01", "test", tmp_path, path, avenue.read_masks))
     folder = tmp_path / "01_gt"
     folder.mkdir()
     (folder / "1.bmp").write_bytes(b"")
     with pytest.raises(ValueError, match=r"1\.bmp: not a readable mask"):
-        masks.read(Video("01", "test", tmp_path, folder))
+        masks.read_masks(Video("01", "test", tmp_path, folder))
     with pytest.raises(ValueError, match="no masks"):
-        masks.read(Video("01", "test", tmp_path))
+        masks.read_masks(Video("01", "test", tmp_path))
 
 
 def test_a_table_that_is_no_text(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_bytes(b"video,start,end\nb\xe4r,1,2\n")
     with pytest.raises(ValueError, match=r"labels\.csv: must be a table"):
-        labels.read_csv(path)
+        label_files.read_csv(path, COUNTS)

@@ -4,14 +4,22 @@ import cv2
 import numpy as np
 import pytest
 
-from lgn_tf.data.datasets import labels, layouts, masks
-from lgn_tf.data.synthetic import archives
+from lgn_tf.data.datasets import (
+    archives,
+    frame_folders,
+    label_files,
+    labels,
+    layouts,
+    masks,
+)
 from lgn_tf.data.video import footage
+from lgn_tf.files import media
+from tests.helpers.drawn_layouts import WHOLE
 
 EXACT = ("ucsd", "avenue", "own")
 
 
-@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+@pytest.mark.parametrize("layout", WHOLE)
 def test_what_is_written_is_recognised(written, walkway, layout):
     dataset = written(layout)
     assert dataset.layout == layout
@@ -27,14 +35,14 @@ def test_what_is_written_is_recognised(written, walkway, layout):
             assert off == 0 if lossless else off < 40
 
 
-@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+@pytest.mark.parametrize("layout", WHOLE)
 def test_labels_and_masks_come_back(written, walkway, layout):
     dataset = written(layout)
     counts = {video.name: 14 for video in dataset.split("test")}
-    found = labels.read(dataset, counts)
+    found = labels.read_ground_truth(dataset, counts)
     for video, clip in zip(dataset.split("test"), walkway.test, strict=True):
         np.testing.assert_array_equal(found[video.name], clip.labels)
-        np.testing.assert_array_equal(masks.read(video), clip.masks)
+        np.testing.assert_array_equal(masks.read_masks(video), clip.masks)
 
 
 def test_junk_in_the_archive_changes_nothing(written):
@@ -72,12 +80,17 @@ def test_the_folder_above_an_archive_is_enough(written):
 
 def test_both_ground_truths_of_avenue(written, walkway):
     dataset = written("avenue")
-    archives.write_intervals(dataset.root / "avenue.mat", walkway.test[::-1])
+    frame_folders.write_intervals(
+        dataset.root / "avenue.mat", walkway.test[::-1]
+    )
     found = layouts.recognise(dataset.root)
-    assert [t.version for t in found.truths] == ["avenue-masks", "frame-pred"]
+    assert [t.version for t in found.ground_truths] == [
+        "avenue-masks",
+        "frame-pred",
+    ]
     counts = {video.name: 14 for video in found.split("test")}
-    official = labels.read(found, counts)
-    later = labels.read(found, counts, "frame-pred")
+    official = labels.read_ground_truth(found, counts)
+    later = labels.read_ground_truth(found, counts, "frame-pred")
     np.testing.assert_array_equal(official["01"], walkway.test[0].labels)
     np.testing.assert_array_equal(later["01"], walkway.test[2].labels)
 
@@ -86,7 +99,7 @@ def test_ground_truth_without_a_video_is_named(written):
     dataset = written("avenue")
     (dataset.root / "testing_videos/02.avi").unlink()
     found = layouts.recognise(dataset.root)
-    assert [path.name for path in found.strays] == ["2_label.mat"]
+    assert [video.mask.name for video in found.strays] == ["2_label.mat"]
 
 
 def test_labels_given_by_hand_come_first(written, tmp_path):
@@ -94,7 +107,8 @@ def test_labels_given_by_hand_come_first(written, tmp_path):
     array = tmp_path / "frame_labels_x.npy"
     np.save(array, np.zeros((1, 42)))
     found = layouts.recognise(root, labels=array)
-    assert found.truths[0] == layouts.Truth("mnad", array)
+    assert found.ground_truths[0] == label_files.label_file(array)
+    assert found.ground_truths[0].version == "mnad"
     with pytest.raises(ValueError, match=r"`labels` must be.*x\.txt"):
         layouts.recognise(root, labels=tmp_path / "x.txt")
 
@@ -105,13 +119,13 @@ def test_two_label_files_of_one_kind(written):
     with pytest.raises(ValueError, match=r"other\.mat and synthetic\.mat"):
         layouts.recognise(root)
     found = layouts.recognise(root, labels=root / "other.mat")
-    assert [truth.path.name for truth in found.truths] == ["other.mat"]
+    assert [truth.path.name for truth in found.ground_truths] == ["other.mat"]
 
 
 def test_own_folders_of_frames_side_by_side(tmp_path, walkway):
     for name in ("b", "a10", "a9"):
         frames = walkway.train[0].frames
-        archives.write_images(tmp_path / name, frames, "{}.png", 1)
+        media.write_images(tmp_path / name, frames, "{}.png", 1)
     found = layouts.recognise(tmp_path)
     assert found.layout == "own"
     assert [video.name for video in found.videos] == ["a9", "a10", "b"]
@@ -123,10 +137,10 @@ def test_one_video_of_ones_own(tmp_path, walkway, as_file):
     frames = walkway.train[0].frames
     if as_file:
         root = tmp_path / "street.avi"
-        archives.write_video(root, frames)
+        media.write_video(root, frames)
     else:
         root = tmp_path / "street"
-        archives.write_images(root, frames, "{}.png", 0)
+        media.write_images(root, frames, "{}.png", 0)
     (video,) = layouts.recognise(root).videos
     assert video.name == "street"
     assert len(list(footage.read_frames(video))) == 14
@@ -134,16 +148,16 @@ def test_one_video_of_ones_own(tmp_path, walkway, as_file):
 
 def test_one_video_with_labels_beside_it(tmp_path, walkway):
     root = tmp_path / "street.avi"
-    archives.write_video(root, walkway.train[0].frames)
+    media.write_video(root, walkway.train[0].frames)
     (tmp_path / "labels.csv").write_text("video,start,end\nstreet,2,4\n")
     found = layouts.recognise(root)
-    assert labels.read(found, {"street": 14})["street"].sum() == 3
+    assert labels.read_ground_truth(found, {"street": 14})["street"].sum() == 3
 
 
 def test_folders_of_frames_with_dots_in_their_names(tmp_path, walkway):
     for name in ("v1.2", "street.avi"):
         frames = walkway.train[0].frames
-        archives.write_images(tmp_path / name, frames, "{}.png", 0)
+        media.write_images(tmp_path / name, frames, "{}.png", 0)
     found = layouts.recognise(tmp_path)
     assert [video.name for video in found.videos] == ["street.avi", "v1.2"]
     assert not any(video.is_file for video in found.videos)
@@ -165,7 +179,7 @@ def test_two_layouts_in_one_folder(written):
     root = written("frame-pred").root
     shutil.copytree(root / "training/frames", root / "training_videos")
     video = np.zeros((3, 32, 32, 3), np.uint8)
-    archives.write_video(root / "training_videos/01.avi", video)
+    media.write_video(root / "training_videos/01.avi", video)
     with pytest.raises(ValueError, match=r"one layout.*avenue.*frame-pred"):
         layouts.recognise(root)
     assert layouts.recognise(root, layout="avenue").layout == "avenue"
@@ -174,7 +188,7 @@ def test_two_layouts_in_one_folder(written):
 def test_videos_of_ones_own_beside_a_layout(written):
     root = written("ucsd").root
     video = np.zeros((3, 32, 32, 3), np.uint8)
-    archives.write_video(root / "mine.avi", video)
+    media.write_video(root / "mine.avi", video)
     with pytest.raises(ValueError, match=r"one layout.*ucsd.*own"):
         layouts.recognise(root)
 
@@ -182,7 +196,7 @@ def test_videos_of_ones_own_beside_a_layout(written):
 def test_frames_and_videos_of_the_same_training_set(written):
     root = written("shanghaitech").root
     picture = np.zeros((1, 8, 8, 1), np.uint8)
-    archives.write_images(root / "training/frames/01", picture, "{}.png", 0)
+    media.write_images(root / "training/frames/01", picture, "{}.png", 0)
     with pytest.raises(ValueError, match=r"shanghaitech.*frame-pred"):
         layouts.recognise(root)
 
@@ -207,8 +221,8 @@ def test_labels_behind_a_link_that_leaves_the_root(written, tmp_path):
 
 def test_two_videos_of_one_name(tmp_path, walkway):
     frames = walkway.train[0].frames
-    archives.write_video(tmp_path / "a.avi", frames)
-    archives.write_images(tmp_path / "a", frames, "{}.png", 0)
+    media.write_video(tmp_path / "a.avi", frames)
+    media.write_images(tmp_path / "a", frames, "{}.png", 0)
     with pytest.raises(ValueError, match="Received twice: 'a'"):
         layouts.recognise(tmp_path)
 
@@ -222,7 +236,7 @@ def test_an_unknown_layout_and_split(written, tmp_path):
 
 def test_colour_survives_every_way_to_disk(tmp_path, coloured):
     for layout in EXACT:
-        archives.write(coloured, tmp_path / layout, layout)
+        archives.write_drawn(coloured, tmp_path / layout, layout)
         video = layouts.recognise(tmp_path / layout).split("train")[0]
         first = next(footage.read_frames(video))
         np.testing.assert_array_equal(first, coloured.train[0].frames[0])
@@ -232,6 +246,6 @@ def test_colour_survives_every_way_to_disk(tmp_path, coloured):
 def test_writing_refuses_what_it_must(tmp_path, walkway):
     (tmp_path / "x").touch()
     with pytest.raises(ValueError, match="must be empty"):
-        archives.write(walkway, tmp_path, "own")
+        archives.write_drawn(walkway, tmp_path, "own")
     with pytest.raises(ValueError, match="Received: layout='zip'"):
-        archives.write(walkway, tmp_path / "new", "zip")
+        archives.write_drawn(walkway, tmp_path / "new", "zip")

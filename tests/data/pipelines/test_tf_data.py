@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.data import sliding_windows
-from lgn_tf.data.datasets import layouts
+from lgn_tf.data.datasets import archives, layouts
 from lgn_tf.data.store import preparation
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import footage, preprocessing
 
 tf = pytest.importorskip("tensorflow")
@@ -197,7 +196,7 @@ def test_the_store_and_decoding_on_the_fly_feed_the_same(
     tmp_path, coloured, layout
 ):
     root = tmp_path / layout
-    archives.write(coloured, root, layout)
+    archives.write_drawn(coloured, root, layout)
     dataset = layouts.recognise(root)
     made = preparation.prepare(dataset, tmp_path / "store", (24, 32))
     arguments = {**COMMON, "channels": 3}
@@ -252,7 +251,7 @@ def test_evaluation_needs_a_known_number_of_channels():
 
 
 def test_a_bad_frame_is_named_in_training(tmp_path, coloured):
-    archives.write(coloured, tmp_path / "x", "shanghaitech")
+    archives.write_drawn(coloured, tmp_path / "x", "shanghaitech")
     dataset = layouts.recognise(tmp_path / "x")
     bad = dataset.split("test")[0].frame_files()[3]
     bad.write_bytes(bad.read_bytes()[:300])

@@ -13,9 +13,9 @@ import pytest
 
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.store import preparation, store
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import footage, optical_flow
-from lgn_tf.files import locks
+from lgn_tf.files import locks, media
+from tests.helpers.drawn_layouts import WHOLE
 
 SIZE = (24, 32)
 
@@ -28,7 +28,7 @@ def contents(folder):
     }
 
 
-@pytest.mark.parametrize("layout", layouts.LAYOUTS)
+@pytest.mark.parametrize("layout", WHOLE)
 def test_every_frame_is_stored_resized(written, tmp_path, layout):
     dataset = written(layout)
     made = preparation.prepare(dataset, tmp_path / "store", SIZE, workers=2)
@@ -54,7 +54,7 @@ def test_colour_is_stored(tmp_path, coloured):
     # The first frames are gray: it shows only later that there is colour.
     frames = coloured.train[0].frames.copy()
     frames[:5] = frames[:5, ..., :1]
-    archives.write_video(root / "a.avi", frames)
+    media.write_video(root / "a.avi", frames)
     made = preparation.prepare(
         layouts.recognise(root), tmp_path / "store", frames.shape[1:3]
     )
@@ -80,7 +80,7 @@ def test_only_what_changed_is_made_anew(written, tmp_path):
     assert made.stale(dataset) == []
     before = contents(folder)
     frame = dataset.root / "Train/Train001/003.tif"
-    archives.write_images(
+    media.write_images(
         frame.parent, [np.full((48, 64, 1), 9, np.uint8)], "{:03d}.tif", 3
     )
     shutil.rmtree(dataset.root / "Test/Test003")
@@ -142,7 +142,7 @@ def test_the_motion_of_a_video_that_turns_out_coloured(tmp_path, coloured):
     """Which is read twice; the motion is noted once."""
     frames = coloured.train[0].frames.copy()
     frames[:5] = frames[:5, ..., :1]
-    archives.write_video(tmp_path / "own" / "a.avi", frames)
+    media.write_video(tmp_path / "own" / "a.avi", frames)
     dataset = layouts.recognise(tmp_path / "own")
     made = preparation.prepare(dataset, tmp_path / "store", SIZE, motion=True)
     np.testing.assert_array_equal(
@@ -168,7 +168,7 @@ def test_motion_is_added_kept_and_forgotten(written, tmp_path):
     assert contents(folder) == with_motion
     # That of another source goes.
     frame = dataset.root / "Train/Train001/003.tif"
-    archives.write_images(
+    media.write_images(
         frame.parent, [np.full((48, 64, 1), 9, np.uint8)], "{:03d}.tif", 3
     )
     made = preparation.prepare(dataset, folder, SIZE)
@@ -253,7 +253,7 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path):
     rng = np.random.default_rng(0)
     for number in range(6):
         frames = rng.integers(0, 256, (60, 64, 64, 3), dtype=np.uint8)
-        archives.write_video(root / f"{number}.avi", frames)
+        media.write_video(root / f"{number}.avi", frames)
     folder = tmp_path / "store"
     command = [sys.executable, "-m", "lgn_tf", "prepare"]
     command += ["--data-root", str(root), "--out", str(folder)]

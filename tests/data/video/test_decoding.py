@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.data.datasets.dataset import Video
-from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import decoding, footage
+from lgn_tf.files import media
 
 KINDS = [".jpg", ".png", ".bmp", ".tif"]
 
@@ -107,7 +107,7 @@ def test_deep_pixels_are_cut_to_bytes():
 
 def video_of(tmp_path, frames, suffix="avi"):
     path = tmp_path / f"street.{suffix}"
-    archives.write_video(path, frames)
+    media.write_video(path, frames)
     return Video("street", "test", path)
 
 
@@ -147,8 +147,8 @@ def test_no_video_at_all(tmp_path, contents):
 
 
 def test_a_frame_of_another_size(tmp_path):
-    archives.write_images(tmp_path, [picture(1), picture(1)], "{}.png", 0)
-    archives.write_images(tmp_path, [picture(1)[:50]], "{}.png", 2)
+    media.write_images(tmp_path, [picture(1), picture(1)], "{}.png", 0)
+    media.write_images(tmp_path, [picture(1)[:50]], "{}.png", 2)
     with pytest.raises(ValueError, match=r"2\.png.*61 x 83.*50 x 83"):
         list(footage.read_frames(Video("x", "test", tmp_path)))
 

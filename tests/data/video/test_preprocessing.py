@@ -147,7 +147,6 @@ def test_arrays_need_no_tensorflow():
         "sys.modules['tensorflow'] = sys.modules['keras'] = None\n"
         "from lgn_tf.data import verification\n"
         "from lgn_tf.data.store import preparation\n"
-        "from lgn_tf.data.synthetic import archives\n"
         "from lgn_tf.data.video import decoding, preprocessing\n"
         "from lgn_tf.evaluation import baselines\n"
         "from lgn_tf.cli import data\n"

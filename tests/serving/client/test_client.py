@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from lgn_client import client, footage, scoring, transport, wire
-from lgn_tf.data.synthetic import archives
+from lgn_tf.files import media
 
 ROOT = Path(__file__).parents[3]
 TARGET = transport.Target("lgn_net", timeout=30)
@@ -158,7 +158,7 @@ def test_a_type_that_does_not_travel():
 
 
 def test_footage(tmp_path):
-    archives.write_images(tmp_path / "tif", moving(3), "{}.tif", 9)
+    media.write_images(tmp_path / "tif", moving(3), "{}.tif", 9)
     found, total = footage.open_footage(tmp_path / "tif")
     decoded = [
         cv2.imdecode(np.frombuffer(each, np.uint8), cv2.IMREAD_COLOR)
@@ -167,7 +167,7 @@ def test_footage(tmp_path):
     # 9, 10, 11 and not 10, 11, 9.
     np.testing.assert_array_equal(np.stack(decoded), moving(3))
     assert total == 3
-    archives.write_video(tmp_path / "v.avi", moving(4))
+    media.write_video(tmp_path / "v.avi", moving(4))
     found, total = footage.open_footage(tmp_path / "v.avi")
     assert len(list(found)) == total == 4
     file = tmp_path / "1.jpg"
@@ -187,8 +187,8 @@ def test_no_footage(tmp_path):
 
 
 def test_the_command_needs_no_tensorflow(model_server, tmp_path):
-    archives.write_video(tmp_path / "v.avi", moving(8))
-    archives.write_images(tmp_path / "f", moving(6), "{}.png", 0)
+    media.write_video(tmp_path / "v.avi", moving(8))
+    media.write_images(tmp_path / "f", moving(6), "{}.png", 0)
     code = (
         "import sys; from lgn_client import client\n"
         "status = client.main(sys.argv[1:])\n"
@@ -217,8 +217,8 @@ def test_the_command_needs_no_tensorflow(model_server, tmp_path):
 
 
 def test_progress(tmp_path, monkeypatch, capsys):
-    archives.write_video(tmp_path / "v.avi", moving(8))
-    archives.write_images(tmp_path / "f", moving(6), "{}.png", 0)
+    media.write_video(tmp_path / "v.avi", moving(8))
+    media.write_images(tmp_path / "f", moving(6), "{}.png", 0)
     monkeypatch.chdir(tmp_path)
     bars, halfway = [], []
 

@@ -15,9 +15,10 @@ import pytest
 from lgn_client import client, footage, score_table, scoring, transport
 from lgn_tf.cli import main
 from lgn_tf.data.datasets import layouts
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.video import footage as footage_module
 from lgn_tf.data.video import optical_flow as motion
+from lgn_tf.files import media
 from lgn_tf.scores import video_scores
 from tests.exporting.endpoints_by_hand import colourful, encode
 from tests.serving.client.test_client import TARGET, addresses
@@ -62,9 +63,9 @@ def test_the_client_measures_what_the_evaluation_does(drawn, tmp_path, kind):
     path = tmp_path / "clip"
     if kind == ".avi":
         path = path.with_suffix(kind)
-        archives.write_video(path, drawn)
+        media.write_video(path, drawn)
     else:
-        archives.write_images(path, drawn, f"{{}}{kind}", 8)
+        media.write_images(path, drawn, f"{{}}{kind}", 8)
     (video,) = layouts.recognise(path).videos
     read = footage_module.read_frames(video)
     wanted = np.stack([one.cells for one in motion.measured(read)])
@@ -134,8 +135,8 @@ def table(text):
 def test_the_client_gets_the_scores_of_lgn_score(
     drawn, moving_server, moving_run, tmp_path, monkeypatch, capsys
 ):
-    archives.write_video(tmp_path / "clip.avi", drawn)
-    archives.write_images(tmp_path / "frames", drawn, "{}.png", 0)
+    media.write_video(tmp_path / "clip.avi", drawn)
+    media.write_images(tmp_path / "frames", drawn, "{}.png", 0)
     monkeypatch.chdir(tmp_path)
     argv = ["score", str(moving_run[0]), "clip.avi", "frames", "--gamma", "0"]
     assert main.main([*argv, "--out", "scores"]) == 0
@@ -165,7 +166,7 @@ def test_frames_that_travel_as_jpeg(
     drawn, moving_server, tmp_path, monkeypatch, capsys
 ):
     """The motion is of the frames before they are encoded."""
-    archives.write_video(tmp_path / "clip.avi", drawn)
+    media.write_video(tmp_path / "clip.avi", drawn)
     sent = []
 
     def score(_server, frames, *, motion, **_):
@@ -185,7 +186,7 @@ def test_frames_that_travel_as_jpeg(
 
 
 def test_the_flow_needs_no_tensorflow(drawn, moving_server, tmp_path):
-    archives.write_video(tmp_path / "clip.avi", drawn)
+    media.write_video(tmp_path / "clip.avi", drawn)
     code = (
         "import sys; from lgn_client import client\n"
         "status = client.main(sys.argv[1:])\n"
@@ -203,9 +204,7 @@ def test_the_flow_needs_no_tensorflow(drawn, moving_server, tmp_path):
 
 
 def test_a_picture_that_cannot_be_measured(moving_server, tmp_path, capsys):
-    archives.write_images(
-        tmp_path / "f", colourful(1, 6, 20, 30)[0], "{}.png", 0
-    )
+    media.write_images(tmp_path / "f", colourful(1, 6, 20, 30)[0], "{}.png", 0)
     (tmp_path / "f" / "3.png").write_bytes(b"")
     address = addresses(moving_server)["rest"]
     argv = ["--server", address, str(tmp_path / "f")]

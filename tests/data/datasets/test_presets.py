@@ -1,11 +1,13 @@
 """The presets hold the numbers of the paper."""
 
 import dataclasses
+import re
+import textwrap
 
 import pytest
 
-from lgn_tf.config.presets import PRESETS, lite
 from lgn_tf.config.schema import Config
+from lgn_tf.data.datasets.presets import PRESETS, lite, preset
 
 pytestmark = pytest.mark.latest
 
@@ -42,9 +44,11 @@ def test_presets_are_these_and_stay():
     assert sorted(PRESETS) == [
         "avenue",
         "folder",
+        "ped1",
         "ped2",
         "shanghaitech",
         "synthetic",
+        "umn",
     ]
     with pytest.raises(TypeError):
         PRESETS["ped2"] = Config()
@@ -68,3 +72,15 @@ def test_lite_is_small_and_holds_out_two_videos(name, channels):
         learning_rate=1e-3,
         schedule="step",
     )
+
+
+def test_a_preset_by_its_name():
+    assert preset("avenue") is PRESETS["avenue"]
+    assert preset("avenue", lite=True) == lite(PRESETS["avenue"])
+    with pytest.raises(ValueError, match=r"one of avenue, .*dataset='moon'"):
+        preset("moon")
+
+
+def test_the_example_of_preset():
+    (code,) = re.findall(r"```python\n(.*?)```", preset.__doc__, re.S)
+    exec(compile(textwrap.dedent(code), "the example", "exec"), {})
