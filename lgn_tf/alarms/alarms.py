@@ -37,27 +37,23 @@ class Rule:
             is raised. A run that outlasts them is raised at the next frame.
 
     Raises:
-        TypeError: for a value of another type.
-        ValueError: for a value out of bounds.
+        ValueError: for a value of another type, or out of bounds.
     """
 
     start: float
     end: float
-    minimum: int = 1
-    merge: int = 0
-    cool_down: int = 0
+    minimum: settings.AtLeastOne = 1
+    merge: settings.Count = 0
+    cool_down: settings.Count = 0
 
     def __post_init__(self) -> None:
         """Checks types and bounds."""
-        settings.check_types(self)
+        settings.check(self)
         if not -math.inf < self.end <= self.start < math.inf:
             raise ValueError(
                 "`start` and `end` must be finite, and `end` not above "
                 f"`start`. Received: start={self.start}, end={self.end}"
             )
-        settings.require_positive(self, "minimum")
-        settings.require_not_negative(self, "merge")
-        settings.require_not_negative(self, "cool_down")
 
     @functools.cached_property
     def horizon(self) -> int:
@@ -79,19 +75,16 @@ class Timing:
             same frame as `merge`, so it does something only where it is longer.
 
     Raises:
-        TypeError: for a value of another type.
-        ValueError: for a negative one.
+        ValueError: for a value of another type, or a negative one.
     """
 
-    minimum: float = 0.3
-    merge: float = 1.0
-    cool_down: float = 2.0
+    minimum: settings.NotNegative = 0.3
+    merge: settings.NotNegative = 1.0
+    cool_down: settings.NotNegative = 2.0
 
     def __post_init__(self) -> None:
         """Checks types and bounds."""
-        settings.check_types(self)
-        for name in ("minimum", "merge", "cool_down"):
-            settings.require_not_negative(self, name)
+        settings.check(self)
 
     def rule(self, threshold: float, fps: float) -> Rule:
         """Returns the rule in whole frames, the nearest.

@@ -9,9 +9,12 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
 
 from lgn_tf.config import settings
+from lgn_tf.config.length import Length
 
 Variant = Literal["lgn_net", "lgn_st", "glo_net", "loc_net"]
 VARIANTS = get_args(Variant)
@@ -108,13 +111,12 @@ class DataConfig:
     dataset: str = "ped2"
     data_root: str = ""
     labels: str = ""
-    holdout: int = 0
+    holdout: settings.Count = 0
     stores: str = "stores"
 
     def __post_init__(self) -> None:
         """Validates every value."""
-        settings.check_types(self)
-        settings.require_not_negative(self, "holdout")
+        settings.check(self)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +146,7 @@ class ModelConfig:
 
     def __post_init__(self) -> None:
         """Validates; see `validate_model_arguments`."""
-        settings.check_types(self)
+        settings.check(self)
         validate_model_arguments(
             self.image_size,
             self.channels,
@@ -175,38 +177,23 @@ class TrainingConfig:
         rematerialise: compute parts of the network twice, for less memory.
     """
 
-    epochs: int = 60
-    steps: int = 0
-    batch_size: int = 8
-    learning_rate: float = 2e-4
+    epochs: settings.AtLeastOne = 60
+    steps: settings.Count = 0
+    batch_size: settings.AtLeastOne = 8
+    learning_rate: settings.Positive = 2e-4
     schedule: Schedule = "epoch"
-    compactness_weight: float = 10.0
-    separateness_weight: float = 5.0
-    seed: int = 0
+    compactness_weight: settings.NotNegative = 10.0
+    separateness_weight: settings.NotNegative = 5.0
+    seed: settings.Count = 0
     strategy: Strategy = "auto"
-    save_every: float = 10.0
+    save_every: settings.Positive = 10.0
     rematerialise: bool = False
 
     def __post_init__(self) -> None:
         """Validates every number."""
-        settings.check_types(self)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"`{name}` must be at least 1. "
-                    f"Received: {name}={getattr(self, name)!r}"
-                )
-        settings.require_positive(self, "learning_rate")
-        settings.require_positive(self, "save_every")
-        for name in (
-            "compactness_weight",
-            "separateness_weight",
-            "steps",
-            "seed",
-        ):
-            settings.require_not_negative(self, name)
+        settings.check(self)
 
-    def length(self, steps_per_epoch: int) -> "Length":
+    def length(self, steps_per_epoch: int) -> Length:
         """Returns how long the whole run is.
 
         Args:
@@ -214,29 +201,6 @@ class TrainingConfig:
         """
         total = self.steps or self.epochs * steps_per_epoch
         return Length(steps_per_epoch, total)
-
-
-@dataclasses.dataclass(frozen=True)
-class Length:
-    """How many steps a run takes; its last epoch may be cut short.
-
-    Attributes:
-        steps_per_epoch: of a whole epoch.
-        total: of the run.
-    """
-
-    steps_per_epoch: int
-    total: int
-
-    @property
-    def epochs(self) -> int:
-        """Epochs, the last one whole or not."""
-        return -(-self.total // self.steps_per_epoch)
-
-    def steps_of(self, epoch: int) -> int:
-        """Returns the steps of one epoch, counted from 0."""
-        done = epoch * self.steps_per_epoch
-        return min(self.steps_per_epoch, self.total - done)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,36 +219,22 @@ class ScoringConfig:
         motion_weight: of the optical flow in it, likewise.
     """
 
-    normality_weight: float = 0.6
-    update_threshold: float | Literal["auto"] = 0.0
-    update_quantile: float = 0.9
-    error_weight: float = 1.0
-    distance_weight: float = 0.0
-    motion_weight: float = 1.0
+    normality_weight: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.6
+    update_threshold: settings.NotNegative | Literal["auto"] = 0.0
+    update_quantile: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9
+    error_weight: settings.NotNegative = 1.0
+    distance_weight: settings.NotNegative = 0.0
+    motion_weight: settings.NotNegative = 1.0
 
     def __post_init__(self) -> None:
         """Validates every number."""
-        settings.check_types(self)
-        if not 0 <= self.normality_weight <= 1:
-            raise ValueError(
-                "`normality_weight` must lie between 0 and 1. "
-                f"Received: normality_weight={self.normality_weight!r}"
-            )
-        if not 0 < self.update_quantile <= 1:
-            raise ValueError(
-                "`update_quantile` must lie in (0, 1]. "
-                f"Received: update_quantile={self.update_quantile!r}"
-            )
-        for name in ("error_weight", "distance_weight", "motion_weight"):
-            settings.require_not_negative(self, name)
+        settings.check(self)
         if not self.error_weight and not self.distance_weight:
             raise ValueError(
                 "`error_weight` or `distance_weight` must be above 0: a served "
                 "model sees no motion. Received: error_weight=0, "
                 "distance_weight=0"
             )
-        if self.update_threshold != AUTO:
-            settings.require_not_negative(self, "update_threshold")
 
     @property
     def cue_weights(self) -> dict[str, float]:
@@ -326,13 +276,10 @@ def from_dict(values: Mapping[str, Any]) -> Config:
     """Builds a `Config` from nested dictionaries; what is absent is default.
 
     Raises:
-        ValueError: for a name that does not exist or a value out of bounds.
-        TypeError: for a value of another type.
+        ValueError: for a name that does not exist, a value of another type,
+            or one out of bounds.
     """
-    result = settings.build(Config, values, "")
-    if not isinstance(result, Config):
-        raise TypeError(f"Expected a Config. Received: {result!r}")
-    return result
+    return settings.build(Config, values)
 
 
 def read(path: Path) -> Config:
@@ -344,11 +291,11 @@ def read(path: Path) -> Config:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(values, dict):
-            raise TypeError("the file must hold one JSON object")
+            raise ValueError("the file must hold one JSON object")
         return from_dict(values)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: not a JSON file: {error}") from error
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 

@@ -1,121 +1,96 @@
-"""Plain values into frozen dataclasses, with types and bounds checked."""
+"""Frozen dataclasses of settings: checked by msgspec, from tables of values.
+
+Bounds stand with the types: `Annotated[int, msgspec.Meta(ge=1)]`.
+"""
 
 import dataclasses
 import math
-import types
 import typing
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+
+Positive = Annotated[float, msgspec.Meta(gt=0)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0)]
+Count = Annotated[int, msgspec.Meta(ge=0)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+
+Kind = TypeVar("Kind")
 
 
-def convert(kind: Any, value: Any, path: str) -> Any:
-    """Returns `value` as the declared type `kind`.
-
-    Tables become dataclasses, lists tuples, whole numbers floats.
-
-    Args:
-        kind: a type, a tuple of types or a dataclass.
-        value: what was read.
-        path: its name, for the error.
+def check(settings: Any) -> None:
+    """Replaces each field by one of its declared type; for `__post_init__`.
 
     Raises:
-        TypeError: for a value of another type.
-        ValueError: for a setting that does not exist or is out of bounds.
+        ValueError: for a value of another type, or out of bounds.
     """
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        if not isinstance(value, Mapping):
-            raise TypeError(
-                f"`{path}` must be a table of settings. "
-                f"Received: {path}={value!r}"
-            )
-        return build(kind, value, path + ".")
-    if get_origin(kind) in (typing.Union, types.UnionType):
-        return _first_that_fits(get_args(kind), value, path)
-    if get_origin(kind) is typing.Literal:
-        if value not in get_args(kind):
-            raise ValueError(
-                f"`{path}` must be one of "
-                f"{', '.join(map(str, get_args(kind)))}. "
-                f"Received: {path}={value!r}"
-            )
-        return value
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        if not isinstance(value, (list, tuple)) or len(value) != len(kinds):
-            raise TypeError(
-                f"`{path}` must hold {len(kinds)} values. "
-                f"Received: {path}={value!r}"
-            )
-        return tuple(
-            convert(one, item, path)
-            for one, item in zip(kinds, value, strict=True)
-        )
-    if kind is float and type(value) is int:
-        # A number that no float can hold is refused as infinite.
-        return float(value) if abs(value) < 2**1023 else math.inf
-    if type(value) is not kind:
-        raise TypeError(
-            f"`{path}` must be of type {typing.cast(type, kind).__name__}. "
-            f"Received: {path}={value!r}"
-        )
-    return value
+    for name, kind in _hints(type(settings)).items():
+        if not dataclasses.is_dataclass(kind):
+            value = _convert(kind, getattr(settings, name), name)
+            object.__setattr__(settings, name, value)
 
 
-def _first_that_fits(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
-    rules = []
-    for kind in kinds:
-        try:
-            return convert(kind, value, path)
-        except (TypeError, ValueError) as error:
-            rules.append(str(error).partition(". Received:")[0])
-    raise ValueError(f"{', or '.join(rules)}. Received: {path}={value!r}")
-
-
-def check_types(config: Any) -> None:
-    """Replaces each field by one of the declared type, or raises TypeError."""
-    for name, kind in get_type_hints(type(config)).items():
-        value = convert(kind, getattr(config, name), name)
-        object.__setattr__(config, name, value)
-
-
-def require_positive(config: Any, name: str) -> None:
-    """Raises ValueError where the field `name` is not above zero."""
-    value = getattr(config, name)
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be positive. Received: {name}={value}")
-
-
-def require_not_negative(config: Any, name: str) -> None:
-    """Raises ValueError where the field `name` is below zero."""
-    value = getattr(config, name)
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(
-            f"`{name}` must not be negative. Received: {name}={value}"
-        )
-
-
-def build(kind: type, values: Mapping[str, Any], path: str) -> Any:
-    """Returns the dataclass `kind` from nested tables; the rest is default.
+def build(kind: type[Kind], values: Any, path: str = "") -> Kind:
+    """Returns a dataclass from nested tables; what is absent is default.
 
     Args:
-        kind: a dataclass.
+        kind: a dataclass, its fields plain values or dataclasses.
         values: its fields by name.
         path: in front of each name, for errors.
 
     Raises:
-        TypeError: for a value of another type.
-        ValueError: for a setting that does not exist or is out of bounds.
+        ValueError: for a setting that does not exist, a value of another type,
+            or one out of bounds.
     """
-    hints = get_type_hints(kind)
-    unknown = sorted(set(values) - set(hints), key=str)
-    if unknown:
+    if not isinstance(values, Mapping):
+        name = path.removesuffix(".")
         raise ValueError(
-            f"`{path}{unknown[0]}` is no setting. "
-            f"Accepted: {', '.join(path + name for name in sorted(hints))}. "
-            f"Received: {path}{unknown[0]}={values[unknown[0]]!r}"
+            f"`{name}` must be a table of settings. Received: {name}={values!r}"
         )
-    arguments = {
-        name: convert(hints[name], value, path + name)
-        for name, value in values.items()
-    }
-    return kind(**arguments)
+    hints = _hints(kind)
+    for name in sorted(set(values) - set(hints), key=str):
+        raise ValueError(
+            f"`{path}{name}` is no setting. "
+            f"Accepted: {', '.join(path + one for one in sorted(hints))}. "
+            f"Received: {path}{name}={values[name]!r}"
+        )
+    return kind(
+        **{
+            name: build(hints[name], value, f"{path}{name}.")
+            if dataclasses.is_dataclass(hints[name])
+            else _convert(hints[name], value, path + name)
+            for name, value in values.items()
+        }
+    )
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
+
+
+def _convert(kind: Any, value: Any, name: str) -> Any:
+    """Lists become tuples, and whole numbers floats where one is wanted."""
+    try:
+        found = msgspec.convert(value, kind)
+        if isinstance(found, float) and not math.isfinite(found):
+            raise msgspec.ValidationError("Expected `float` that is finite")
+    except msgspec.ValidationError as error:
+        rule = str(error).partition(" - at ")[0].partition(", got ")[0]
+        rule = rule.replace("Expected", "must be", 1)
+        rule = rule.replace("Number out of range", "is out of range")
+        if rule.startswith("Invalid enum value"):
+            rule = f"must be one of {', '.join(_choices(kind))}"
+        raise ValueError(
+            f"`{name}` {rule}. Received: {name}={value!r:.80}"
+        ) from error
+    return found
+
+
+def _choices(kind: Any) -> list[str]:
+    """Returns what a literal, or a union with one, accepts."""
+    if typing.get_origin(kind) is typing.Literal:
+        return [str(value) for value in typing.get_args(kind)]
+    if typing.get_origin(kind) is Annotated:
+        return [f"`{typing.get_args(kind)[0].__name__}`"]
+    return [one for part in typing.get_args(kind) for one in _choices(part)]

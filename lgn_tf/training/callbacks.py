@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from lgn_tf.config.schema import Length
+from lgn_tf.config.length import Length
 from lgn_tf.runs import directory, model_files
 from lgn_tf.training import snapshots
 

@@ -13,7 +13,8 @@ from typing import Any
 import keras
 
 from lgn_tf.backend import distribution
-from lgn_tf.config.schema import Config, Length
+from lgn_tf.config.length import Length
+from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.files import atomic, locks

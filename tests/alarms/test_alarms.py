@@ -189,12 +189,12 @@ def test_a_rule_out_of_bounds_is_refused(change):
 
 
 def test_a_rule_counts_in_whole_frames():
-    with pytest.raises(TypeError, match="`merge` must be of type int"):
+    with pytest.raises(ValueError, match="`merge` must be `int`"):
         Rule(5, 4, merge=1.5)  # type: ignore[arg-type]
 
 
 def test_a_timing_in_frames():
     assert Timing().rule(0.5, 10) == Rule(0.5, 0.5, 3, 10, 20)
     assert Timing(0.01, 0.2, 3).rule(-2, 24) == Rule(-2, -2, 1, 5, 72)
-    with pytest.raises(ValueError, match=r"`merge` must not be negative"):
+    with pytest.raises(ValueError, match=r"`merge` must be `float` >= 0"):
         Timing(merge=-0.1)

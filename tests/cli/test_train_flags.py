@@ -133,7 +133,7 @@ def test_flags_win_over_the_file_and_the_file_over_the_preset(tmp_path):
     ("text", "message"),
     [
         ("[model]\nwdith = 1.0", "`model.wdith` is no setting. Accepted: .*"),
-        ("[model]\nwidth = 'a'", "`model.width` must be of type float"),
+        ("[model]\nwidth = 'a'", "`model.width` must be `float`"),
         ("[model]\nwidth = -1.0", "`width`, .* must be positive"),
         ("[data]\ndataset = 'moon'", "`data.dataset` must be one of"),
         ("width = 1.0", "`width` is no setting"),

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from lgn_tf.config.schema import Length
+from lgn_tf.config.length import Length
 from lgn_tf.runs import directory
 from lgn_tf.training import snapshots
 from lgn_tf.training.callbacks import (
