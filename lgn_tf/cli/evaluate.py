@@ -21,6 +21,7 @@ def evaluate(
     *,
     data_root: TextOption = None,
     labels_version: TextOption = None,
+    no_store: bool = False,
     gamma: Gamma = None,
     reset_memory: ResetMemory = False,
     no_gamma_sweep: bool = False,
@@ -40,6 +41,7 @@ def evaluate(
             given.
         labels_version: of the frame labels; that of the run where it is not
             given.
+        no_store: decode frames whenever they are read, and keep none on disk.
         gamma: see `Gamma`.
         reset_memory: see `ResetMemory`.
         no_gamma_sweep: score no other thresholds in the same pass.
@@ -65,6 +67,7 @@ def evaluate(
     chosen = Run(run, "best" if best else "last").changed(
         data_root=data_root,
         labels=labels_version,
+        store=False if no_store else None,
         cue_weights=cue_weights(error_weight, distance_weight, motion_weight),
     )
     # A run without weights is refused before anything is decoded.

@@ -106,6 +106,8 @@ class DataConfig:
         holdout: number of training videos, chosen by the seed, that are not
             fitted on but calibrate the online score; the paper holds out none.
         stores: folder for decoded and resized frames.
+        store: whether decoded frames are kept there; without, frames are
+            decoded whenever they are read, for sets larger than the disk.
     """
 
     dataset: str = "ped2"
@@ -113,6 +115,7 @@ class DataConfig:
     labels: str = ""
     holdout: settings.Count = 0
     stores: str = "stores"
+    store: bool = True
 
     def __post_init__(self) -> None:
         """Validates every value."""

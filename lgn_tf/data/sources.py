@@ -4,15 +4,18 @@ import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lgn_tf.config.schema import Config
 from lgn_tf.data.datasets import label_files, layouts, registry
 from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.data.pipelines.encoded import EncodedVideos
 from lgn_tf.data.store import preparation
-from lgn_tf.data.store.store import Entry, Store, Stored
+from lgn_tf.data.store.store import Store, Stored
 from lgn_tf.data.test_set import TestSet
+from lgn_tf.data.video.footage import Footage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,17 +24,19 @@ class Source:
 
     Attributes:
         dataset: what was recognised on disk, with its labels and masks.
-        store: the same videos, decoded and resized.
+        store: the same videos, decoded and resized; or still encoded.
     """
 
     dataset: Dataset
-    store: Store
+    store: Store | EncodedVideos
 
     def test_set(self, version: str = "") -> TestSet:
         """Returns the test videos with one version of their labels."""
         return TestSet(self.dataset, self.store.split("test"), version)
 
-    def training(self, holdout: int, seed: int) -> tuple[Stored, Stored | None]:
+    def training(
+        self, holdout: int, seed: int
+    ) -> tuple[Footage, Footage | None]:
         """Splits the training videos.
 
         Args:
@@ -45,11 +50,7 @@ class Source:
         Raises:
             ValueError: where no video would be left.
         """
-        entries = [
-            entry
-            for entry in self.store.manifest.entries
-            if entry.split in ("train", "all")
-        ]
+        entries: list[Any] = self._training_entries()
         if holdout >= len(entries):
             raise ValueError(
                 "`holdout` must leave at least one of the "
@@ -58,19 +59,31 @@ class Source:
             )
         bits = np.random.Philox(key=[seed, 0]).random_raw(len(entries))
         chosen = set(np.argsort(bits, kind="stable")[:holdout].tolist())
-        parts: list[list[Entry]] = [[], []]
+        parts: list[list[Any]] = [[], []]
         for place, entry in enumerate(entries):
             parts[place in chosen].append(entry)
-        fitted, held_out = (
-            Stored(self.store.folder, part, self.store.size) for part in parts
-        )
+        fitted, held_out = map(self._footage, parts)
         return fitted, held_out if holdout else None
+
+    def _training_entries(self) -> list[Any]:
+        if isinstance(self.store, EncodedVideos):
+            return list(self.dataset.split("train"))
+        entries = self.store.manifest.entries
+        return [entry for entry in entries if entry.split in ("train", "all")]
+
+    def _footage(self, entries: list[Any]) -> Footage:
+        if isinstance(self.store, EncodedVideos):
+            return self.store.footage(entries)
+        return Stored(self.store.folder, entries, self.store.size)
 
 
 def open_source(
     config: Config, progress: Callable[[int, int], None] | None = None
 ) -> Source:
     """Finds the videos, and decodes and resizes what is not yet stored.
+
+    Where `data.store` is off nothing is stored: frames are decoded whenever
+    they are read.
 
     Args:
         config: its `data`, and the image size of its `model`.
@@ -98,6 +111,11 @@ def open_source(
         root, labels=labels if labels.suffix in label_files.SUFFIXES else None
     )
     height, width = config.model.image_size
+    if not config.data.store:
+        encoded = EncodedVideos(
+            dataset, config.model.image_size, config.model.channels
+        )
+        return Source(dataset, encoded)
     place = hashlib.sha256(str(dataset.root.resolve()).encode()).hexdigest()
     folder = stores / f"{config.data.dataset}-{height}x{width}-{place[:8]}"
     stores.mkdir(parents=True, exist_ok=True)

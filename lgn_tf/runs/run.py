@@ -91,6 +91,7 @@ class Run:
         *,
         data_root: str | None = None,
         labels: str | None = None,
+        store: bool | None = None,
         cue_weights: dict[str, float] | None = None,
     ) -> "Run":
         """Returns the run with other settings; the folder stays as it is.
@@ -98,13 +99,14 @@ class Run:
         Args:
             data_root: where the data set lies on this machine.
             labels: version of the frame labels, or a file of labels.
+            store: whether decoded frames are kept on disk.
             cue_weights: of some cues in the online score, by name: `error`,
                 `distance`, `motion`.
 
         Raises:
             ValueError: for values out of bounds.
         """
-        given = {"data_root": data_root, "labels": labels}
+        given = {"data_root": data_root, "labels": labels, "store": store}
         data: dict[str, Any] = {
             name: value for name, value in given.items() if value is not None
         }

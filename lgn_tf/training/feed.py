@@ -13,7 +13,7 @@ from lgn_tf.backend import distribution
 from lgn_tf.config.schema import Config
 from lgn_tf.data import sliding_windows
 from lgn_tf.data.pipelines import arrays
-from lgn_tf.data.video.footage import Footage
+from lgn_tf.data.video.footage import Encoded, Footage
 
 
 def steps_per_epoch(footage: Footage, config: Config) -> int:
@@ -24,8 +24,15 @@ def steps_per_epoch(footage: Footage, config: Config) -> int:
         config: of the run.
 
     Raises:
-        ValueError: where the clips do not fill one batch.
+        ValueError: where the clips do not fill one batch, or video files
+            would have to be decoded out of order.
     """
+    if isinstance(footage, Encoded) and not all(footage.files):
+        raise ValueError(
+            "`store` must be on for video files: clips are read at random, "
+            "and a video file is decoded from its start. Extract the frames, "
+            "or leave out --no-store. Received: store=False"
+        )
     return sliding_windows.steps(
         len(_table(footage, config)), config.training.batch_size
     )

@@ -16,6 +16,7 @@ from lgn_tf.backend import distribution
 from lgn_tf.config.length import Length
 from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
+from lgn_tf.data.video import decoding
 from lgn_tf.data.video.footage import Footage
 from lgn_tf.files import atomic, locks
 from lgn_tf.model.lgn_net import build_model
@@ -189,17 +190,30 @@ def _fit(
             clips = feed.training_clips(
                 fitted, config, epoch=epoch, start_step=step
             )
-            model.fit(
-                clips,
-                steps_per_epoch=length.steps_of(epoch) - step,
-                initial_epoch=epoch,
-                epochs=end,
-                # The feed shuffles, by seed.
-                shuffle=False,
-                verbose=0,
-                callbacks=[*guards, *records, *feed.epoch_callbacks(clips)],
-                validation_data=feed.validation_clips(held_out, config),
-            )
+            with _naming_bad_files():
+                model.fit(
+                    clips,
+                    steps_per_epoch=length.steps_of(epoch) - step,
+                    initial_epoch=epoch,
+                    epochs=end,
+                    # The feed shuffles, by seed.
+                    shuffle=False,
+                    verbose=0,
+                    callbacks=[*guards, *records, *feed.epoch_callbacks(clips)],
+                    validation_data=feed.validation_clips(held_out, config),
+                )
+
+
+@contextlib.contextmanager
+def _naming_bad_files() -> Iterator[None]:
+    """Turns the error of a graph that read an unreadable file into its own."""
+    try:
+        yield
+    except Exception as error:
+        reason = decoding.unreadable_in(error)
+        if reason is None:
+            raise
+        raise ValueError(reason) from error
 
 
 def _parts(

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.data.datasets import archives
 from lgn_tf.data.synthetic import walkways
+from lgn_tf.files import media
 from lgn_tf.runs import directory
+from lgn_tf.scores import video_scores
 from lgn_tf.training import callbacks, train
 
 ROOT = Path(__file__).parents[2]
@@ -99,3 +102,49 @@ def test_the_script_is_the_command():
     )
     assert "usage: train.py" in done.stdout
     assert "--update-threshold" in done.stdout
+
+
+@pytest.mark.slow
+def test_train_and_evaluate_without_a_store(root, tmp_path, capsys):
+    """Nothing is stored; the scores are those of a run that stores frames."""
+    stores, runs = tmp_path / "stores", tmp_path / "runs"
+    flags = [
+        *("--dataset", "folder", "--data-root", str(root), "--holdout", "1"),
+        *("--image-size", "16", "24", "--channels", "1", "--width", "0.0625"),
+        *("--steps", "2", "--batch-size", "4", "--runs", str(runs)),
+        *("--stores", str(stores)),
+    ]
+    assert main.main(["train", *flags, "--name", "a", "--no-store"]) == 0
+    assert main.main(["evaluate", str(runs / "a")]) == 0
+    assert not stores.exists()
+    assert main.main(["train", *flags, "--name", "b"]) == 0
+    assert main.main(["evaluate", str(runs / "b")]) == 0
+    assert stores.is_dir()
+    for name in ("Test001", "Test002"):
+        one, two = (
+            video_scores.read(runs / run / "evaluation", name) for run in "ab"
+        )
+        np.testing.assert_array_equal(one.psnr, two.psnr)
+        np.testing.assert_array_equal(one.online, two.online)
+    capsys.readouterr()
+    # A damaged frame ends a training in one line that names it.
+    bad = next((root / "Train").rglob("003.tif"))
+    whole = bad.read_bytes()
+    bad.write_bytes(b"")
+    try:
+        argv = ["train", *flags, "--name", "c", "--no-store"]
+        assert main.main(argv) == 2
+    finally:
+        bad.write_bytes(whole)
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and f"{bad}: not a readable image" in error
+
+
+def test_video_files_need_a_store(tmp_path, capsys):
+    frames = np.zeros((8, 16, 24, 1), np.uint8)
+    media.write_video(tmp_path / "train/a.avi", frames)
+    argv = ["train", "--dataset", "folder", "--data-root", str(tmp_path)]
+    argv += ["--no-store", "--name", "a", "--runs", str(tmp_path / "runs")]
+    assert main.main(argv) == 2
+    assert "`store` must be on for video files" in capsys.readouterr().err
+    assert not (tmp_path / "runs/a").exists()

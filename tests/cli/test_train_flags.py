@@ -55,6 +55,7 @@ OTHER = {
     "separateness_weight": "0.5",
     "rematerialise": "True",
     "residual": "True",
+    "store": "False",
     "schedule": "step",
 }
 
@@ -62,8 +63,8 @@ OTHER = {
 @pytest.mark.parametrize(("section", "name"), list(every_setting()))
 def test_every_setting_has_a_flag(section, name):
     text = OTHER.get(name, "7")
-    flag = "--" + name.replace("_", "-")
-    values = [] if text == "True" else text.split()
+    flag = ("--no-" if text == "False" else "--") + name.replace("_", "-")
+    values = [] if text in ("True", "False") else text.split()
     config, _ = parse("--dataset", "ped2", flag, *values)
     value = getattr(getattr(config, section), name)
     if name == "image_size":

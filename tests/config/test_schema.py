@@ -58,6 +58,7 @@ OTHER = Config(
         labels="csv",
         holdout=3,
         stores="there",
+        store=False,
     ),
 )
 """A value that is no default, in every setting."""

@@ -10,6 +10,8 @@ from lgn_tf.config.schema import Config, DataConfig, ModelConfig
 from lgn_tf.data import sources
 from lgn_tf.data.datasets import archives
 from lgn_tf.data.datasets.registered import synthetic
+from lgn_tf.data.synthetic import walkways
+from lgn_tf.files import media
 
 pytestmark = pytest.mark.latest
 
@@ -109,3 +111,33 @@ def test_labels_may_be_a_version_or_a_file(config, tmp_path):
         config, data=dataclasses.replace(config.data, labels="ucsd")
     )
     assert sources.version(named) == "ucsd"
+
+
+def test_without_a_store_the_same_videos_are_held_out(tmp_path):
+    """And nothing is written."""
+    drawn = walkways.draw(1, train=5, test=2, frames=9, size=(32, 48))
+    archives.write_drawn(drawn, tmp_path / "data", "ucsd")
+    stores = tmp_path / "stores"
+    data = DataConfig("folder", str(tmp_path / "data"), stores=str(stores))
+    config = Config(ModelConfig(image_size=(16, 24), channels=1), data=data)
+    other = dataclasses.replace(
+        config, data=dataclasses.replace(data, store=False)
+    )
+    encoded = sources.open_source(other)
+    assert not stores.exists()
+    stored = sources.open_source(config)
+    pairs = zip(encoded.training(2, 3), stored.training(2, 3), strict=True)
+    for one, two in pairs:
+        assert one.names == two.names
+        assert one.frame_counts == two.frame_counts
+        np.testing.assert_array_equal(one.read(0, 2, 6), two.read(0, 2, 6))
+    assert encoded.test_set().labels.keys() == stored.test_set().labels.keys()
+
+
+def test_without_a_store_the_split_must_have_videos(tmp_path):
+    frames = np.zeros((6, 16, 24, 1), np.uint8)
+    media.write_video(tmp_path / "train/a.avi", frames)
+    data = DataConfig("folder", str(tmp_path), store=False)
+    source = sources.open_source(Config(data=data))
+    with pytest.raises(ValueError, match="no videos of the split 'test'"):
+        source.test_set()

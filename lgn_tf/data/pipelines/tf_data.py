@@ -1,19 +1,21 @@
-"""tf.data: training clips in a seeded order, evaluation frames in order.
+"""tf.data: training clips in a seeded order, frames of a video in order.
 
 Letters: B batch, n input frames, T frames of a piece, H, W, C.
 """
 
 import functools
 import logging
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from lgn_tf.data import sliding_windows
+from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.pipelines import arrays
 from lgn_tf.data.video import decoding, preprocessing
-from lgn_tf.data.video.footage import Encoded, Footage
+from lgn_tf.data.video.footage import Encoded, Footage, Frames
 
 _log = logging.getLogger(__name__)
 
@@ -160,7 +162,7 @@ def _decode_clips(
     parallel: int,
 ) -> tf.data.Dataset:
     """Turns a dataset of (B, 2) videos and starts into one of batches."""
-    kind, count = _format(footage), inputs + 1
+    count = inputs + 1
 
     def paths(windows: Any) -> Any:
         return np.array(
@@ -171,7 +173,23 @@ def _decode_clips(
             dtype=object,
         )
 
-    size, shape = footage.size, (*footage.size, channels)
+    def split(clip: Any) -> tuple[Any, Any]:
+        scaled = preprocessing.to_float(clip)
+        return scaled[:, :-1], scaled[:, -1]
+
+    rows = dataset.element_spec.shape[0]
+    names = dataset.map(
+        lambda windows: tf.ensure_shape(
+            tf.numpy_function(paths, [windows], tf.string), (rows, count)
+        )
+    )
+    decode = _decoder(_format(footage), footage.size, channels)
+    decoded = names.unbatch().unbatch().map(decode, parallel, True)
+    return decoded.batch(count, True).batch(rows, True).map(split)
+
+
+def _decoder(kind: str, size: tuple[int, int], channels: int) -> Any:
+    """Returns a function of a path to a frame, uint8 (*size, channels)."""
 
     def prepare(frame: Any) -> Any:
         return preprocessing.prepare(frame, size, channels)
@@ -186,67 +204,50 @@ def _decode_clips(
             frame = decoding.decode_tensor(contents, kind)
         # The same pixels as in the graph, in a tenth of the time.
         frame = tf.numpy_function(prepare, [frame], tf.uint8)
-        return tf.ensure_shape(frame, shape)
+        return tf.ensure_shape(frame, (*size, channels))
 
-    def split(clip: Any) -> tuple[Any, Any]:
-        scaled = preprocessing.to_float(clip)
-        return scaled[:, :-1], scaled[:, -1]
-
-    rows = dataset.element_spec.shape[0]
-    names = dataset.map(
-        lambda windows: tf.ensure_shape(
-            tf.numpy_function(paths, [windows], tf.string), (rows, count)
-        )
-    )
-    decoded = names.unbatch().unbatch().map(decode, parallel, True)
-    return decoded.batch(count, True).batch(rows, True).map(split)
+    return decode
 
 
-def evaluation_frames(
-    footage: Footage, *, channels: int, length: int = 32
-) -> tf.data.Dataset:
-    """Every frame of every video once, in order.
+class GraphDecoded(Encoded):
+    """Footage of image files that are decoded in a graph, in parallel.
+
+    Videos of other files are read as `Encoded` reads them.
 
     Args:
-        footage: `store.Stored`, or any other.
-        channels: 3 or 1, what the model takes.
-        length: frames of a piece at most; a piece is of one video.
-
-    Returns:
-        A dataset of (frames, video, first): float32 (T, H, W, C) in [-1, 1],
-        the place of the video in `footage.names`, and the position of the
-        first of these frames in it, both int32 scalars.
-
-    Raises:
-        ValueError: where `length` is below 1.
+        videos: from `layouts.recognise`.
+        size: (height, width) in pixels that frames are resized to.
+        channels: of the frames, 3 or 1.
     """
-    if length < 1:
-        raise ValueError(
-            f"`length` must be at least 1. Received: length={length}"
-        )
-    preprocessing.require_channels(channels)
 
-    def pieces() -> Any:
-        for video in range(len(footage.names)):
-            first = 0
-            for piece in footage.stream(video, length):
-                yield (
-                    preprocessing.to_float(
-                        preprocessing.to_channels(piece, channels)
-                    ),
-                    video,
-                    first,
-                )
-                first += len(piece)
+    def __init__(
+        self, videos: Sequence[Video], size: tuple[int, int], channels: int
+    ) -> None:
+        """Opens nothing yet."""
+        preprocessing.require_channels(channels)
+        super().__init__(videos, size)
+        self.channels = channels
 
-    signature = (
-        tf.TensorSpec((None, *footage.size, channels), tf.float32),
-        tf.TensorSpec((), tf.int32),
-        tf.TensorSpec((), tf.int32),
-    )
-    return _finish(
-        tf.data.Dataset.from_generator(pieces, output_signature=signature)
-    )
+    def stream(self, video: int, length: int) -> Iterator[Frames]:
+        """Yields all frames in order, each decoded once.
+
+        Raises:
+            ValueError: for a frame that is unreadable, naming the file.
+        """
+        files = self.files[video]
+        kinds = {path.suffix.lower() for path in files}
+        if len(kinds) != 1:
+            yield from super().stream(video, length)
+            return
+        decode = _decoder(kinds.pop(), self.size, self.channels)
+        dataset = tf.data.Dataset.from_tensor_slices([*map(str, files)])
+        dataset = dataset.map(decode, tf.data.AUTOTUNE, deterministic=True)
+        try:
+            yield from _finish(dataset.batch(length)).as_numpy_iterator()
+        except tf.errors.OpError as error:
+            raise ValueError(
+                decoding.unreadable_in(error) or error.message
+            ) from error
 
 
 def _finish(dataset: tf.data.Dataset) -> tf.data.Dataset:

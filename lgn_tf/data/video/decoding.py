@@ -8,6 +8,7 @@ does not load, OpenCV takes over.
 
 import functools
 import logging
+import re
 import warnings
 from typing import Any
 
@@ -48,6 +49,16 @@ def _unreadable(contents: bytes, where: str) -> ValueError:
         f"{where}: not a readable image, or cut short. "
         f"Found there: {len(contents)} bytes"
     )
+
+
+def unreadable_in(error: Exception) -> str | None:
+    """Returns what a graph says of an unreadable file; None for other errors.
+
+    TensorFlow puts the error of a Python function, with its traceback, into
+    the text of one of its own.
+    """
+    found = re.search(r"ValueError: (.*: not a readable image.*)", str(error))
+    return found and found[1]
 
 
 def require_whole(contents: bytes, where: bytes) -> bool:

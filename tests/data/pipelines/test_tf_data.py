@@ -183,11 +183,6 @@ def test_one_channel_or_three(source, channels):
     ((past, target),) = tf_data.training_clips(held, epochs=1, **changed)
     np.testing.assert_array_equal(past[0], wanted[:-1])
     np.testing.assert_array_equal(target[0], wanted[-1])
-    ((found, video_number, first),) = tf_data.evaluation_frames(
-        held, channels=channels
-    )
-    np.testing.assert_array_equal(found, wanted)
-    assert (int(video_number), int(first)) == (0, 0)
 
 
 @pytest.mark.latest
@@ -201,7 +196,16 @@ def test_the_store_and_decoding_on_the_fly_feed_the_same(
     made = preparation.prepare(dataset, tmp_path / "store", (24, 32))
     arguments = {**COMMON, "channels": 3}
     for split in ("train", "test"):
-        encoded = footage.Encoded(dataset.split(split), (24, 32))
+        stored = made.split(split)
+        encoded = tf_data.GraphDecoded(dataset.split(split), (24, 32), 3)
+        for video, name in enumerate(stored.names):
+            # Decoded in order, as scoring reads them.
+            pieces = list(encoded.stream(video, 5))
+            assert max(map(len, pieces)) <= 5, name
+            np.testing.assert_array_equal(
+                np.concatenate(pieces),
+                preprocessing.to_channels(stored._maps[video], 3),
+            )
         pairs = zip(
             tf_data.training_clips(made.split(split), epochs=1, **arguments),
             tf_data.training_clips(encoded, epochs=1, **arguments),
@@ -213,41 +217,6 @@ def test_the_store_and_decoding_on_the_fly_feed_the_same(
             np.testing.assert_array_equal(target, other_target)
             count += 1
         assert count == 4
-
-
-class Counting(footage.InMemory):
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.read_frames = []
-
-    def read(self, video, start, stop):
-        self.read_frames += [(video, place) for place in range(start, stop)]
-        return super().read(video, start, stop)
-
-
-@pytest.mark.parametrize("length", [1, 4, 100])
-def test_evaluation_sees_every_frame_once_and_in_order(length):
-    plain = numbered()
-    held = Counting(plain.names, plain._videos)
-    seen, places = [], []
-    dataset = tf_data.evaluation_frames(held, channels=1, length=length)
-    for piece, video, first in dataset.as_numpy_iterator():
-        assert len(piece) <= length
-        seen += preprocessing.to_uint8(piece)[:, 0, 0, 0].tolist()
-        places += [(int(video), int(first) + k) for k in range(len(piece))]
-    wanted = [(v, k) for v, n in enumerate((9, 3, 12)) for k in range(n)]
-    assert seen == list(range(24))
-    assert places == held.read_frames == wanted
-
-
-def test_evaluation_of_nothing_at_a_time():
-    with pytest.raises(ValueError, match="length=0"):
-        tf_data.evaluation_frames(numbered(), channels=1, length=0)
-
-
-def test_evaluation_needs_a_known_number_of_channels():
-    with pytest.raises(ValueError, match="channels=2"):
-        tf_data.evaluation_frames(numbered(), channels=2)
 
 
 def test_a_bad_frame_is_named_in_training(tmp_path, coloured):
