@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import lgn_tf
+from lgn_tf.data.datasets import registry
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = ROOT / "tests/compatibility/files_of_0_1_0.tar.xz"
@@ -24,7 +25,9 @@ def demo(tmp_path, monkeypatch):
         archive.extractall(tmp_path, filter="data")
     (tmp_path / "runs/whole").rename(tmp_path / "runs/demo")
     monkeypatch.chdir(tmp_path)
-    return tmp_path
+    yield tmp_path
+    # An example registers it.
+    registry._specs.pop("station", None)
 
 
 def test_it_imports_neither_a_framework_nor_numpy():

@@ -262,7 +262,15 @@ class ScoringConfig:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """The whole configuration: model, training, scoring, data."""
+    """The whole configuration: model, training, scoring, data.
+
+    It is frozen; `dataclasses.replace` changes a copy.
+
+    Example:
+        >>> model = lgn_tf.preset("ped2").model
+        >>> lgn_tf.Config(model).training.epochs
+        60
+    """
 
     model: ModelConfig = ModelConfig()
     training: TrainingConfig = TrainingConfig()

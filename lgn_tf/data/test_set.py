@@ -17,6 +17,13 @@ class TestSet:
 
     Labels and masks are read when they are first asked for.
 
+    Example:
+        >>> test_set = lgn_tf.load("runs/demo").test_set()
+        >>> test_set.frame_counts
+        {'Test001': 24, 'Test002': 24}
+        >>> test_set.labels["Test001"].shape
+        (24,)
+
     Attributes:
         dataset: the videos as they lie on disk, with their ground truth.
         footage: the same videos, at the size of a model.

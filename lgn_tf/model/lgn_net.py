@@ -14,6 +14,9 @@
 becomes a network in `build_model`, and nowhere else.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import keras
 from keras import ops
 
@@ -98,18 +101,18 @@ class LGNNet(ClipEncoding, FramePredictor):
 
     def __init__(
         self,
-        image_size=(256, 256),
-        channels=3,
-        frames=4,
-        width=1.0,
-        variant="lgn_net",
-        memory_items=10,
-        compactness_weight=10.0,
-        separateness_weight=5.0,
-        residual=False,
-        memory_options=None,
-        rematerialise=False,
-        **kwargs,
+        image_size: tuple[int, int] = (256, 256),
+        channels: int = 3,
+        frames: int = 4,
+        width: float = 1.0,
+        variant: str = "lgn_net",
+        memory_items: int = 10,
+        compactness_weight: float = 10.0,
+        separateness_weight: float = 5.0,
+        residual: bool = False,
+        memory_options: Mapping[str, Any] | None = None,
+        rematerialise: bool = False,
+        **kwargs: Any,
     ):
         validate_model_arguments(
             image_size, channels, frames, width, variant, memory_items

@@ -1,6 +1,7 @@
 """A memory of prototype items of normal video, as a Keras layer."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
@@ -68,15 +69,15 @@ class PrototypeMemory(keras.layers.Layer):
 
     def __init__(
         self,
-        items,
-        compactness_weight=10.0,
-        separateness_weight=5.0,
-        temperature=1.0,
-        momentum=None,
-        revive_after=None,
-        max_over_assigned=False,
-        add_losses=True,
-        **kwargs,
+        items: int,
+        compactness_weight: float = 10.0,
+        separateness_weight: float = 5.0,
+        temperature: float = 1.0,
+        momentum: float | None = None,
+        revive_after: int | None = None,
+        max_over_assigned: bool = False,
+        add_losses: bool = True,
+        **kwargs: Any,
     ):
         super().__init__(**{**kwargs, "dtype": prototypes.DTYPE})
         self.item_count = items

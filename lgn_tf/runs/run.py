@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import functools
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -49,12 +49,13 @@ class Run:
         ValueError: for other weights.
 
     Example:
-        >>> import lgn_tf
-        >>> run = lgn_tf.load("runs/demo")  # doctest: +SKIP
-        >>> run.config.model.image_size  # doctest: +SKIP
-        (64, 96)
-        >>> run.evaluate().scores["online motion"].micro_auc  # doctest: +SKIP
-        0.937
+        >>> run = lgn_tf.load("runs/demo")
+        >>> run.config.model.channels, run.weights_in_words
+        (3, 'last epoch')
+        >>> type(run.model).__name__
+        'LGNNet'
+        >>> run.results.scored_frames
+        40
     """
 
     def __init__(
@@ -294,6 +295,12 @@ class Run:
         Yields:
             The scores of each video. Numbers are those of `lgn score`.
 
+        Example:
+            >>> run = lgn_tf.load("runs/demo")
+            >>> for scores in run.score("videos/Test/Test001"):
+            ...     print(scores.name, scores.online.shape)
+            Test001 (20,)
+
         Raises:
             FileNotFoundError: where a path is not there.
             ValueError: where a video is damaged or too short.
@@ -325,6 +332,11 @@ class Run:
         Returns:
             The results, which also lie in the folder.
 
+        Example:
+            >>> results = lgn_tf.load("runs/demo").evaluate(out="evaluation")
+            >>> 0 <= results.scores["online"].micro_auc <= 1
+            True
+
         Raises:
             ValueError: where labels do not fit, or no video is long enough.
             OSError: where no space is left; an older evaluation stays.
@@ -340,11 +352,44 @@ class Run:
             progress=progress,
         )
 
-    def export(self, out: Path | str, **options: Any) -> "Exported":
-        """Writes a new version of a served model; see `saved_model.export`."""
+    def export(
+        self,
+        out: Path | str,
+        *,
+        version: int | None = None,
+        dtype: str | None = None,
+        warm_up_batches: Sequence[int] = (1, 8),
+        max_video_frames: int = 256,
+    ) -> "Exported":
+        """Writes a new version of a model for TensorFlow Serving.
+
+        Args:
+            out: the folder of the versions; made where it is not there.
+            version: its number; default one more than the largest there.
+            dtype: precision of the layers, instead of the run's.
+            warm_up_batches: rows of the warm-up requests; none where empty.
+            max_video_frames: most frames of one video in a request.
+
+        Raises:
+            FileExistsError: where the version is there.
+            ValueError: for values out of bounds.
+            OSError: where it cannot be written.
+
+        Example:
+            >>> run = lgn_tf.load("runs/demo")
+            >>> run.export("models/lgn_net", warm_up_batches=()).path.name
+            '1'
+        """
         from lgn_tf.exporting import saved_model
 
-        return saved_model.export(self, Path(out), **options)
+        return saved_model.export(
+            self,
+            Path(out),
+            version=version,
+            dtype=dtype,
+            warm_up_batches=warm_up_batches,
+            max_video_frames=max_video_frames,
+        )
 
     def report(self, out: Path | str | None = None) -> Path:
         """Writes the run as one page of HTML, and returns its path."""

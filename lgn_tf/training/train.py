@@ -32,7 +32,7 @@ From there on it is learned. A model that is not trained copies."""
 
 def train(
     config: Config,
-    run_dir: Path,
+    run_dir: Path | str,
     *,
     resume: bool = False,
     overwrite: bool = False,
@@ -57,7 +57,18 @@ def train(
         callbacks.Interrupted: after Ctrl-C or SIGTERM; the state is saved.
         BlockingIOError: where another process trains in `run_dir`.
         OSError: where there is no space left; the last snapshot stays.
+
+    Example:
+        >>> import dataclasses
+        >>> config = lgn_tf.load("runs/demo").config
+        >>> training = dataclasses.replace(config.training, epochs=1)
+        >>> config = dataclasses.replace(config, training=training)
+        >>> run = lgn_tf.train(config, "runs/again")
+        epoch 1/1 ...
+        >>> len(run.log)
+        1
     """
+    run_dir = Path(run_dir)
     if not (resume or overwrite):
         directory.refuse_existing(run_dir)
     keras.utils.set_random_seed(config.training.seed)

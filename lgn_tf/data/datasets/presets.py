@@ -70,19 +70,16 @@ _made_lite = lite  # The argument of `preset` has the same name.
 def preset(name: str, *, lite: bool = False) -> Config:
     """Returns the settings for a data set.
 
-    ```python
-    import lgn_tf
-
-    config = lgn_tf.preset("ped2", lite=True)
-    assert config.model.image_size == (128, 128)
-    ```
-
     Args:
         name: of a registered data set.
         lite: for a machine without a GPU, see `presets.lite`.
 
     Raises:
         ValueError: where no data set has the name, naming those there are.
+
+    Example:
+        >>> lgn_tf.preset("ped2", lite=True).model.image_size
+        (128, 128)
     """
     config = dataset_named(name).preset
     return _made_lite(config) if lite else config

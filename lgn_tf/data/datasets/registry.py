@@ -116,29 +116,6 @@ DATASETS: Mapping[str, DatasetSpec] = types.MappingProxyType(_specs)
 def register_dataset(spec: DatasetSpec, *, overwrite: bool = False) -> None:
     """Adds a data set, so that its name can be trained on and verified.
 
-    ```python
-    from lgn_tf.config.schema import Config, ModelConfig
-    from lgn_tf.data.datasets.dataset import Dataset, Video
-    from lgn_tf.data.datasets.registry import (
-        DatasetSpec, Layout, register_dataset,
-    )
-
-    def find(folder, named):
-        files = sorted(folder.glob("platform-*.avi"))
-        videos = [Video(file.stem, "all", file) for file in files]
-        return [Dataset(folder, "station", tuple(videos))] if videos else []
-
-    register_dataset(
-        DatasetSpec(
-            name="station",
-            title="Platforms of our station",
-            preset=Config(ModelConfig(residual=True)),
-            layout=Layout("station", find),
-            frame_rate=12.5,
-        )
-    )
-    ```
-
     Args:
         spec: says all about it.
         overwrite: whether it may take the place of another one of its name.
@@ -146,6 +123,25 @@ def register_dataset(spec: DatasetSpec, *, overwrite: bool = False) -> None:
     Raises:
         ValueError: where the name is empty or taken, or another layout has
             the name of its layout.
+
+    Example:
+        >>> from lgn_tf.data.datasets.dataset import Dataset, Video
+        >>> from lgn_tf.data.datasets.registry import DatasetSpec, Layout
+        >>> def find(folder, named):
+        ...     files = sorted(folder.glob("platform-*.avi"))
+        ...     videos = tuple(Video(f.stem, "all", f) for f in files)
+        ...     return [Dataset(folder, "station", videos)] if videos else []
+        >>> lgn_tf.register_dataset(
+        ...     DatasetSpec(
+        ...         name="station",
+        ...         title="Platforms of our station",
+        ...         preset=lgn_tf.preset("folder"),
+        ...         layout=Layout("station", find),
+        ...         frame_rate=12.5,
+        ...     )
+        ... )
+        >>> lgn_tf.preset("station").data.dataset
+        'station'
     """
     _require_new(spec, overwrite)
     _specs[spec.name] = spec
