@@ -11,7 +11,12 @@ from typing import Any
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[2]
-OUTSIDE = ("*.md", "serving/**/*.md", "benchmarks/**/*.md", "benchmarks/**/*.svg")
+OUTSIDE = (
+    "*.md",
+    "serving/**/*.md",
+    "benchmarks/**/*.md",
+    "benchmarks/**/*.svg",
+)
 """Pages and pictures outside docs/."""
 PACKAGES = ("lgn_tf", "serving/lgn_client", "serving/lgn_serving")
 ROOMS = "Rooms of the code"
