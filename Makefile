@@ -81,6 +81,7 @@ $(SITE)/.installed: requirements-site.lock
 
 site: $(SITE)/.installed
 	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
+	@ls site/assets/stylesheets/main.*.css > /dev/null
 
 lock:
 	$(PYTHON) -m venv .venv-lock

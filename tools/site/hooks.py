@@ -35,11 +35,8 @@ def on_config(config: Any) -> Any:
 
 def on_files(files: Files, config: Any) -> Files:
     """Names pages by their places in the repository, and adds the rooms."""
-    named = [
-        file
-        for file in files
-        if not file.src_uri.endswith(".md") and file.abs_src_path is None
-    ]
+    # The others are the theme's.
+    named = [file for file in files if file.src_dir != config.docs_dir]
     paths = [path for path in (ROOT / "docs").rglob("*") if path.is_file()]
     for pattern in OUTSIDE:
         paths.extend(ROOT.glob(pattern))
