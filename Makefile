@@ -2,13 +2,14 @@
 VENV ?= .venv
 PYTHON ?= python3
 LATEST ?= .venv-latest
+SITE ?= .venv-site
 # Tests run in as many processes as this; each needs some 4 GB.
 PROCESSES ?= 2
 
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test test-latest lint format bench protos lock clean
+.PHONY: help demo test test-latest lint format bench protos commands site lock clean
 
 help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
@@ -17,6 +18,8 @@ help:
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
 	@echo "make format       rewrite the code the way make lint wants it"
 	@echo "make protos       generate the protocol buffers of serving/ anew"
+	@echo "make commands     write docs/commands.md anew, from the help of the commands"
+	@echo "make site         build the documentation as a site in site/, in $(SITE)"
 	@echo "make lock         resolve the lock files anew (installs uv)"
 
 # $(1): environment, $(2): lock file.
@@ -67,11 +70,25 @@ bench: $(VENV)/.installed
 protos: $(VENV)/.installed
 	$(VENV)/bin/python -m grpc_tools.protoc --proto_path=serving --python_out=serving lgn_client/predict.proto lgn_serving/models/text_formats.proto
 
+commands: $(VENV)/.installed
+	$(VENV)/bin/python -m tools.site.commands
+
+# Sources are read, not imported: the package and TensorFlow are not installed.
+$(SITE)/.installed: requirements-site.lock
+	$(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-site.lock
+	@touch $@
+
+site: $(SITE)/.installed
+	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
+	@ls site/assets/stylesheets/main.*.css > /dev/null
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --extra dev --constraint requirements.in pyproject.toml --output-file requirements.lock
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --extra test --constraint requirements-latest.in pyproject.toml --output-file requirements-latest.lock
+	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate requirements-site.in --output-file requirements-site.lock
 
 clean:
-	rm -rf $(VENV) $(LATEST) .venv-lock build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LATEST) $(SITE) .venv-lock site build *.egg-info .mypy_cache .pytest_cache .ruff_cache
