@@ -4,11 +4,13 @@ PYTHON ?= python3
 LATEST ?= .venv-latest
 # Tests run in as many processes as this; each needs some 4 GB.
 PROCESSES ?= 2
+# Interpreters that `make check-wheel` installs the wheel for.
+PYTHONS ?= python3.11 python3.12
 
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test test-latest lint format bench protos lock clean
+.PHONY: help demo test test-latest lint format bench protos lock dist check-wheel notebooks release-check clean
 
 help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
@@ -17,6 +19,8 @@ help:
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
 	@echo "make format       rewrite the code the way make lint wants it"
 	@echo "make protos       generate the protocol buffers of serving/ anew"
+	@echo "make dist         build the wheel and the source archive into dist/"
+	@echo "make release-check  everything that a release needs: an hour or two"
 	@echo "make lock         resolve the lock files anew (installs uv)"
 
 # $(1): environment, $(2): lock file.
@@ -67,6 +71,22 @@ bench: $(VENV)/.installed
 protos: $(VENV)/.installed
 	$(VENV)/bin/python -m grpc_tools.protoc --proto_path=serving --python_out=serving lgn_client/predict.proto lgn_serving/models/text_formats.proto
 
+# The wheel is built from the source archive, as installers may do.
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(VENV)/bin/python -m build --no-isolation
+
+# In a clean environment for each interpreter and each TensorFlow.
+check-wheel: dist
+	$(VENV)/bin/python -m tools.check_wheel dist/*.whl --python $(PYTHONS) --lock requirements.lock requirements-latest.lock
+
+notebooks: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock nbclient==0.11.0 nbformat==5.11.1 ipykernel==7.4.0
+	$(VENV)/bin/python -m tools.notebook examples/quickstart.py --run --set steps=20
+
+# What takes too long for every change; before a release.
+release-check: test test-latest notebooks check-wheel site
+
 lock:
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet --disable-pip-version-check uv
@@ -74,4 +94,4 @@ lock:
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate --extra test --constraint requirements-latest.in pyproject.toml --output-file requirements-latest.lock
 
 clean:
-	rm -rf $(VENV) $(LATEST) .venv-lock build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LATEST) .venv-lock build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,7 +1,7 @@
 """Makes a notebook of an example script, and runs it.
 
-    python tools/notebook.py examples/quickstart.py
-    python tools/notebook.py examples/quickstart.py --run --set steps=20
+    python -m tools.notebook examples/quickstart.py
+    python -m tools.notebook examples/quickstart.py --run --set steps=20
 
 The script is in cells, each below a line `# %%`; `[markdown]` cells are
 comments, `[script]` cells stay out of the notebook, and `[notebook]` cells are
@@ -97,6 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command."""
     parser = argparse.ArgumentParser(
         description=__doc__,
+        prog="python -m tools.notebook",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("script", type=Path)

@@ -101,7 +101,7 @@ def test_an_example_has_help_and_fits_two_pages(name):
 
 
 def test_the_notebook_is_the_script():
-    """`python tools/notebook.py examples/quickstart.py` writes it anew."""
+    """`python -m tools.notebook examples/quickstart.py` writes it anew."""
     script = (EXAMPLES / "quickstart.py").read_text()
     stored = json.loads((EXAMPLES / "quickstart.ipynb").read_text())
     assert stored == notebook.from_script(script)
