@@ -84,7 +84,7 @@ def run(notebook: dict[str, Any], settings: Sequence[str]) -> None:
             cell["source"] += [f"\n{one}" for one in settings]
     with tempfile.TemporaryDirectory() as folder:
         client = nbclient.NotebookClient(
-            nbformat.from_dict(notebook),
+            nbformat.reads(json.dumps(notebook), as_version=4),
             timeout=None,
             resources={"metadata": {"path": folder}},
         )
