@@ -5,11 +5,13 @@ LATEST ?= .venv-latest
 SITE ?= .venv-site
 # Tests run in as many processes as this; each needs some 4 GB.
 PROCESSES ?= 2
+# Interpreters that `make check-wheel` installs the wheel for.
+PYTHONS ?= python3.11 python3.12
 
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test test-latest lint format bench protos commands site lock clean
+.PHONY: help demo test test-latest lint format bench protos commands site lock dist check-wheel notebooks release-check clean
 
 help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
@@ -20,6 +22,8 @@ help:
 	@echo "make protos       generate the protocol buffers of serving/ anew"
 	@echo "make commands     write docs/commands.md anew, from the help of the commands"
 	@echo "make site         build the documentation as a site in site/, in $(SITE)"
+	@echo "make dist         build the wheel and the source archive into dist/"
+	@echo "make release-check  everything that a release needs: an hour or two"
 	@echo "make lock         resolve the lock files anew (installs uv)"
 
 # $(1): environment, $(2): lock file.
@@ -82,6 +86,21 @@ $(SITE)/.installed: requirements-site.lock
 site: $(SITE)/.installed
 	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
 	@ls site/assets/stylesheets/main.*.css > /dev/null
+# The wheel is built from the source archive, as installers may do.
+dist: $(VENV)/.installed
+	rm -rf dist
+	$(VENV)/bin/python -m build --no-isolation
+
+# In a clean environment for each interpreter and each TensorFlow.
+check-wheel: dist
+	$(VENV)/bin/python -m tools.check_wheel dist/*.whl --python $(PYTHONS) --lock requirements.lock requirements-latest.lock
+
+notebooks: $(VENV)/.installed
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock nbclient==0.11.0 nbformat==5.11.1 ipykernel==7.4.0
+	$(VENV)/bin/python -m tools.notebook examples/quickstart.py --run --set steps=20
+
+# What takes too long for every change; before a release.
+release-check: test test-latest notebooks check-wheel site
 
 lock:
 	$(PYTHON) -m venv .venv-lock
@@ -91,4 +110,4 @@ lock:
 	.venv-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-emit-index-url --no-emit-find-links --no-annotate requirements-site.in --output-file requirements-site.lock
 
 clean:
-	rm -rf $(VENV) $(LATEST) $(SITE) .venv-lock site build *.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(LATEST) $(SITE) .venv-lock site build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -1,1 +1,0 @@
-"""An embedded server that speaks TensorFlow Serving's protocols."""
