@@ -12,12 +12,12 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeAlias
 
 import tyro
 
 from lgn_tf.config import schema
-from lgn_tf.config.schema import Config
+from lgn_tf.config.schema import Config, DataConfig
 from lgn_tf.data.datasets import presets
 
 _SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
@@ -62,8 +62,21 @@ class Run:
         return self.runs / (self.name or f"{dataset}-{moment}")
 
 
+if TYPE_CHECKING:
+    DatasetName: TypeAlias = str
+else:
+    # The registry says what there is to choose from, and `--help` lists it.
+    DatasetName = tyro.extras.literal_type_from_choices(list(presets.PRESETS))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Data(DataConfig):
+    dataset: DatasetName = "ped2"
+
+
 @dataclasses.dataclass(frozen=True)
 class _Command(Config):
+    data: _Data = _Data()
     run: Run = Run()
 
 
@@ -110,18 +123,20 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
         Annotated[_Command, tyro.conf.OmitArgPrefixes],
         prog=program,
         description="Trains LGN-Net on normal videos, and leaves a run "
-        "directory. Defaults are those of the dataset's preset. Datasets: "
-        f"{', '.join(presets.PRESETS)}.",
+        "directory. Defaults are those of the dataset's preset.",
         default=_Command(
-            **{
-                field.name: getattr(default, field.name)
-                for field in dataclasses.fields(default)
-            }
+            default.model,
+            default.training,
+            default.scoring,
+            _Data(**dataclasses.asdict(default.data)),
         ),
         args=arguments,
     )
     result = Config(
-        command.model, command.training, command.scoring, command.data
+        command.model,
+        command.training,
+        command.scoring,
+        DataConfig(**dataclasses.asdict(command.data)),
     )
     if command.run.minutes is not None and not command.run.minutes > 0:
         raise ValueError(

@@ -190,6 +190,10 @@ def test_help_has_groups_units_and_the_defaults_of_the_preset(capsys):
         assert group in text
     assert "in pixels, multiples of 8. (default: 128 128)" in text
     assert "minutes between checkpoints" in text
+    assert "--dataset {avenue,folder,shanghaitech,synthetic,ped2,ped1,umn}" in (
+        text
+    )
+    assert "a registered data set: a benchmark" in text
 
 
 def test_resume_takes_no_other_flag():

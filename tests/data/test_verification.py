@@ -4,7 +4,7 @@ import scipy.io
 
 from lgn_tf.cli import main
 from lgn_tf.data import verification
-from lgn_tf.data.datasets import frame_folders, layouts
+from lgn_tf.data.datasets import frame_folders, labels, layouts
 from lgn_tf.files import media
 from tests.helpers.drawn_layouts import WHOLE
 
@@ -118,13 +118,31 @@ def test_two_ground_truths_may_differ_and_it_is_shown(written, walkway):
     )
     report = verification.verify(layouts.recognise(dataset.root))
     assert report.problems == []
-    labels = [clip.labels for clip in walkway.test]
+    drawn = [clip.labels for clip in walkway.test]
     differ = sum(
         int((one != other).sum())
-        for one, other in zip(labels, labels[::-1], strict=True)
+        for one, other in zip(drawn, drawn[::-1], strict=True)
     )
     check = "frames where avenue-masks and frame-pred differ"
     assert rows(report)[check].found == str(differ) != "0"
+
+
+def test_masks_are_compared_with_the_labels_of_the_archive(written, walkway):
+    """Those of later publications come first, and may differ."""
+    root = written("frame-pred").root
+    frame_folders.write_intervals(root / "synthetic.mat", walkway.test[::-1])
+    spans = [labels.to_intervals(clip.labels) for clip in walkway.test]
+    lines = [
+        "x.gt_frame = [" + ", ".join(f"{a}:{b}" for a, b in one) + "];"
+        for one in spans
+    ]
+    (root / "testing/archive.m").write_text("\n".join(lines))
+    dataset = layouts.recognise(root)
+    versions = [one.version for one in dataset.ground_truths]
+    assert versions == ["frame-pred", "ucsd"]
+    report = verification.verify(dataset)
+    assert report.problems == []
+    assert rows(report)["frames where frame-pred and ucsd differ"].found != "0"
 
 
 def test_published_numbers_name_what_is_off(written):
