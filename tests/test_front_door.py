@@ -8,10 +8,12 @@ import sys
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import lgn_tf
 from lgn_tf.data.datasets import registry
+from lgn_tf.files import media
 
 ROOT = Path(__file__).parents[1]
 ARCHIVE = ROOT / "tests/compatibility/files_of_0_1_0.tar.xz"
@@ -83,9 +85,11 @@ def test_every_name_has_an_example_that_runs(name):
         assert not runner.failures, "".join(report)
 
 
-@pytest.mark.usefixtures("demo")
-def test_the_lines_of_the_readme(capsys):
+def test_the_lines_of_the_readme(demo, capsys):
+    frames = np.random.default_rng(0).integers(0, 256, (9, 32, 48, 3), "uint8")
+    media.write_video(demo / "tonight.mp4", frames, "mp4v")
     text = (ROOT / "README.md").read_text()
     code = text[text.index("```python") :].removeprefix("```python\n")
     exec(code[: code.index("```")], {})
-    assert "Test001" in capsys.readouterr().out
+    assert capsys.readouterr().out.startswith("tonight ")
+    assert (demo / "saved_models/lgn_net/2/saved_model.pb").is_file()
