@@ -240,7 +240,7 @@ def _print(found: Mapping[str, Sequence]) -> None:
 
 
 def _notes(found: Mapping[str, Sequence]) -> list[str]:
-    """What the numbers stand on: each line once, and of which variants."""
+    """Prints the notes of all results: each once, with its variants."""
     from lgn_tf.evaluation import tables
 
     whose: dict[str, dict[str, None]] = {}

@@ -1,4 +1,4 @@
-"""What runs gain over copying, by the processor time of their steps.
+"""The gain of runs over copying, by the processor time of their steps.
 
     python -m experiments.gain_over_time RUN [RUN ...] --out CHART.svg
 

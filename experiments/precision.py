@@ -1,4 +1,4 @@
-"""What precision and Winograd's convolution do to the scores of a run.
+"""The effect of precision and Winograd's convolution on scores.
 
     python -m experiments.precision runs/NAME [--data-root PATH]
 

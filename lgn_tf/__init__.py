@@ -52,11 +52,11 @@ if TYPE_CHECKING:
     from lgn_tf.model.lgn_net import LGNNet as LGNNet
     from lgn_tf.model.memory import PrototypeMemory as PrototypeMemory
     from lgn_tf.runs.run import Run as Run
+    from lgn_tf.runs.run import load as load
     from lgn_tf.scores.calibration import Calibration as Calibration
     from lgn_tf.scores.video_scores import VideoScores as VideoScores
     from lgn_tf.training.train import train as train
 
-    load = Run
     score = Run.score
     evaluate = Run.evaluate
     export = Run.export
@@ -72,6 +72,7 @@ _PLACES = {
     "TestSet": "lgn_tf.data.test_set",
     "VideoScorer": "lgn_tf.inference.video_scorer",
     "VideoScores": "lgn_tf.scores.video_scores",
+    "load": "lgn_tf.runs.run",
     "preset": "lgn_tf.data.datasets.presets",
     "register_dataset": "lgn_tf.data.datasets.registry",
     "train": "lgn_tf.training.train",
@@ -81,8 +82,6 @@ _OF_RUN = ("evaluate", "export", "score")
 
 def __getattr__(name: str) -> Any:
     """Imports a public name when it is first used (PEP 562)."""
-    if name == "load":
-        return __getattr__("Run")
     if name in _OF_RUN:
         return getattr(__getattr__("Run"), name)
     if name not in _PLACES:
@@ -92,4 +91,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Lists the public names, for completion."""
-    return sorted(["__version__", "load", *_OF_RUN, *_PLACES])
+    return sorted(["__version__", *_OF_RUN, *_PLACES])

@@ -1,1 +1,1 @@
-"""What is used beside the product: programs for its makers."""
+"""Programs for those who work on the project."""

@@ -1,4 +1,4 @@
-"""What is measured: the network and its peers, with the same weights."""
+"""The network and its peers, with the same weights."""
 
 import numpy as np
 import tensorflow as tf

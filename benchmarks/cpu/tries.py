@@ -1,4 +1,4 @@
-"""What was tried for speed, each try as it is against as it was.
+"""Tries for speed: each measures a change against the code before it.
 
     python -m benchmarks.cpu.tries NAME [NAME ...] [--runs 7]
 

@@ -53,7 +53,7 @@ PARTS = {
     "scoring": score,
     "training": train,
 }
-"""What is measured of each precision, in this order."""
+"""The parts that are measured in each precision, in this order."""
 
 
 def main(arguments: list[str] | None = None) -> int:

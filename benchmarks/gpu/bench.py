@@ -1,4 +1,4 @@
-"""What all parts of the benchmark on a GPU share: options, weights, rows."""
+"""The options, weights and rows that all parts of the benchmark share."""
 
 import argparse
 import contextlib

@@ -18,7 +18,7 @@ TURN = 0.2
 
 @dataclasses.dataclass(frozen=True)
 class Contestant:
-    """What is timed.
+    """A candidate that is timed.
 
     Attributes:
         name: of the row.

@@ -32,7 +32,7 @@ CHART = Path(__file__).with_suffix(".svg")
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """What one point is measured with.
+    """The settings that one point is measured with.
 
     Attributes:
         frames: of a video that is scored; 0 for a batch of windows.

@@ -1,4 +1,4 @@
-"""What the commands share: types of options, and functions as commands."""
+"""Types of options that commands share, and functions as commands."""
 
 import functools
 import inspect

@@ -41,14 +41,15 @@ def score(
             GPU, or for each two cores where the model is small.
         out: folder to write; RUN/scores where it is not given.
     """
+    from lgn_tf.data.datasets import layouts
     from lgn_tf.data.video import footage
     from lgn_tf.inference import run_scorer
     from lgn_tf.parallel import processes
     from lgn_tf.runs import directory
-    from lgn_tf.runs import run as runs
+    from lgn_tf.runs.run import Run
 
-    found = runs.videos(*videos)
-    scoring = run_scorer.describe(runs.Run(run), gamma, reset_memory)
+    found = layouts.videos_at(*videos)
+    scoring = run_scorer.describe(Run(run), gamma, reset_memory)
     out = out or run / directory.SCORES
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)

@@ -26,7 +26,7 @@ _SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """Where the run is written, and where its settings come from.
+    """The place of the run, and the sources of its settings.
 
     Attributes:
         name: of the run directory; default the dataset and the time.

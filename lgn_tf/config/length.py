@@ -5,7 +5,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Length:
-    """How many steps a run takes; its last epoch may be cut short.
+    """The steps of a run; its last epoch may be cut short.
 
     Attributes:
         steps_per_epoch: of a whole epoch.

@@ -25,11 +25,11 @@ POLICIES = get_args(Policy)
 """Keras dtype policies that the model is tested under."""
 
 Schedule = Literal["epoch", "step"]
-"""How often the learning rate decays."""
+"""The moments at which the learning rate decays."""
 
 Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
 STRATEGIES = get_args(Strategy)
-"""How devices share the work, see `lgn_tf.backend.distribution`."""
+"""Ways of devices to share the work, see `lgn_tf.backend.distribution`."""
 
 AUTO = "auto"
 """Instead of a threshold: one taken from the calibration."""
@@ -94,7 +94,7 @@ def validate_model_arguments(
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """Which videos, and where they lie.
+    """The videos, and their place on disk.
 
     Attributes:
         dataset: a registered data set: a benchmark, videos of one's own, or
@@ -124,7 +124,7 @@ class DataConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """What the network looks like.
+    """The shape of the network.
 
     Attributes:
         variant: the whole model, or an ablation of the paper's table II.
@@ -162,7 +162,7 @@ class ModelConfig:
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig:
-    """How the network is trained (paper IV-B).
+    """The training of the network (paper IV-B).
 
     Attributes:
         epochs: passes over the training clips.
@@ -208,7 +208,7 @@ class TrainingConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ScoringConfig:
-    """How frames are scored (paper III-E).
+    """The scoring of frames (paper III-E).
 
     Attributes:
         normality_weight: lambda of Eq. 17, the share of the PSNR in the score.

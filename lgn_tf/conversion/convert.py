@@ -27,7 +27,7 @@ TOLERANCE = 1e-4
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """What a conversion did, and how well the outputs agree."""
+    """The tensors that were converted, and how well the outputs agree."""
 
     out: Path
     tensors: int

@@ -1,4 +1,4 @@
-"""What a result was made with: versions, devices, revision, command."""
+"""The environment of a result: versions, devices, revision, command."""
 
 import importlib.metadata
 import json

@@ -20,7 +20,7 @@ IN_SAMPLE = ", in-sample"
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """What the numbers stand on.
+    """The origin of the numbers of an evaluation.
 
     Attributes:
         dataset: its name.

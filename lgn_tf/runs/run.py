@@ -1,24 +1,18 @@
 """A run directory as an object: what training left, and what is done with it.
 
-Nothing is read before it is asked for, so that a `Run` needs no Keras until its
-model is used. What works on a run (scoring, evaluation, export, report) lies in
-rooms above this one; those methods import it when they are called.
+The actions (scoring, evaluation, export, report) lie in rooms above this one;
+a method imports its room when it is called.
 """
 
-import csv
-import dataclasses
-import functools
-import typing
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
-from lgn_tf.data.datasets import dataset, layouts
+from lgn_tf.data.datasets import layouts
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.runs import directory, environment, provenance
-from lgn_tf.runs.provenance import Provenance
+from lgn_tf.runs import directory
+from lgn_tf.runs.run_files import RunFiles, Weights
 from lgn_tf.scores.calibration import Calibration, OutdatedError
 
 if TYPE_CHECKING:
@@ -26,17 +20,13 @@ if TYPE_CHECKING:
     from lgn_tf.evaluation.results import Results
     from lgn_tf.exporting.saved_model import Exported
     from lgn_tf.inference.video_scorer import VideoScorer
-    from lgn_tf.model.lgn_net import LGNNet
     from lgn_tf.scores.video_scores import VideoScores
 
 Progress = Callable[[int, int], None]
 """Called with what is done and how much there is."""
 
-Weights = Literal["last", "best"]
-"""Those of the last epoch, or of the one with the least held-out loss."""
 
-
-class Run:
+class Run(RunFiles):
     """One run directory.
 
     Args:
@@ -57,131 +47,6 @@ class Run:
         >>> run.results.scored_frames
         40
     """
-
-    def __init__(
-        self,
-        folder: Path | str,
-        weights: Weights = "last",
-        config: Config | None = None,
-    ) -> None:
-        """Reads nothing yet."""
-        if weights not in typing.get_args(Weights):
-            raise ValueError(
-                f"`weights` must be last or best. Received: weights={weights!r}"
-            )
-        self.folder = Path(folder)
-        self.weights = weights
-        self._config = config
-
-    def __repr__(self) -> str:
-        """Returns the call that opens the run."""
-        return f"Run({str(self.folder)!r}, weights={self.weights!r})"
-
-    @functools.cached_property
-    def config(self) -> Config:
-        """The configuration.
-
-        Raises:
-            FileNotFoundError: where `folder` is no run directory.
-            ValueError: where the file cannot be read.
-        """
-        return self._config or directory.read_config(self.folder)
-
-    def changed(
-        self,
-        *,
-        data_root: str | None = None,
-        labels: str | None = None,
-        store: bool | None = None,
-        cue_weights: dict[str, float] | None = None,
-    ) -> "Run":
-        """Returns the run with other settings; the folder stays as it is.
-
-        Args:
-            data_root: where the data set lies on this machine.
-            labels: version of the frame labels, or a file of labels.
-            store: whether decoded frames are kept on disk.
-            cue_weights: of some cues in the online score, by name: `error`,
-                `distance`, `motion`.
-
-        Raises:
-            ValueError: for values out of bounds.
-        """
-        given = {"data_root": data_root, "labels": labels, "store": store}
-        data: dict[str, Any] = {
-            name: value for name, value in given.items() if value is not None
-        }
-        config = dataclasses.replace(
-            self.config,
-            data=dataclasses.replace(self.config.data, **data),
-            scoring=self.config.scoring.weighed(cue_weights or {}),
-        )
-        return Run(self.folder, self.weights, config)
-
-    @property
-    def weights_file(self) -> str:
-        """Name of the file with the weights."""
-        best = self.weights == "best"
-        return directory.BEST if best else directory.WEIGHTS
-
-    @property
-    def weights_in_words(self) -> str:
-        """Which weights these are, such as `last epoch`."""
-        if self.weights == "best":
-            return provenance.BEST
-        path = self.folder / directory.ENVIRONMENT
-        return environment.weights(path, provenance.LAST)
-
-    @functools.cached_property
-    def model(self) -> "LGNNet":
-        """The model with its weights.
-
-        Raises:
-            FileNotFoundError: naming the file that is missing.
-            ValueError: naming the file that cannot be read.
-        """
-        from lgn_tf.runs import model_files
-
-        return model_files.load(self.folder, self.weights_file)[1]
-
-    @functools.cached_property
-    def calibration(self) -> Calibration | None:
-        """The calibration of these weights; None where none was measured.
-
-        Raises:
-            ValueError: where the file cannot be read; as `OutdatedError` where
-                an earlier version wrote it.
-        """
-        if not self.calibration_file.is_file():
-            return None
-        cue_weights = self.config.scoring.cue_weights
-        return Calibration.load(self.calibration_file, cue_weights)
-
-    @property
-    def calibration_file(self) -> Path:
-        """Path of the calibration, whether it is there or not."""
-        return self.folder / directory.calibration_of(self.weights_file)
-
-    @property
-    def log(self) -> list[dict[str, float]]:
-        """Losses and other measures of each epoch; empty without a log.
-
-        Raises:
-            ValueError: where the file is no table of numbers.
-        """
-        path = self.folder / directory.LOG
-        if not path.is_file():
-            return []
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                return [
-                    {name: float(value) for name, value in row.items() if value}
-                    for row in csv.DictReader(file)
-                ]
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path}: must be a table of numbers. Found there: {error}"
-            ) from error
 
     @property
     def results(self) -> "Results | None":
@@ -239,27 +104,6 @@ class Run:
             self.__dict__["calibration"] = found
         return found
 
-    def gamma(self, given: float | str | None = None) -> float:
-        """Returns the update threshold; see `provenance.threshold`."""
-        return provenance.threshold(self.config, self.calibration, given)
-
-    def provenance(
-        self, gamma: float | str | None = None, memory_reset: bool = False
-    ) -> Provenance:
-        """Returns where scores of this run come from.
-
-        Args:
-            gamma: the update threshold, `auto`, or None for the run's own.
-            memory_reset: whether each video begins with the trained items.
-        """
-        return provenance.describe(
-            self.config,
-            self.calibration,
-            self.gamma(gamma),
-            weights=self.weights_in_words,
-            memory_reset=memory_reset,
-        )
-
     def scorer(
         self, gamma: float | str | None = None, reset_memory: bool = False
     ) -> "VideoScorer":
@@ -309,7 +153,7 @@ class Run:
 
         scoring = run_scorer.describe(self, gamma, reset_memory)
         scorer = run_scorer.RunScorer(self, scoring)
-        for video in videos(*paths):
+        for video in layouts.videos_at(*paths):
             yield scorer.score_video(video)
 
     def evaluate(
@@ -398,23 +242,21 @@ class Run:
         return page.write(self.folder, Path(out) if out else None)
 
 
-def videos(*paths: Path | str) -> list[dataset.Video]:
-    """Returns the videos that lie at some places.
+def load(folder: Path | str, weights: Weights = "last") -> Run:
+    """Opens a run directory.
 
     Args:
-        *paths: each a video file, a folder of frames, or a folder of either.
-
-    Returns:
-        Each video once, and whole where a data set cuts it in parts.
+        folder: the run directory.
+        weights: `last`, or `best` by held-out videos.
 
     Raises:
-        FileNotFoundError: where there is nothing.
-        ValueError: where no video is recognised, or two have one name.
+        FileNotFoundError: where this is no run directory.
+        ValueError: for other weights, or a configuration that cannot be read.
+
+    Example:
+        >>> lgn_tf.load("runs/demo")
+        Run('runs/demo', weights='last')
     """
-    found = {
-        video.source: video.whole()
-        for path in paths
-        for video in layouts.recognise(Path(path)).videos
-    }
-    dataset.require_distinct((one.name, one.source) for one in found.values())
-    return list(found.values())
+    run = Run(folder, weights)
+    _ = run.config
+    return run

@@ -32,7 +32,7 @@ WRITTEN = (
     "runs/wheel/report.html",
     "models/lgn_net/1/saved_model.pb",
 )
-"""What the commands leave there."""
+"""Files that the commands leave there."""
 
 _PATIENCE = 300  # Seconds that a server gets to load the model.
 

@@ -28,7 +28,7 @@ UNCOUNTED = (
     "the workspace of convolutions, which their algorithms choose",
     "clips read ahead, and memory that the allocator holds in reserve",
 )
-"""What is in no number of an account."""
+"""Memory that no number of an account holds."""
 
 FRAME_MAPS = 3
 """Frames that the loss keeps: the prediction, its target, their difference."""
@@ -65,7 +65,7 @@ class Account:
 
     @property
     def activations(self) -> float:
-        """What is kept and worked on at the peak."""
+        """Bytes that are kept and worked on at the peak."""
         return sum(self.kept.values()) - self.released + self.working
 
 

@@ -1,4 +1,4 @@
-"""What each layer of a training step keeps and works on, by arithmetic.
+"""Bytes that each layer of a training step keeps and works on.
 
 The layers are those of `lgn_tf.model`, once more as numbers: so a plain module
 knows them, and a test compares the weights of both.

@@ -1,4 +1,4 @@
-"""What runs on the accelerator: JAX, and neither TensorFlow nor a network."""
+"""The part that runs on the accelerator: JAX, without TensorFlow."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What runs at home: a run directory, from what came back."""
+"""The part that runs at home: a run directory from the returned files."""
 
 import dataclasses
 import shutil

@@ -8,7 +8,7 @@ import dataclasses
 from pathlib import Path
 
 from lgn_tf.data.datasets import frame_folders, label_files, own_videos
-from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.data.datasets.dataset import Dataset, Video, require_distinct
 from lgn_tf.data.datasets.registry import DATASETS, Layout, Writer
 from lgn_tf.files import listings
 from lgn_tf.files.listings import folders
@@ -137,3 +137,25 @@ def _require_one_of_each(dataset: Dataset) -> None:
                 f"{one.version}. Found there: {other.name} and "
                 f"{one.path.name}. `--labels` chooses one"
             )
+
+
+def videos_at(*paths: Path | str) -> list[Video]:
+    """Returns the videos that lie at some places.
+
+    Args:
+        *paths: each a video file, a folder of frames, or a folder of either.
+
+    Returns:
+        Each video once, and whole where a data set cuts it in parts.
+
+    Raises:
+        FileNotFoundError: where there is nothing.
+        ValueError: where no video is recognised, or two have one name.
+    """
+    found = {
+        video.source: video.whole()
+        for path in paths
+        for video in recognise(Path(path)).videos
+    }
+    require_distinct((one.name, one.source) for one in found.values())
+    return list(found.values())

@@ -11,7 +11,6 @@ from lgn_tf.data.datasets import archives, kinds, labels, layouts
 from lgn_tf.data.store import preparation, store
 from lgn_tf.data.video import footage
 from lgn_tf.files import media
-from lgn_tf.runs import run
 
 
 @pytest.fixture
@@ -75,11 +74,11 @@ def test_a_part_is_the_same_from_a_store_and_on_the_fly(copy, tmp_path):
 
 
 def test_who_scores_a_folder_gets_whole_clips(copy):
-    found = run.videos(copy.root)
+    found = layouts.videos_at(copy.root)
     assert [video.name for video in found] == ["Trim1", "Trim2", "Trim3"]
     assert [len(list(footage.read_frames(one))) for one in found] == [28] * 3
     # Given twice it is still one video, in one table.
-    again = run.videos(copy.root, copy.root / "Trim1.avi")
+    again = layouts.videos_at(copy.root, copy.root / "Trim1.avi")
     assert [video.source for video in again] == [one.source for one in found]
 
 
