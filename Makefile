@@ -86,6 +86,7 @@ $(SITE)/.installed: requirements-site.lock
 site: $(SITE)/.installed
 	NO_MKDOCS_2_WARNING=1 $(SITE)/bin/mkdocs build --quiet --strict
 	@ls site/assets/stylesheets/main.*.css > /dev/null
+
 # The wheel is built from the source archive, as installers may do.
 dist: $(VENV)/.installed
 	rm -rf dist

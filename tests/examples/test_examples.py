@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import lgn_tf
-from lgn_tf.data import sources
-from lgn_tf.data.synthetic import archives, walkways
+from lgn_tf.data.datasets.registered import synthetic
+from lgn_tf.data.synthetic import walkways
+from lgn_tf.files import media
 from tools import notebook
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -44,7 +45,7 @@ def call(monkeypatch, tmp_path, capsys):
 
 def test_quickstart(call, monkeypatch, tmp_path):
     small = {"seed": 3, "train": 8, "test": 2, "frames": 16, "size": (32, 48)}
-    monkeypatch.setattr(sources, "DRAWN", small)
+    monkeypatch.setattr(synthetic, "DRAWN", small)
     *lines, report, exported = call("quickstart.py", "--steps", 2)
     text = "\n".join(lines)
     frame, score = re.search(
@@ -69,15 +70,14 @@ def test_quickstart(call, monkeypatch, tmp_path):
 def test_own_camera(call, tmp_path):
     """A second of noise in a normal video is found, and nothing else is."""
     drawn = walkways.draw(0, train=5, test=0, frames=75, size=(32, 48))
-    *learned, quiet, noisy = drawn.train
-    archives.write(
-        walkways.Walkway(tuple(learned), ()), tmp_path / "normal", "own"
-    )
-    archives.write_video(tmp_path / "quiet.avi", quiet.frames)
+    *learned, quiet, noisy = (clip.frames for clip in drawn.train)
     noise = np.random.default_rng(0).integers(0, 256, (25, 32, 48, 1))
-    noisy.frames[25:50] = noise
-    archives.write_video(tmp_path / "noisy.avi", noisy.frames)
-    flags = "normal/train", "quiet.avi", "noisy.avi", "--steps", 2
+    noisy[25:50] = noise
+    for number, frames in enumerate(learned):
+        media.write_video(tmp_path / f"normal/{number}.avi", frames)
+    media.write_video(tmp_path / "quiet.avi", quiet)
+    media.write_video(tmp_path / "noisy.avi", noisy)
+    flags = "normal", "quiet.avi", "noisy.avi", "--steps", 2
     lines = call("own_camera.py", *flags)
     assert any("too short for 6 false alarms" in line for line in lines)
     assert "quiet: nothing unusual" in lines
