@@ -1,1 +1,1 @@
-"""The command line: the only place with parsers, progress bars and signals."""
+"""The command line: the only place with parsers and progress bars."""

@@ -37,7 +37,8 @@ class BulkScore:
 
 def bulk_score(arguments: Sequence[str], program: str) -> None:
     """Runs the command; what is not its own goes to Beam."""
-    from lgn_tf.parallel import bulk_score, processes
+    from lgn_tf.backend import signals
+    from lgn_tf.parallel import bulk_score
 
     options, more = parse(
         BulkScore, arguments, program, return_unknown_args=True
@@ -47,7 +48,7 @@ def bulk_score(arguments: Sequence[str], program: str) -> None:
             "Options of Beam must come last, and begin with --. "
             f"Received: {' '.join(more)}"
         )
-    with processes.stoppable():
+    with signals.ended_by_sigterm():
         counts = bulk_score.score(
             options.run,
             options.store,

@@ -41,6 +41,7 @@ def score(
             GPU, or for each two cores where the model is small.
         out: folder to write; RUN/scores where it is not given.
     """
+    from lgn_tf.backend import signals
     from lgn_tf.data.datasets import layouts
     from lgn_tf.data.video import footage
     from lgn_tf.inference import run_scorer
@@ -60,7 +61,7 @@ def score(
         _keep_in_order(wanted, len(found), scoring.gamma)
         environments = [{}]
     done = 0
-    with processes.stoppable(), bar("scoring") as progress:
+    with signals.ended_by_sigterm(), bar("scoring") as progress:
 
         def report(count: int) -> None:
             nonlocal done

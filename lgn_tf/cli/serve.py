@@ -2,16 +2,15 @@
 
 import dataclasses
 import os
-import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from lgn_tf.backend import signals
 from lgn_tf.cli.options import PathOption, TextOption, needs_serving, parse
 
 if TYPE_CHECKING:
@@ -126,10 +125,13 @@ def serve(arguments: Sequence[str], program: str) -> None:
     server = _server(options)
     # In another thread: in this one, Python would handle no signal while
     # TensorFlow loads.
-    with _on_signal(lambda *_: os._exit(0)), ThreadPoolExecutor(1) as starter:
+    with (
+        signals.handled(lambda *_: os._exit(0)),
+        ThreadPoolExecutor(1) as starter,
+    ):
         starter.submit(server.start).result()
     ended = threading.Event()
-    with _on_signal(lambda *_: ended.set()):
+    with signals.handled(lambda *_: ended.set()):
         try:
             print(
                 f"REST on http://{address(options.host, server.rest_port)}"
@@ -144,14 +146,3 @@ def serve(arguments: Sequence[str], program: str) -> None:
     if not all_done:
         # Python would wait for the threads of what still runs.
         os._exit(0)
-
-
-@contextmanager
-def _on_signal(handler: Callable[..., None]) -> Iterator[None]:
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    before = [signal.signal(number, handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, old in zip(numbers, before, strict=True):
-            signal.signal(number, old)

@@ -270,16 +270,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
     os._exit(1)
-
-
-@contextlib.contextmanager
-def stoppable() -> Iterator[None]:
-    """Lets SIGTERM end a command as Ctrl-C does: in one line, tidily."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Signals come to the main thread alone.
-        return
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

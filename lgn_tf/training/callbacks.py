@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from lgn_tf.backend import signals
 from lgn_tf.config.length import Length
 from lgn_tf.runs import directory, model_files
 from lgn_tf.training import snapshots
@@ -198,21 +199,11 @@ class Snapshots(keras.callbacks.Callback):
 
         A second one ends it at once.
         """
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
 
         def stop(number: int, frame: Any) -> None:
             del frame
             self._stop.set()
-            signal.signal(number, before[signal.Signals(number)])
+            signal.signal(number, before[number])
 
-        before = {
-            number: signal.signal(number, stop)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
-        try:
+        with signals.handled(stop) as before:
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

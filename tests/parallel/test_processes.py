@@ -153,10 +153,11 @@ def test_one_that_goes_wrong_ends_all(name, kind, message, tmp_path):
 def test_nobody_is_left_behind(number, tmp_path):
     code = (
         "import sys, pathlib\n"
+        "from lgn_tf.backend import signals\n"
         "from lgn_tf.parallel import processes\n"
         "from tests.parallel.test_processes import Doing, TWO, items\n"
         "try:\n"
-        "  with processes.stoppable():\n"
+        "  with signals.ended_by_sigterm():\n"
         f"    work = Doing(pathlib.Path({str(tmp_path)!r}))\n"
         "    processes.run(work, items('waits', 'waits'), TWO, print)\n"
         "except KeyboardInterrupt:\n"
