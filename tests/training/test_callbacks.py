@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lgn_tf.config.length import Length
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, model_files
 from lgn_tf.training import snapshots
 from lgn_tf.training.callbacks import (
     Diverged,
@@ -75,7 +75,7 @@ def test_the_best_weights_are_those_of_the_least_loss(
 ):
     kept = []
     monkeypatch.setattr(
-        directory, "save_weights", lambda *call: kept.append(call)
+        model_files, "save_weights", lambda *call: kept.append(call)
     )
     one = saver(tmp_path, model)
     for epoch, loss in enumerate((math.nan, 1.0, 2.0, 0.5, 0.5)):
