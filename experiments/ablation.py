@@ -195,7 +195,7 @@ def _one(config, run_dir: Path, source):
             out,
             protocol.Options(gamma_sweep=False),
         )
-    return results.read(out)
+    return results.read_results(out)
 
 
 def _areas(found: Sequence, name: str) -> list[float]:
@@ -241,12 +241,12 @@ def _print(found: Mapping[str, Sequence]) -> None:
 
 def _notes(found: Mapping[str, Sequence]) -> list[str]:
     """What the numbers stand on: each line once, and of which variants."""
-    from lgn_tf.evaluation import tables
+    from lgn_tf.evaluation import notes
 
     whose: dict[str, dict[str, None]] = {}
     for variant, results in found.items():
         for one in results:
-            for line in tables.notes(one):
+            for line in notes.notes(one):
                 whose.setdefault(line, {})[variant] = None
     return [
         line if len(names) == len(found) else f"{', '.join(names)}: {line}"

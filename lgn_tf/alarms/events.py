@@ -141,7 +141,7 @@ class EventResult:
     false_alarm_interval: tuple[float, float] | None = None
 
 
-def evaluate(
+def evaluate_alarms(
     videos: Sequence[ArrayLike],
     labels: Sequence[ArrayLike],
     calibration_videos: Sequence[ArrayLike],

@@ -95,7 +95,7 @@ def prepare(
             motion=motion,
             progress=progress,
         )
-    counts = store.describe(made.manifest)
+    counts = store.manifest_counts(made.manifest)
     print(", ".join(f"{value} {name}" for name, value in counts.items()))
     for line in made.manifest.skipped:
         print(f"skipped: {line}")
@@ -134,7 +134,7 @@ def synthesize(
     if not walkway.test:
         return
     try:
-        scores = baselines.evaluate(
+        scores = baselines.baseline_aucs(
             [clip.frames for clip in walkway.test],
             [clip.labels for clip in walkway.test],
         )

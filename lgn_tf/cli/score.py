@@ -48,7 +48,7 @@ def score(
     from lgn_tf.runs import run as runs
 
     found = runs.videos(*videos)
-    scoring = run_scorer.describe(runs.Run(run), gamma, reset_memory)
+    scoring = run_scorer.scoring_of(runs.Run(run), gamma, reset_memory)
     out = out or run / directory.SCORES
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)

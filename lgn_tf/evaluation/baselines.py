@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.data.datasets import labels
+from lgn_tf.data.datasets.labels import align
 from lgn_tf.data.video import optical_flow
 from lgn_tf.scores.normality import min_max
 
@@ -46,7 +46,7 @@ is."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
+class Baseline:
     """What a score that needs no model knows.
 
     Attributes:
@@ -59,21 +59,21 @@ class Kind:
     floor: float | None
 
 
-KINDS: Mapping[str, Kind] = types.MappingProxyType(
+BASELINES: Mapping[str, Baseline] = types.MappingProxyType(
     {
-        POSITION: Kind(online=False, floor=0.0),
-        MIDDLE: Kind(online=False, floor=0.0),
-        COPYING: Kind(online=False, floor=-1.0),
-        GLOBAL: Kind(online=True, floor=None),
-        LOCAL: Kind(online=True, floor=None),
-        FLOW: Kind(online=True, floor=None),
+        POSITION: Baseline(online=False, floor=0.0),
+        MIDDLE: Baseline(online=False, floor=0.0),
+        COPYING: Baseline(online=False, floor=-1.0),
+        GLOBAL: Baseline(online=True, floor=None),
+        LOCAL: Baseline(online=True, floor=None),
+        FLOW: Baseline(online=True, floor=None),
     }
 )
 """Every score, by name, in the order of a table."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scores:
+class BaselineScores:
     """What the frames of one video score without a model.
 
     Attributes:
@@ -99,7 +99,7 @@ class Scores:
     )
 
 
-def score(
+def score_without_model(
     name: str,
     pieces: Iterable[Frame],
     originals: Iterable[Frame],
@@ -108,7 +108,7 @@ def score(
     channels: int = 3,
     pictured: Collection[int] = (),
     strength: Callable[[optical_flow.Field], float] | None = None,
-) -> Scores:
+) -> BaselineScores:
     """Scores a video of any length; one piece of it is in memory at a time.
 
     Args:
@@ -144,7 +144,7 @@ def score(
     places = np.arange(count)
     middle = np.minimum(places, places[::-1]) / max(1.0, (count - 1) / 2)
     copying = -10 * np.log10(np.maximum(errors, MINIMAL_ERROR))[scored]
-    return Scores(
+    return BaselineScores(
         {
             POSITION: np.linspace(0.0, 1.0, count)[scored],
             MIDDLE: middle[scored],
@@ -165,7 +165,7 @@ class _Watch:
     """Adds up what each score takes."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(KINDS, 0.0)
+        self.seconds = dict.fromkeys(BASELINES, 0.0)
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -236,20 +236,20 @@ def _move(
     return found
 
 
-def evaluate(
-    videos: Sequence[Frame], truth: Sequence[Frame], inputs: int = 4
+def baseline_aucs(
+    videos: Sequence[Frame], labels: Sequence[Frame], inputs: int = 4
 ) -> dict[str, float]:
     """Returns the frame AUC of each score over all videos (micro).
 
     Args:
         videos: for each, uint8 (frames, height, width, channels).
-        truth: for each, its labels (frames,).
+        labels: for each, its labels (frames,).
         inputs: n; the first n frames of a video are left out, as for a model.
 
     Raises:
         ValueError: where the labels hold one class only.
     """
-    wanted = np.concatenate([labels.align(one, inputs) for one in truth])
+    wanted = np.concatenate([align(one, inputs) for one in labels])
     if len(np.unique(wanted)) != 2:
         raise ValueError(
             "An AUC takes normal and abnormal frames. "
@@ -259,12 +259,14 @@ def evaluate(
     from sklearn.metrics import roc_auc_score
 
     found = [
-        score(f"video {place}", [video], video, inputs=inputs).series
+        score_without_model(
+            f"video {place}", [video], video, inputs=inputs
+        ).series
         for place, video in enumerate(videos)
     ]
     return {
         name: float(
             roc_auc_score(wanted, np.concatenate([one[name] for one in found]))
         )
-        for name in KINDS
+        for name in BASELINES
     }

@@ -43,19 +43,19 @@ class Contest:
     """The labels that all scores are measured by, and the draws of videos.
 
     Args:
-        truth: labels of each video, (frames,); empty where there are none.
+        labels: of each video, (frames,); empty where there are none.
 
     Attributes:
         draws: of the bootstrap; 0 where there are no areas.
         skipped_draws: of them, those of one class.
     """
 
-    def __init__(self, truth: Sequence[Labels]) -> None:
+    def __init__(self, labels: Sequence[Labels]) -> None:
         """Draws the videos."""
-        self._truth = list(truth)
+        self._labels = list(labels)
         self._resampling: Resampling | None = None
-        if truth and len(np.unique(np.concatenate(self._truth))) == 2:
-            self._resampling = Resampling(self._truth)
+        if labels and len(np.unique(np.concatenate(self._labels))) == 2:
+            self._resampling = Resampling(self._labels)
         self.draws = self._resampling.draws if self._resampling else 0
         self.skipped_draws = self._resampling.skipped if self._resampling else 0
 
@@ -67,14 +67,14 @@ class Contest:
         """The fields of a `ScoreResult`."""
         if self._resampling is None:
             return {}
-        wanted = np.concatenate(self._truth)
+        wanted = np.concatenate(self._labels)
         found = np.concatenate(score.series)
         high, low = found[wanted == 1], found[wanted == 0]
         return {
             "micro_auc": roc.area(wanted, found),
             "macro_auc": None
             if score.floor is None
-            else roc.macro_area(self._truth, score.series, score.floor),
+            else roc.macro_area(self._labels, score.series, score.floor),
             "eer": roc.equal_error_rate(wanted, found),
             "gap": float(high.mean() - low.mean()),
             "curve": roc.curve(wanted, found),
@@ -84,7 +84,7 @@ class Contest:
         }
 
     def opponents(
-        self, given: Sequence[baselines.Scores]
+        self, given: Sequence[baselines.BaselineScores]
     ) -> dict[str, Opponent]:
         """Measures every score that needs no model.
 
@@ -105,11 +105,13 @@ class Contest:
                 * sum(one.seconds[name] for one in given)
                 / frames,
             )
-            for name, kind in baselines.KINDS.items()
+            for name, kind in baselines.BASELINES.items()
         }
 
     def compare(
-        self, table: Mapping[str, Score], given: Sequence[baselines.Scores]
+        self,
+        table: Mapping[str, Score],
+        given: Sequence[baselines.BaselineScores],
     ) -> dict[str, Comparison]:
         """Sets each score of `COMPARED` beside its best opponent.
 
@@ -124,7 +126,7 @@ class Contest:
             return {}
         draws = self._resampling
         series = {
-            name: _opposing(given, name).series for name in baselines.KINDS
+            name: _opposing(given, name).series for name in baselines.BASELINES
         }
         areas = {name: draws.area(one) for name, one in series.items()}
         found = {}
@@ -133,7 +135,7 @@ class Contest:
                 continue
             rivals = [
                 rival
-                for rival, kind in baselines.KINDS.items()
+                for rival, kind in baselines.BASELINES.items()
                 if kind.online or not online
             ]
             best = max(rivals, key=areas.__getitem__)
@@ -150,14 +152,14 @@ class Contest:
         return found
 
 
-def _opposing(given: Sequence[baselines.Scores], name: str) -> Score:
+def _opposing(given: Sequence[baselines.BaselineScores], name: str) -> Score:
     return Score(
-        [one.series[name] for one in given], baselines.KINDS[name].floor
+        [one.series[name] for one in given], baselines.BASELINES[name].floor
     )
 
 
 def gain(
-    psnr: Sequence[Series], given: Sequence[baselines.Scores]
+    psnr: Sequence[Series], given: Sequence[baselines.BaselineScores]
 ) -> float | None:
     """Returns how much better the model predicts than copying does.
 
@@ -174,16 +176,18 @@ def gain(
     return float((np.concatenate(psnr) - copying).mean())
 
 
-def variation(distance: Sequence[Series]) -> float:
+def variation(distance: Score | None) -> float | None:
     """Returns how much the distance to the prototypes tells frames apart.
 
     Args:
-        distance: of each video, (frames,).
+        distance: of all videos; None for a model without memory.
 
     Returns:
         The standard deviation over all frames, as a share of the mean; 0 where
-        all are 0.
+        all are 0, None without a distance.
     """
-    values = np.concatenate(distance)
+    if distance is None:
+        return None
+    values = np.concatenate(distance.series)
     mean = float(values.mean())
     return float(values.std()) / mean if mean > 0 else 0.0

@@ -58,7 +58,7 @@ def choose(abnormality: NDArray[np.float64]) -> list[int]:
     return sorted({*chosen, int(order[len(order) // 2])})
 
 
-def write(
+def write_keyframe(
     folder: Path, name: str, place: int, frame: Frame, prediction: Frame
 ) -> None:
     """Writes one frame of a video into an evaluation folder.
@@ -92,7 +92,7 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
         FileNotFoundError: where there is no such frame.
         OSError: where it cannot be written.
     """
-    found = read(folder, name, place)
+    found = read_keyframe(folder, name, place)
     arrays: dict[str, NDArray[Any]] = {
         "frame": found.frame,
         "prediction": found.prediction,
@@ -101,7 +101,7 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
     atomic.write_arrays(_path(folder, name, place), arrays, compressed=True)
 
 
-def read(folder: Path, name: str, place: int) -> Pictured:
+def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
     """Returns what `write` and `add_motion` wrote.
 
     Raises:

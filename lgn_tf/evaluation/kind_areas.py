@@ -39,12 +39,12 @@ def is_found(area: float | None, interval: Interval | None) -> bool | None:
     return area > FOUND if interval is None else interval[0] > 0.5
 
 
-def measure(
+def measure_kinds(
     kinds: Mapping[str, Mapping[str, Labels]] | None,
     names: Sequence[str],
-    truth: Sequence[Labels],
+    labels: Sequence[Labels],
     table: Mapping[str, Score],
-    given: Sequence[baselines.Scores],
+    given: Sequence[baselines.BaselineScores],
     comparisons: Mapping[str, Comparison],
 ) -> dict[str, KindResult]:
     """Measures every kind by every score that is compared.
@@ -53,7 +53,7 @@ def measure(
         kinds: for each video, for each kind, 1 where a frame shows it, of *all*
             frames of the video; every video has every kind. Or None.
         names: of the videos.
-        truth: labels of the scored frames of each, (frames,): the last ones of
+        labels: of the scored frames of each, (frames,): the last ones of
             all; empty where there are none.
         table: scores of the model, by name.
         given: what needs no model, of each video; empty where not scored.
@@ -66,7 +66,7 @@ def measure(
     Raises:
         ValueError: where a video has no kinds, or they do not fit its labels.
     """
-    if not kinds or not truth:
+    if not kinds or not labels:
         return {}
     series = {name: table[name].series for name in COMPARED if name in table}
     if given and comparisons:
@@ -74,11 +74,11 @@ def measure(
         best = comparisons["paper"].opponent
         series[best] = [one.series[best] for one in given]
     shown = [
-        _scored(kinds, name, len(labels))
-        for name, labels in zip(names, truth, strict=True)
+        _scored(kinds, name, len(one))
+        for name, one in zip(names, labels, strict=True)
     ]
     return {
-        kind: _measured([one[kind] for one in shown], truth, series)
+        kind: _measured([one[kind] for one in shown], labels, series)
         for kind in shown[0]
     }
 
@@ -101,12 +101,12 @@ def _scored(
 
 def _measured(
     shown: Sequence[Labels],
-    truth: Sequence[Labels],
+    labels: Sequence[Labels],
     series: Mapping[str, Sequence[Series]],
 ) -> KindResult:
     kept = [
-        (marks == 1) | (labels == 0)
-        for marks, labels in zip(shown, truth, strict=True)
+        (marks == 1) | (one == 0)
+        for marks, one in zip(shown, labels, strict=True)
     ]
     wanted = [marks[keep] for marks, keep in zip(shown, kept, strict=True)]
     videos = sum(bool(marks.any()) for marks in wanted)

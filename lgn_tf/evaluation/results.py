@@ -238,13 +238,13 @@ class Results:
         return title
 
 
-def write(results: Results, folder: Path) -> None:
+def write_results(results: Results, folder: Path) -> None:
     """Writes `results.json` into a folder; it appears whole or not at all."""
     text = msgspec.json.format(msgspec.json.encode(results), indent=1)
     atomic.write_bytes(folder / FILE, text + b"\n")
 
 
-def read(folder: Path) -> Results:
+def read_results(folder: Path) -> Results:
     """Reads what `write` wrote.
 
     Raises:

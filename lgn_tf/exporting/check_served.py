@@ -18,8 +18,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_serving.models import settings as model_settings
-from lgn_serving.models.settings import ModelSettings
+from lgn_serving.models.settings import ModelSettings, version_folders
 from lgn_serving.server import EmbeddedServer
 from lgn_tf.config import schema
 from lgn_tf.data.datasets.dataset import Video
@@ -104,7 +103,7 @@ def check(run: Run, models: Path) -> Comparison:
 
 def _served_weights(models: Path) -> dict[str, float]:
     """Returns the weights of the cues in the newest version, by name."""
-    versions = model_settings.version_folders(models)
+    versions = version_folders(models)
     if not versions:
         return {}
     extra = versions[max(versions)] / saved_model.EXTRA
@@ -127,7 +126,7 @@ def _expected(
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """Returns every measure, and of those scored anew the reason."""
     evaluation = run.folder / directory.EVALUATION
-    stored = video_scores.read(evaluation, name)
+    stored = video_scores.read_scores(evaluation, name)
     wanted = dataclasses.asdict(stored)
     anew: dict[str, str] = {}
     fitted = run.calibration
@@ -152,7 +151,7 @@ def _expected(
             wanted["online"] = scores.online
         if moved is not None and "online_motion" in anew:
             strengths = [fitted.strength(cells) for cells in moved]
-            wanted["online_motion"] = motion_scores.score(
+            wanted["online_motion"] = motion_scores.score_with_motion(
                 scores, fitted, strengths
             )
     return wanted, anew

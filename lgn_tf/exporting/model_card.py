@@ -11,7 +11,7 @@ import msgspec
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation import tables
+from lgn_tf.evaluation import notes
 from lgn_tf.evaluation.results import Results
 from lgn_tf.exporting.signatures import Endpoint
 from lgn_tf.runs import environment
@@ -21,7 +21,7 @@ JSON = "model_card.json"
 TEXT = "model_card.md"
 
 
-def describe(
+def make_card(
     run: Run,
     config: Config,
     endpoints: Sequence[Endpoint],
@@ -52,9 +52,9 @@ def describe(
             "in_sample": calibration.in_sample,
             "cue_weights": calibration.cue_weights,
         },
-        "verdicts": evaluated and tables.verdicts(evaluated),
+        "verdicts": evaluated and notes.verdicts(evaluated),
         "notes": evaluated
-        and [*_other_weights(evaluated, calibration), *tables.notes(evaluated)],
+        and [*_other_weights(evaluated, calibration), *notes.notes(evaluated)],
         "results": evaluated and msgspec.to_builtins(evaluated),
         "endpoints": [dataclasses.asdict(each) for each in endpoints],
         "bytes": dict(sizes),
@@ -106,7 +106,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(card: Mapping[str, Any], folder: Path) -> None:
+def write_card(card: Mapping[str, Any], folder: Path) -> None:
     """Writes the card as JSON and as Markdown."""
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (folder / JSON).write_text(f"{text}\n", encoding="utf-8")

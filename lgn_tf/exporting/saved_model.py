@@ -114,10 +114,10 @@ def export(
             calibration.save(extra / directory.CALIBRATION)
         sizes = _sizes(model, folder)
         if warm_up_batches:
-            sizes["warm-up requests"] = warm_up.write(
+            sizes["warm-up requests"] = warm_up.write_requests(
                 extra / warm_up.FILE, endpoints, config.model, warm_up_batches
             )
-        card = model_card.describe(
+        card = model_card.make_card(
             run,
             config,
             endpoints,
@@ -127,7 +127,7 @@ def export(
                 "saved_model.pb": folder / "saved_model.pb",
             },
         )
-        model_card.write(card, extra)
+        model_card.write_card(card, extra)
     return Exported(out / str(number), calibration is not None, sizes)
 
 

@@ -21,7 +21,7 @@ MOST_BYTES = 64 * 2**20
 """How large the file may be."""
 
 
-def write(
+def write_requests(
     path: Path,
     endpoints: Sequence[Endpoint],
     model: ModelConfig,

@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from lgn_tf.config.schema import Config
 from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.sources import Source
-from lgn_tf.data.video import footage as footage_module
 from lgn_tf.data.video import optical_flow
-from lgn_tf.data.video.footage import Footage
+from lgn_tf.data.video.footage import Footage, ahead, read_frames
 from lgn_tf.files.spool import Spool
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.scores import fitting, local_scales
@@ -128,7 +127,7 @@ def _motion(
 
 def _cells(video: Video, first: int, most: int | None) -> NDArray[Any]:
     rows = Spool()
-    read = footage_module.ahead(footage_module.read_frames(video))
+    read = ahead(read_frames(video))
     for moved in itertools.islice(optical_flow.measured(read), first, most):
         rows.append(moved.cells[None])
     return rows.array()

@@ -60,7 +60,7 @@ class Scoring:
         return self.gamma == 0 or self.reset_memory
 
 
-def describe(
+def scoring_of(
     run: Run, gamma: float | str | None, reset_memory: bool
 ) -> Scoring:
     """Returns the settings that a run is scored with; loads no model.
@@ -147,7 +147,7 @@ class RunScorer:
         (scores,) = self._scorer.score(name, pieces)
         if not (self._calibration and self.moves) or motion is None:
             return scores
-        series = motion_scores.score(
+        series = motion_scores.score_with_motion(
             scores, self._calibration, motion[scores.first :]
         )
         return dataclasses.replace(scores, online_motion=series)
@@ -186,7 +186,7 @@ class RunScorer:
             OSError: naming the file that could not be written.
         """
         paper = normality(scores.psnr, scores.distance, self._weight)
-        video_scores.write(scores, folder, normality=paper)
+        video_scores.write_scores(scores, folder, normality=paper)
 
 
 @dataclasses.dataclass(frozen=True)

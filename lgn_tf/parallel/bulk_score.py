@@ -85,7 +85,7 @@ def score(
                     f"{storage.join(run_dir, name)} is missing: a run must "
                     "be complete to be scored with"
                 )
-        scoring = run_scorer.describe(Run(folder), gamma, reset_memory)
+        scoring = run_scorer.scoring_of(Run(folder), gamma, reset_memory)
         description = _describe(folder, scoring, split)
     _require_independent(scoring)
     entries = _entries(store_folder, split, scoring)

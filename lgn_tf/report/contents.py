@@ -1,29 +1,18 @@
-"""What a report says of the results: headline, rows, charts and their words."""
+"""The headline, the sections and the rows of a report."""
 
 import dataclasses
 import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import markupsafe
-
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.results import Opponent, Results, ScoreResult
-from lgn_tf.report import figures
-from lgn_tf.runs.provenance import IN_SAMPLE
 
 PUBLISHED: Mapping[str, float] = types.MappingProxyType(
     {"ped2": 0.971, "avenue": 0.893, "shanghaitech": 0.730}
 )
 """Micro AUC that the paper prints for each data set."""
 
-_CURVES = {"paper": "paper", "online": "online", "psnr raw": "PSNR, past alone"}
-_GAPS = {
-    "paper": "paper",
-    "online": "online",
-    "psnr": "PSNR",
-    "distance": "distance",
-}
 _SECTIONS = (
     ("result", "Result", None),
     ("frames", "Frames", "frame_charts"),
@@ -67,16 +56,6 @@ class Row(ScoreResult):
     style: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """A chart and its words; `name` is that of its file."""
-
-    name: str
-    title: str
-    svg: markupsafe.Markup
-    caption: str
-
-
 def subtitle(results: Results) -> str:
     """Says in one line what was evaluated."""
     stand = results.provenance
@@ -109,7 +88,7 @@ def cards(results: Results) -> list[Card]:
     """Returns the headline: the paper's score beside all it must stand by."""
     paper = results.scores["paper"]
     online = results.scores.get("online", ScoreResult())
-    name, best = _best(results)
+    name, best = best_opponent(results)
     found = [
         Card(
             "Paper's protocol",
@@ -147,8 +126,8 @@ def cards(results: Results) -> list[Card]:
     return found
 
 
-def _best(results: Results) -> tuple[str, Opponent]:
-    """The opponent with the largest area, and its name; or empty ones."""
+def best_opponent(results: Results) -> tuple[str, Opponent]:
+    """Returns the name and the result of the best opponent; or empty ones."""
     return max(
         results.baselines.items(),
         key=lambda one: one[1].micro_auc or 0.0,
@@ -196,118 +175,3 @@ def _row(score: ScoreResult, **words: Any) -> Row:
     return Row(
         **{one.name: getattr(score, one.name) for one in fields}, **words
     )
-
-
-def frame_charts(results: Results) -> list[Figure]:
-    """Returns the charts of the frame scores; none without two classes."""
-    if results.scores["paper"].micro_auc is None:
-        return []
-    stand = results.provenance
-    curves = dict(_CURVES)
-    if stand.in_sample:
-        curves["online"] += IN_SAMPLE
-    online = results.scores.get("online", ScoreResult()).micro_auc
-    name, best = _best(results)
-    charts = [
-        _figure(
-            "roc",
-            "ROC",
-            figures.roc({**results.scores, name: best}, {**curves, name: name}),
-            "Share of abnormal frames found by share of false alarms, over all "
-            "frames, beside the best score without a model. Dotted: chance.",
-        ),
-        _figure(
-            "gap",
-            "Gap",
-            figures.gaps(results.scores, _GAPS),
-            "Mean score of abnormal frames minus that of normal ones. All "
-            "scores lie in [0, 1].",
-        ),
-    ]
-    if results.lambda_sweep:
-        charts.append(
-            _figure(
-                "auc-by-lambda",
-                "AUC by λ",
-                figures.sweep(
-                    results.lambda_sweep,
-                    "lambda",
-                    stand.normality_weight,
-                    online,
-                ),
-                "By the share of the PSNR in the paper's score. Upright: used "
-                "here, not chosen from this curve. Online needs no lambda.",
-            )
-        )
-    if len(results.gamma_sweep) > 1:
-        charts.append(
-            _figure(
-                "auc-by-gamma",
-                "AUC by γ",
-                figures.sweep(
-                    results.gamma_sweep,
-                    "gamma",
-                    stand.update_threshold,
-                    online,
-                ),
-                "Frames whose regular score is below it update the memory at "
-                "test time. Upright: used here, not chosen from this curve. "
-                "Online keeps the trained items.",
-            )
-        )
-    return charts
-
-
-def map_charts(results: Results) -> list[Figure]:
-    """Returns the chart of regions and tracks; none without masks."""
-    if all(found.rbdc is None for found in results.maps.values()):
-        return []
-    return [
-        _figure(
-            "regions-and-tracks",
-            "Regions and tracks found",
-            figures.regions(results.maps),
-            f"{results.regions:,} abnormal regions in {results.tracks:,} "
-            "derived tracks.",
-        )
-    ]
-
-
-def training_charts(log: Sequence[Mapping[str, float]]) -> list[Figure]:
-    """Returns curves over the epochs, of those columns that the log has."""
-    charts = []
-    for title, columns, unit, caption in (
-        (
-            "Loss",
-            {"loss": "training", "val_loss": "validation"},
-            "loss",
-            "The total loss.",
-        ),
-        (
-            "PSNR",
-            {"psnr": "training", "val_psnr": "validation"},
-            "PSNR, dB",
-            "Of the predicted frames.",
-        ),
-        (
-            "Memory items in use",
-            {"items_in_use": "items"},
-            "items",
-            "Items that are nearest to at least one query, a batch.",
-        ),
-        (
-            "Share of the busiest item",
-            {"top_item_share": "share"},
-            "share of queries",
-            "Queries whose nearest item is the most chosen one.",
-        ),
-    ):
-        if any(name in row for row in log for name in columns):
-            svg = figures.training(log, columns, unit)
-            name = f"training-{next(iter(columns))}"
-            charts.append(_figure(name, title, svg, caption))
-    return charts
-
-
-def _figure(name: str, title: str, svg: str, caption: str) -> Figure:
-    return Figure(name, title, markupsafe.Markup(svg), caption)

@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lgn_tf.data.datasets import labels as labels_module
+from lgn_tf.data.datasets.labels import to_intervals
 from lgn_tf.evaluation.results import MapResult, ScoreResult
-from lgn_tf.report import svg
-from lgn_tf.report.svg import Chart, marker
+from lgn_tf.report import charts
+from lgn_tf.report.charts import Chart, marker
 from lgn_tf.scores.normality import normality
 from lgn_tf.scores.video_scores import VideoScores
 
@@ -31,7 +31,7 @@ def spans(labels: Labels | None, first: int) -> list[tuple[int, int]]:
         return []
     return [
         (first + start - 1, first + end - 1)
-        for start, end in labels_module.to_intervals(labels)
+        for start, end in to_intervals(labels)
     ]
 
 
@@ -45,7 +45,7 @@ def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
     """
     frames = np.arange(scores.first, scores.first + len(scores))
     found = spans(labels, scores.first)
-    with svg.chart(svg.LOW) as chart:
+    with charts.chart(charts.LOW) as chart:
         for start, end in found:
             chart.axes.axvspan(
                 start - 0.5,
@@ -76,7 +76,7 @@ def roc(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
         scores: by name; those without a curve are left out.
         names: which are drawn, and what the legend calls each.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         chart.axes.plot(
             [0, 1], [0, 1], color=marker("muted"), linewidth=0.8, dashes=(1, 2)
         )
@@ -113,9 +113,9 @@ def gaps(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
         if name in scores and scores[name].gap is not None
     }
     values = [0.0 if gap is None else gap for gap in found.values()]
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         places = np.arange(len(values))[::-1]
-        colours = [marker(name) for name, _ in svg.LINES]
+        colours = [marker(name) for name, _ in charts.LINES]
         bars = chart.axes.barh(
             places,
             values,
@@ -148,7 +148,7 @@ def sweep(
         chosen: the value of the results, marked.
         online: area of the online score, which does not depend on it; or None.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         values = [value for value, _ in points]
         areas = [100 * area for _, area in points]
         chart.line(values, areas, "paper", 0, dots=True)
@@ -187,7 +187,7 @@ def sweep(
 
 def regions(maps: Mapping[str, MapResult]) -> str:
     """Regions and tracks found by false regions a frame, of each map."""
-    with svg.chart(svg.HIGH) as chart:
+    with charts.chart(charts.HIGH) as chart:
         told = []
         place = 0
         for name, found in maps.items():
@@ -221,7 +221,7 @@ def training(
         columns: which are drawn, and what the legend calls each.
         unit: name of the vertical axis.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         ends = []
         for place, (name, title) in enumerate(columns.items()):
             points = [(row["epoch"], row[name]) for row in log if name in row]

@@ -66,7 +66,9 @@ def moment(
         return None
     place = max(places, key=lambda one: series[one - scores.first])
     index = place - scores.first
-    frame, prediction, motion = keyframes.read(folder, scores.name, place)
+    frame, prediction, motion = keyframes.read_keyframe(
+        folder, scores.name, place
+    )
     parts = [f"PSNR {scores.psnr[index]:.1f} dB"]
     if scores.online is not None:
         parts.append(f"online score {scores.online[index]:.2f}")

@@ -16,7 +16,7 @@ from lgn_tf.scores.cue_values import CUES, MOTION
 from lgn_tf.scores.video_scores import Series, VideoScores
 
 
-def score(
+def score_with_motion(
     scores: VideoScores, calibration: Calibration, motion: ArrayLike
 ) -> Series:
     """Returns the online score of all cues of a video.
@@ -43,7 +43,7 @@ def score(
     return calibration.score(cues, CUES)
 
 
-def add(
+def add_motion_scores(
     folder: Path, calibration: Calibration, motion: Mapping[str, ArrayLike]
 ) -> None:
     """Adds `online_motion` to the tables of all videos of a folder.
@@ -59,6 +59,6 @@ def add(
     """
     if not calibration.moves:
         return
-    for scores in video_scores.Folder(folder):
-        series = score(scores, calibration, motion[scores.name])
+    for scores in video_scores.ScoreFolder(folder):
+        series = score_with_motion(scores, calibration, motion[scores.name])
         video_scores.add_online_motion(folder, scores.name, series)

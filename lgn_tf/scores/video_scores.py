@@ -125,7 +125,7 @@ class VideoScores:
         return len(self.psnr)
 
 
-def write(
+def write_scores(
     scores: VideoScores,
     folder: Path,
     labels: ArrayLike | None = None,
@@ -164,7 +164,7 @@ def write(
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}
-    frame_tables.write(folder / FRAMES / f"{scores.name}.csv", columns)
+    frame_tables.write_table(folder / FRAMES / f"{scores.name}.csv", columns)
     # Array by array: those of a long video do not fit into memory.
     with atomic.opened(folder / MAPS / f"{scores.name}.npz") as file:
         atomic.write_arrays(file, found)
@@ -185,10 +185,10 @@ def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
         OSError: naming the file, where it cannot be written.
     """
     path = folder / FRAMES / f"{name}.csv"
-    frame_tables.insert(path, "online_motion", series, after="online")
+    frame_tables.insert_column(path, "online_motion", series, after="online")
 
 
-def read(folder: Path, name: str) -> VideoScores:
+def read_scores(folder: Path, name: str) -> VideoScores:
     """Reads what `write` wrote of one video.
 
     Raises:
@@ -196,7 +196,7 @@ def read(folder: Path, name: str) -> VideoScores:
         ValueError: naming the file that is damaged.
     """
     path = folder / FRAMES / f"{name}.csv"
-    table = frame_tables.read(path)
+    table = frame_tables.read_table(path)
     maps = _load(folder / MAPS / f"{name}.npz")
     missing = [key for key in _REQUIRED_COLUMNS if key not in table]
     if missing:
@@ -227,7 +227,9 @@ def read(folder: Path, name: str) -> VideoScores:
 
 def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
     """Reads the labels (frames,) of the scored frames, or None."""
-    labels = frame_tables.read(folder / FRAMES / f"{name}.csv").get("label")
+    labels = frame_tables.read_table(folder / FRAMES / f"{name}.csv").get(
+        "label"
+    )
     return None if labels is None else labels.astype(np.uint8)
 
 
@@ -246,7 +248,7 @@ def _load(path: Path) -> dict[str, NDArray[Any]]:
         ) from error
 
 
-class Folder(Sequence[VideoScores]):
+class ScoreFolder(Sequence[VideoScores]):
     """The scores of all videos of an evaluation folder, each read when asked.
 
     Args:
@@ -279,5 +281,7 @@ class Folder(Sequence[VideoScores]):
     ) -> VideoScores | Sequence[VideoScores]:
         """Reads one video, or several."""
         if isinstance(index, slice):
-            return [read(self._folder, name) for name in self.names[index]]
-        return read(self._folder, self.names[index])
+            return [
+                read_scores(self._folder, name) for name in self.names[index]
+            ]
+        return read_scores(self._folder, self.names[index])

@@ -54,13 +54,13 @@ def test_a_score_with_bounds_has_a_macro_area():
 
 def test_opponents():
     found = Contest(TRUTH).opponents(GIVEN)
-    assert list(found) == list(baselines.KINDS)
+    assert list(found) == list(baselines.BASELINES)
     for name, one in found.items():
         series = [each.series[name] for each in GIVEN]
         assert one.micro_auc == area(series)
         assert one.interval[0] < one.micro_auc < one.interval[1]
         assert one.milliseconds == pytest.approx(10)
-        assert one.online == baselines.KINDS[name].online
+        assert one.online == baselines.BASELINES[name].online
     with_macro = {n for n, one in found.items() if one.macro_auc is not None}
     assert with_macro == {
         baselines.POSITION,

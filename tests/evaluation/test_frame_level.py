@@ -9,6 +9,7 @@ import pytest
 from lgn_tf.alarms import events
 from lgn_tf.data.synthetic import walkways
 from lgn_tf.evaluation import baselines, frame_level, results
+from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import fitting, grids, smoothing, video_scores
 from lgn_tf.scores.normality import normality
@@ -35,7 +36,7 @@ def wanted():
 
 
 def test_micro_areas_by_counting():
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN)
     by_hand = {
         "paper": [1 - normality(v.psnr, v.distance, 0.6) for v in VIDEOS],
         "online": [v.online for v in VIDEOS],
@@ -68,7 +69,7 @@ def test_micro_areas_by_counting():
 
 
 def test_counts():
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN)
     assert result.scored_frames == 4 * 46
     assert result.abnormal_frames == 20 + 7 + 0 + 46
     # 03 is normal and 04 abnormal throughout.
@@ -82,7 +83,7 @@ def test_counts():
 
 
 def test_areas_of_the_videos_and_their_mean():
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN)
     first, second, third, fourth = result.videos
     assert third.paper_auc is None and fourth.online_auc is None
     assert first.online_auc == pytest.approx(
@@ -107,14 +108,14 @@ def test_areas_of_the_videos_and_their_mean():
 
 
 def test_lambda_sweep():
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN)
     sweep = dict(result.lambda_sweep)
     assert list(sweep) == [round(k / 20, 2) for k in range(21)]
     assert sweep[1.0] == result.scores["psnr"].micro_auc
     assert sweep[0.0] == pytest.approx(result.scores["distance"].micro_auc)
     assert sweep[0.6] == result.scores["paper"].micro_auc
     other = dataclasses.replace(ORIGIN, normality_weight=0.3)
-    again = frame_level.evaluate(VIDEOS, LABELS, other)
+    again = evaluate_scores(VIDEOS, LABELS, other)
     assert again.scores["paper"].micro_auc == sweep[0.3]
 
 
@@ -136,7 +137,7 @@ OPPOSITION = {name: opposition(46, seed=k) for k, name in enumerate(LABELS)}
 
 def test_the_motion_joins_the_online_score():
     fitted = calibrated({"error": 1.0, "motion": 0.5})
-    result = frame_level.evaluate(
+    result = evaluate_scores(
         VIDEOS, LABELS, ORIGIN, baselines=OPPOSITION, calibration=fitted
     )
     flow = [one.moved for one in OPPOSITION.values()]
@@ -172,7 +173,7 @@ def test_the_motion_joins_the_online_score():
     ],
 )
 def test_without_motion_there_is_one_online_score(fitted, opposing):
-    result = frame_level.evaluate(
+    result = evaluate_scores(
         VIDEOS, LABELS, ORIGIN, baselines=opposing, calibration=fitted
     )
     assert "online motion" not in result.scores
@@ -186,11 +187,11 @@ def test_events_take_their_thresholds_from_the_calibration():
         "calibration": fitted,
         "frame_rate": 2.0,
     }
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN, **given)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN, **given)
     assert list(result.events) == ["online", "online motion"]
     assert result.frame_rate == 2.0
     usual = fitted.score(fitted.cues, ("error",))
-    expected = events.evaluate(
+    expected = events.evaluate_alarms(
         [v.online for v in VIDEOS],
         [labels[4:] for labels in LABELS.values()],
         [usual[:46], usual[46:92], usual[92:]],
@@ -200,15 +201,15 @@ def test_events_take_their_thresholds_from_the_calibration():
     # 138 frames at two a second: more than a minute, less than ten.
     assert [one.supported for one in expected] == [False, False, True]
     for missing in ("calibration", "frame_rate"):
-        result = frame_level.evaluate(
+        result = evaluate_scores(
             VIDEOS, LABELS, ORIGIN, **(given | {missing: None})
         )
         assert result.events == {}
-    assert frame_level.evaluate(VIDEOS, None, ORIGIN, **given).events == {}
+    assert evaluate_scores(VIDEOS, None, ORIGIN, **given).events == {}
 
 
 def test_smoothing_is_of_every_online_score():
-    result = frame_level.evaluate(
+    result = evaluate_scores(
         VIDEOS,
         LABELS,
         ORIGIN,
@@ -226,14 +227,14 @@ def test_a_model_without_memory_and_calibration():
         for name, labels in LABELS.items()
     ]
     origin = dataclasses.replace(ORIGIN, normality_weight=1.0)
-    result = frame_level.evaluate(videos, LABELS, origin)
+    result = evaluate_scores(videos, LABELS, origin)
     assert list(result.scores) == ["paper", "psnr", "psnr raw", "cue error"]
     assert result.lambda_sweep == ()
     assert all(one.online_auc is None for one in result.videos)
 
 
 def test_without_labels():
-    result = frame_level.evaluate(VIDEOS, None, ORIGIN, smoothing=0.2)
+    result = evaluate_scores(VIDEOS, None, ORIGIN, smoothing=0.2)
     assert result.abnormal_frames is None
     assert result.scored_frames == 4 * 46
     assert all(s.micro_auc is None for s in result.scores.values())
@@ -246,7 +247,7 @@ def test_without_labels():
 def test_one_class_overall(mark):
     labels = {name: np.full(50, mark, np.uint8) for name in LABELS}
     given = {video.name: opposition(46) for video in VIDEOS}
-    result = frame_level.evaluate(VIDEOS, labels, ORIGIN, baselines=given)
+    result = evaluate_scores(VIDEOS, labels, ORIGIN, baselines=given)
     assert result.abnormal_frames == mark * 4 * 46
     assert all(
         (s.micro_auc, s.macro_auc, s.eer, s.gap, s.curve) == (None,) * 5
@@ -264,19 +265,19 @@ def test_constant_series_say_nothing():
         )
         for video in VIDEOS
     ]
-    result = frame_level.evaluate(videos, LABELS, ORIGIN)
+    result = evaluate_scores(videos, LABELS, ORIGIN)
     for name in ("paper", "psnr", "distance", "psnr raw"):
         assert result.scores[name].micro_auc == 0.5
         assert result.scores[name].gap == 0
 
 
 def test_smoothing_is_causal():
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN, smoothing=0.25)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN, smoothing=0.25)
     smoothed = [smoothing.smooth(v.online, 0.25) for v in VIDEOS]
     assert result.scores["online smoothed"].micro_auc == pytest.approx(
         pairs(wanted(), np.concatenate(smoothed))
     )
-    same = frame_level.evaluate(VIDEOS, LABELS, ORIGIN, smoothing=1.0)
+    same = evaluate_scores(VIDEOS, LABELS, ORIGIN, smoothing=1.0)
     assert same.scores["online smoothed"] == same.scores["online"]
 
 
@@ -285,11 +286,13 @@ def test_baselines_are_those_of_the_data():
     labels = {clip.name: clip.labels for clip in walkway.test}
     videos = [draw(name, marks) for name, marks in labels.items()]
     given = {
-        clip.name: baselines.score(clip.name, [clip.frames], clip.frames)
+        clip.name: baselines.score_without_model(
+            clip.name, [clip.frames], clip.frames
+        )
         for clip in walkway.test
     }
-    result = frame_level.evaluate(videos, labels, ORIGIN, baselines=given)
-    expected = baselines.evaluate(
+    result = evaluate_scores(videos, labels, ORIGIN, baselines=given)
+    expected = baselines.baseline_aucs(
         [clip.frames for clip in walkway.test], list(labels.values())
     )
     areas = {name: one.micro_auc for name, one in result.baselines.items()}
@@ -301,32 +304,30 @@ def test_baselines_are_those_of_the_data():
 
 def test_variation_is_that_of_all_distances():
     distance = np.concatenate([video.distance for video in VIDEOS])
-    found = frame_level.evaluate(VIDEOS, None, ORIGIN).distance_variation
+    found = evaluate_scores(VIDEOS, None, ORIGIN).distance_variation
     assert found == pytest.approx(distance.std() / distance.mean())
     still = [
         dataclasses.replace(video, distance=0 * video.distance)
         for video in VIDEOS
     ]
-    assert frame_level.evaluate(still, None, ORIGIN).distance_variation == 0
+    assert evaluate_scores(still, None, ORIGIN).distance_variation == 0
     none = [dataclasses.replace(video, distance=None) for video in VIDEOS]
     origin = dataclasses.replace(ORIGIN, normality_weight=1.0)
-    assert frame_level.evaluate(none, None, origin).distance_variation is None
+    assert evaluate_scores(none, None, origin).distance_variation is None
 
 
 def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
     for video in VIDEOS:
-        video_scores.write(video, tmp_path)
+        video_scores.write_scores(video, tmp_path)
     masks = {
         n: np.repeat(m, 192).reshape(50, 12, 16) > 0 for n, m in LABELS.items()
     }
-    result = frame_level.evaluate(
-        video_scores.Folder(tmp_path), LABELS, ORIGIN, masks=masks.get
+    result = evaluate_scores(
+        video_scores.ScoreFolder(tmp_path), LABELS, ORIGIN, masks=masks.get
     )
-    assert result == frame_level.evaluate(
-        VIDEOS, LABELS, ORIGIN, masks=masks.get
-    )
-    results.write(result, tmp_path)
-    assert results.read(tmp_path) == result
+    assert result == evaluate_scores(VIDEOS, LABELS, ORIGIN, masks=masks.get)
+    results.write_results(result, tmp_path)
+    assert results.read_results(tmp_path) == result
 
 
 @pytest.mark.parametrize(
@@ -377,7 +378,7 @@ def test_videos_are_read_when_asked_and_results_go_to_json(tmp_path):
 )
 def test_what_does_not_fit(videos, labels, extra, message):
     with pytest.raises(ValueError, match=re.escape(message)):
-        frame_level.evaluate(videos, labels, ORIGIN, **extra)
+        evaluate_scores(videos, labels, ORIGIN, **extra)
 
 
 def test_kinds_are_those_of_the_scores():
@@ -387,7 +388,7 @@ def test_kinds_are_those_of_the_scores():
     }
     fitted = calibrated({"error": 1.0, "motion": 0.5})
     given = {"baselines": OPPOSITION, "calibration": fitted}
-    result = frame_level.evaluate(VIDEOS, LABELS, ORIGIN, kinds=kinds, **given)
+    result = evaluate_scores(VIDEOS, LABELS, ORIGIN, kinds=kinds, **given)
     assert list(result.kinds) == ["cart", "fall"]
     cart = result.kinds["cart"]
     assert (cart.frames, cart.videos) == (27, 2)
@@ -401,7 +402,7 @@ def test_kinds_are_those_of_the_scores():
         np.concatenate([video.online for video in VIDEOS[:3]]),
     )
     assert cart.areas["online"].area == pytest.approx(expected)
-    assert frame_level.evaluate(VIDEOS, LABELS, ORIGIN, **given).kinds == {}
-    assert frame_level.evaluate(VIDEOS, None, ORIGIN, kinds=kinds).kinds == {}
-    alone = frame_level.evaluate(VIDEOS, LABELS, ORIGIN, kinds=kinds)
+    assert evaluate_scores(VIDEOS, LABELS, ORIGIN, **given).kinds == {}
+    assert evaluate_scores(VIDEOS, None, ORIGIN, kinds=kinds).kinds == {}
+    alone = evaluate_scores(VIDEOS, LABELS, ORIGIN, kinds=kinds)
     assert list(alone.kinds["fall"].areas) == ["paper", "online"]

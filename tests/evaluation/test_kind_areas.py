@@ -64,7 +64,7 @@ TABLE = {
 
 def measure(kinds=KINDS, truth=TRUTH, names=NAMES, given=GIVEN):
     contest = Contest(truth)
-    return kind_areas.measure(
+    return kind_areas.measure_kinds(
         kinds,
         names,
         truth,
@@ -187,7 +187,7 @@ def test_a_score_that_knows_nothing_seldom_finds_a_kind():
             + random.normal(0, 1, 90)
             for _ in names
         ]
-        found = kind_areas.measure(
+        found = kind_areas.measure_kinds(
             kinds, names, [event] * 18, {"online": Score(series, None)}, [], {}
         )
         for kind, one in found.items():
@@ -216,7 +216,7 @@ def test_without_normal_frames_there_is_no_area():
 def test_without_kinds_or_labels_there_is_nothing():
     assert measure(kinds=None) == {}
     assert measure(kinds={name: {} for name in NAMES}) == {}
-    assert kind_areas.measure(KINDS, NAMES, [], TABLE, GIVEN, {}) == {}
+    assert kind_areas.measure_kinds(KINDS, NAMES, [], TABLE, GIVEN, {}) == {}
 
 
 def test_what_does_not_fit():

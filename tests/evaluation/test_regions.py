@@ -112,7 +112,7 @@ def test_areas_by_hand():
 
     1/4 x 1/3 + 1/4 x 2/3 + 1/4 x 2/3 + 1/4 x 1 = 2/3.
     """
-    result = regions.evaluate(MAPS, TRUTH)
+    result = regions.evaluate_regions(MAPS, TRUTH)
     assert result.rbdc == pytest.approx(2 / 3)
     assert result.tbdc == pytest.approx(1)
 
@@ -269,7 +269,7 @@ def test_chosen_thresholds_are_close_to_all():
     assert (np.diff(chosen) < 0).all()
     assert chosen[0] == maps[0].max()
     assert len(chosen) < 200
-    result = regions.evaluate(maps, given)
+    result = regions.evaluate_regions(maps, given)
     # All values above those at which there is more than one false region.
     last = regions.sweep(maps, given, chosen).thresholds[-1]
     every = np.unique(maps[0][maps[0] >= last])[::-1].astype(float)
@@ -293,4 +293,4 @@ def test_without_an_abnormal_region():
         "Received: none in 1 videos"
     )
     with pytest.raises(ValueError, match=message):
-        regions.evaluate(MAPS, [[[], [], [], []]])
+        regions.evaluate_regions(MAPS, [[[], [], [], []]])

@@ -7,7 +7,7 @@ import rich.console
 
 from lgn_tf.alarms.events import EventResult
 from lgn_tf.alarms.thresholds import Promise
-from lgn_tf.evaluation import tables
+from lgn_tf.evaluation import notes, tables
 from lgn_tf.evaluation.results import (
     Comparison,
     KindArea,
@@ -85,7 +85,7 @@ def test_events_by_score_and_rate():
         RESULTS, events={"online": (none, some)}, frame_rate=10.0
     )
     console = rich.console.Console(file=io.StringIO(), width=160)
-    console.print(tables.events(found))
+    console.print(tables.event_table(found))
     text = console.file.getvalue()
     assert "event level, 10 frames a second" in text
     assert "thresholds from 4.2 minutes of normal video" in text
@@ -100,7 +100,7 @@ def test_events_by_score_and_rate():
         assert cell in text
     always = dataclasses.replace(none, supported=True)
     found = dataclasses.replace(found, events={"online": (always,)})
-    console.print(tables.events(found))
+    console.print(tables.event_table(found))
     assert "no threshold keeps it" in console.file.getvalue()
 
 
@@ -134,7 +134,9 @@ KINDS = {
 
 def test_kinds_by_score():
     found = dataclasses.replace(RESULTS, kinds=KINDS)
-    lines = [line.split() for line in printed(tables.kinds(found)).splitlines()]
+    lines = [
+        line.split() for line in printed(tables.kind_table(found)).splitlines()
+    ]
     start = lines.index(["cart", "87", "3", "81.2", "66.1"])
     assert lines[start + 1] == ["63.6-88.1", "33.7-80.1"]
     assert lines[start + 2] == ["found", "not", "found"]
@@ -143,7 +145,7 @@ def test_kinds_by_score():
     assert lines[start + 4] == ["not", "found"] * 2
     assert lines[start + 5] == ["jump", "0", "0", "-", "-"]
     assert lines[start + 6] == ["no", "area"] * 2
-    words = " ".join(printed(tables.kinds(found)).split())
+    words = " ".join(printed(tables.kind_table(found)).split())
     for title in ("paper (whole video)", "without a model: local optical flow"):
         assert title in words
 
@@ -155,15 +157,15 @@ def test_kinds_that_are_not_found():
         "without a model: local optical flow finds 0 of 2 kinds; not found: "
         "cart, [red]fall",
     ]
-    assert tables.kind_verdicts(found) == sentences
-    words = " ".join(printed(tables.kinds(found)).split())
-    for sentence in (*sentences, tables.KIND_RULE):
+    assert notes.kind_verdicts(found) == sentences
+    words = " ".join(printed(tables.kind_table(found)).split())
+    for sentence in (*sentences, notes.KIND_RULE):
         assert sentence in words
     some = dataclasses.replace(RESULTS, kinds={"cart": KINDS["cart"]})
-    assert tables.kind_verdicts(some)[0].endswith("finds 1 of 1 kinds")
+    assert notes.kind_verdicts(some)[0].endswith("finds 1 of 1 kinds")
     none = dataclasses.replace(RESULTS, kinds={"jump": KINDS["jump"]})
-    assert tables.kind_verdicts(none) == []
-    assert tables.kind_verdicts(RESULTS) == []
+    assert notes.kind_verdicts(none) == []
+    assert notes.kind_verdicts(RESULTS) == []
 
 
 def test_kinds_fit_a_terminal():
@@ -176,7 +178,7 @@ def test_kinds_fit_a_terminal():
         stand, kinds={"wrong-way": KindResult(1648, 12, areas)}
     )
     console = rich.console.Console(file=io.StringIO(), width=80)
-    console.print(tables.kinds(found))
+    console.print(tables.kind_table(found))
     words = console.file.getvalue().split()
     assert ["wrong-way", "1648", "12", *["50.0"] * 4] == words[
         words.index("wrong-way") :
@@ -190,12 +192,12 @@ def changed(**fields):
     return dataclasses.replace(RESULTS, provenance=stand)
 
 
-def notes(**fields):
-    return "\n".join(tables.notes(changed(**fields)))
+def notes_of(**fields):
+    return "\n".join(notes.notes(changed(**fields)))
 
 
 def test_scores_in_percent_beside_those_without_a_model():
-    text = printed(tables.scores(RESULTS))
+    text = printed(tables.score_table(RESULTS))
     row = next(line for line in text.splitlines() if "paper" in line)
     for number in ("81.2", "75.0-90.0", "70.0", "25.0", "0.125"):
         assert number in row
@@ -209,13 +211,13 @@ def test_scores_in_percent_beside_those_without_a_model():
 
 def test_a_table_fits_a_terminal():
     console = rich.console.Console(file=io.StringIO(), width=80)
-    console.print(tables.scores(changed(in_sample=True)))
+    console.print(tables.score_table(changed(in_sample=True)))
     lines = console.file.getvalue().splitlines()
     assert any("online (past alone), in-sample  79.0" in one for one in lines)
 
 
 def test_verdicts():
-    beaten, not_beaten = tables.verdicts(RESULTS)
+    beaten, not_beaten = notes.verdicts(RESULTS)
     assert beaten == (
         "paper (whole video) beats the best score without a model, copying the "
         "last frame (61.2): +20.0 points (95%: +10.0 to +30.0)"
@@ -224,38 +226,38 @@ def test_verdicts():
         "online (past alone) does not beat the best online score without a "
         "model, local optical flow (90.0): -11.0 points (95%: -20.0 to +1.0)"
     )
-    words = " ".join(printed(tables.scores(RESULTS)).split())
+    words = " ".join(printed(tables.score_table(RESULTS)).split())
     assert beaten in words and not_beaten in words
 
 
 def test_verdicts_of_one_video_and_of_none():
     one = Comparison("local optical flow", 0.05, None, False)
     found = dataclasses.replace(RESULTS, comparisons={"online": one})
-    [verdict] = tables.verdicts(found)
+    [verdict] = notes.verdicts(found)
     assert "does not beat" in verdict
     assert verdict.endswith("+5.0 points (too few videos for an interval)")
     bare = dataclasses.replace(RESULTS, comparisons={}, baselines={})
-    assert tables.verdicts(bare) == []
-    assert "without a model" not in printed(tables.scores(bare))
+    assert notes.verdicts(bare) == []
+    assert "without a model" not in printed(tables.score_table(bare))
 
 
 def test_notes_say_what_was_predicted():
     note = "the model predicts 1.23 dB better than copying the last frame"
-    assert note in tables.notes(RESULTS)
+    assert note in notes.notes(RESULTS)
     for gain in (0.0, -1.5):
         found = dataclasses.replace(RESULTS, gain=gain)
         assert (
             "the model predicts no better than copying the last frame (gain "
             f"{gain:.2f} dB): train longer, with --residual, at a larger "
             "--image-size, or on more video"
-        ) in tables.notes(found)
+        ) in notes.notes(found)
     found = dataclasses.replace(RESULTS, gain=None)
-    assert "copying" not in "\n".join(tables.notes(found))
+    assert "copying" not in "\n".join(notes.notes(found))
 
 
 def test_notes_say_where_the_distance_says_nothing():
-    assert "prototypes" not in "\n".join(tables.notes(RESULTS))
-    for variation, said in ((0.2, False), (tables.STILL, False), (0.044, True)):
+    assert "prototypes" not in "\n".join(notes.notes(RESULTS))
+    for variation, said in ((0.2, False), (notes.STILL, False), (0.044, True)):
         found = dataclasses.replace(RESULTS, distance_variation=variation)
         line = (
             "the distance to the prototypes hardly varies from frame to frame "
@@ -263,36 +265,36 @@ def test_notes_say_where_the_distance_says_nothing():
             "counts it 40%. Look at the PSNR alone, or train with another "
             "--seed"
         )
-        assert (line in tables.notes(found)) == said
+        assert (line in notes.notes(found)) == said
     stand = dataclasses.replace(RESULTS.provenance, normality_weight=1.0)
     bare = dataclasses.replace(found, provenance=stand)
-    assert "prototypes" not in "\n".join(tables.notes(bare))
+    assert "prototypes" not in "\n".join(notes.notes(bare))
 
 
 def test_notes_say_how_intervals_were_drawn():
-    assert "95%: of 1000 draws of videos" in tables.notes(RESULTS)
+    assert "95%: of 1000 draws of videos" in notes.notes(RESULTS)
     found = dataclasses.replace(RESULTS, skipped_draws=7)
     line = "95%: of 1000 draws of videos, 7 of one class skipped"
-    assert line in tables.notes(found)
+    assert line in notes.notes(found)
     found = dataclasses.replace(RESULTS, draws=0)
-    assert "95%" not in "\n".join(tables.notes(found))
+    assert "95%" not in "\n".join(notes.notes(found))
 
 
 def test_a_calibration_on_fitted_clips_is_marked_in_its_row():
-    rows = printed(tables.scores(changed(in_sample=True))).splitlines()
+    rows = printed(tables.score_table(changed(in_sample=True))).splitlines()
     [row] = [line for line in rows if "in-sample  " in line]
     assert "online (past alone), in-sample" in row
-    assert "in-sample" not in printed(tables.scores(RESULTS))
+    assert "in-sample" not in printed(tables.score_table(RESULTS))
 
 
 def test_maps_mark_derived_tracks():
-    text = printed(tables.maps(RESULTS))
+    text = printed(tables.map_table(RESULTS))
     assert "derived tracks" in text
     assert "50.0" in text and "25.0" in text
 
 
 def test_notes():
-    text = "\n".join(tables.notes(RESULTS))
+    text = "\n".join(notes.notes(RESULTS))
     assert "30 scored frames, 12 abnormal, labels ucsd" in text
     assert "K = 2" in text and "score: 09" in text
     assert "in-sample" not in text
@@ -300,12 +302,12 @@ def test_notes():
 
 
 def test_notes_mark_the_calibration():
-    assert "in-sample" in notes(in_sample=True)
-    assert "no calibration: no online score" in notes(in_sample=None)
+    assert "in-sample" in notes_of(in_sample=True)
+    assert "no calibration: no online score" in notes_of(in_sample=None)
 
 
 def test_notes_name_weights_and_resets():
-    text = notes(memory_reset=True, weights="last epoch")
+    text = notes_of(memory_reset=True, weights="last epoch")
     assert "each video begins with the trained items" in text
     assert "K = 2, weights of the last epoch" in text
 
@@ -314,8 +316,8 @@ def test_notes_without_labels_and_with_one_class():
     found = dataclasses.replace(
         RESULTS, abnormal_frames=None, scores={"paper": ScoreResult()}
     )
-    assert "metrics absent" in "\n".join(tables.notes(found))
+    assert "metrics absent" in "\n".join(notes.notes(found))
     found = dataclasses.replace(found, abnormal_frames=0, one_class_videos=3)
-    text = "\n".join(tables.notes(found))
+    text = "\n".join(notes.notes(found))
     assert "there is no AUC" in text
     assert "macro: 3 videos of one class" in text

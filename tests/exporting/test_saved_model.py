@@ -116,7 +116,7 @@ def test_warm_up_requests(served, exported_run, tmp_path):
     config = exported_run[1]
     endpoints = signatures.endpoints(config.model, True, 32)
     path = tmp_path / warm_up.FILE
-    size = warm_up.write(path, endpoints, config.model, (1, 3))
+    size = warm_up.write_requests(path, endpoints, config.model, (1, 3))
     assert size == path.stat().st_size < 10_000
     found = list(read_warm_up(path))
     assert [name for name, _ in found] == [
@@ -136,7 +136,7 @@ def test_too_many_warm_up_requests(exported_run, tmp_path, monkeypatch):
     config = exported_run[1]
     endpoints = signatures.endpoints(config.model, True, 32)
     with pytest.raises(ValueError, match=r"100 bytes.*batch sizes \(1,\)"):
-        warm_up.write(tmp_path / "x", endpoints, config.model, (1,))
+        warm_up.write_requests(tmp_path / "x", endpoints, config.model, (1,))
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ def test_a_failure_leaves_nothing_behind(exported_run, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(warm_up, "write", full)
+    monkeypatch.setattr(warm_up, "write_requests", full)
     kept = tmp_path / "kept"
     kept.mkdir()
     for out in (kept / "new/models", kept):
@@ -189,7 +189,7 @@ def test_a_failure_leaves_what_others_wrote(
         (out / "9").mkdir()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(warm_up, "write", full)
+    monkeypatch.setattr(warm_up, "write_requests", full)
     with pytest.raises(OSError, match="No space left"):
         saved_model.export(Run(exported_run[0]), out)
     assert [path.name for path in out.iterdir()] == ["9"]

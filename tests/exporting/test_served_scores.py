@@ -262,7 +262,7 @@ def test_the_version_says_so(exported_moving, moving_run, told):
 def test_warm_up_requests_of_several_rows(told, moving_run, tmp_path):
     described = described_by(moving_run)[-4:]
     path = tmp_path / warm_up.FILE
-    warm_up.write(path, described, moving_run[1].model, (3,))
+    warm_up.write_requests(path, described, moving_run[1].model, (3,))
     for name, inputs in read_warm_up(path):
         outputs = told.run(name, inputs)
         assert {len(each) for each in outputs.values()} == {3}

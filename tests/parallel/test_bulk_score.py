@@ -214,7 +214,7 @@ def test_motion_adds_a_column_and_nothing_else(
 def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
     argv = ["score", str(moving / "run"), videos[0], "--out", str(tmp_path)]
     assert main.main(argv) == 0
-    scores = measures.read(tmp_path, "Test001")
+    scores = measures.read_scores(tmp_path, "Test001")
     (video,) = recognise(Path(videos[0])).videos
     known = Calibration.load(moving / "run" / directory.CALIBRATION)
     moved = motion.measured(footage.read_frames(video))
@@ -316,7 +316,7 @@ def test_buckets_hold_what_folders_hold(place, by_one):
 
 def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
     del by_one
-    scoring = run_scorer.describe(Run(place / "run"), None, False)
+    scoring = run_scorer.scoring_of(Run(place / "run"), None, False)
     job = beam_job.Job("run", "store", str(tmp_path), scoring)
     (entry,) = [
         e

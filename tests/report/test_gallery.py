@@ -26,7 +26,7 @@ def pictured(folder, name="01", places=(8, 12, 25), motion=True, **kinds):
     scores = dataclasses.replace(scores, **{series: values})
     for place in places:
         frames = NUMBERS.integers(0, 255, (2, 16, 32, 1), np.uint8)
-        keyframes.write(folder, name, place, *frames)
+        keyframes.write_keyframe(folder, name, place, *frames)
         if motion:
             cells = NUMBERS.uniform(0, 1e-2, (30, 60)).astype(np.float32)
             keyframes.add_motion(folder, name, place, cells)
@@ -43,7 +43,7 @@ def test_the_most_abnormal_frame_and_its_maps(tmp_path):
     found = gallery.moment(tmp_path, scores, LABELS[4:])
     assert (found.name, found.place, found.strength) == ("01", 12, 1.0)
     assert found.caption.endswith("online score 1.00 · abnormal")
-    frame, prediction, motion = keyframes.read(tmp_path, "01", 12)
+    frame, prediction, motion = keyframes.read_keyframe(tmp_path, "01", 12)
     np.testing.assert_array_equal(found.frame, frame)
     np.testing.assert_array_equal(found.prediction, prediction)
     expected = {

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.config.schema import ScoringConfig
-from lgn_tf.data.video import optical_flow as motion
-from lgn_tf.scores import fitting, grids
-from lgn_tf.scores import frame_scores as scoring
+from lgn_tf.data.video import optical_flow
+from lgn_tf.scores import fitting, frame_scores, grids
 from lgn_tf.scores.calibration import WEIGHTS, Calibration, OutdatedError
 from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 from lgn_tf.scores.video_scores import VideoScores
@@ -59,7 +58,7 @@ def cue(videos, name, scales):
     if name == "motion":
         return np.array(
             [
-                motion.strength(one, scales[name])
+                optical_flow.strength(one, scales[name])
                 for clip in cells()
                 for one in clip
             ]
@@ -135,7 +134,7 @@ def test_the_score_is_that_of_the_graph():
         "error": np.linspace(-0.2, 0.5, 301),
         "distance": np.full(301, found.statistics.distance.median),
     }
-    expected = scoring.online_score(
+    expected = frame_scores.online_score(
         found.evidence(wide, IN_GRAPH).astype(np.float32),
         found.statistics,
     )
@@ -156,9 +155,9 @@ def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
     # The cues of a graph count as they do without motion.
     for one, same in zip(moving[:2], found.statistics[:2], strict=True):
         assert one[:3] == same[:3]
-    told = scoring.motion_evidence(frames, (5, 5), moving)
+    told = frame_scores.motion_evidence(frames, (5, 5), moving)
     np.testing.assert_allclose(
-        scoring.online_score(still + told, moving),
+        frame_scores.online_score(still + told, moving),
         found.score(new, CUES),
         rtol=1e-4,
         atol=1e-6,

@@ -51,7 +51,7 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         found = _evaluate(Run(folder, config=config))
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
-    for line in tables.everything(found):
+    for line in tables.all_tables(found):
         console.print(line)
 
 
@@ -76,7 +76,7 @@ def _restore(weights: Path, config: Config, folder: Path) -> None:
 def _evaluate(run: Run) -> Results:
     stand, test_set = run.provenance(), run.test_set()
     sweep = run.folder / SWEEP
-    return protocol.conclude(
+    return protocol.evaluate_folder(
         run.folder / EVALUATION,
         test_set,
         stand,
@@ -97,7 +97,7 @@ def _sweep(
         (
             gamma,
             frame_level.paper_auc(
-                video_scores.Folder(folder / repr(gamma)), truth, weight
+                video_scores.ScoreFolder(folder / repr(gamma)), truth, weight
             ),
         )
         for gamma in gammas

@@ -299,7 +299,7 @@ def open_store(folder: Path) -> Store:
     return Store(folder)
 
 
-def describe(manifest: Manifest) -> dict[str, Any]:
+def manifest_counts(manifest: Manifest) -> dict[str, Any]:
     """Returns counts of a manifest: videos, frames, bytes, skipped."""
     return {
         "videos": len(manifest.entries),

@@ -301,7 +301,7 @@ def test_a_bad_video_stops_or_is_skipped_and_named(written, tmp_path):
     assert made.split("train").names == ["Train001"]
     (line,) = made.manifest.skipped
     assert "Train002/005.tif: not a readable image" in line
-    assert store.describe(made.manifest) == {
+    assert store.manifest_counts(made.manifest) == {
         "videos": 4,
         "frames": 56,
         "bytes": 56 * 24 * 32,

@@ -140,7 +140,9 @@ def test_the_client_gets_the_scores_of_lgn_score(
     argv = ["score", str(moving_run[0]), "clip.avi", "frames", "--gamma", "0"]
     assert main.main([*argv, "--out", "scores"]) == 0
     names = ("clip", "frames")
-    wanted = {name: video_scores.read(Path("scores"), name) for name in names}
+    wanted = {
+        name: video_scores.read_scores(Path("scores"), name) for name in names
+    }
     files = [f"frames/{place}.png" for place in range(len(drawn))]
     for address in addresses(moving_server).values():
         for sources, name in (
