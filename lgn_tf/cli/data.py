@@ -75,6 +75,7 @@ def prepare(
         check: only compare the store with its source's checksums.
     """
     from lgn_tf.data.store import preparation, store
+    from lgn_tf.data.store.manifest import manifest_counts
 
     dataset = _recognise(data_root, labels, layout)
     if check:
@@ -95,7 +96,7 @@ def prepare(
             motion=motion,
             progress=progress,
         )
-    counts = store.manifest_counts(made.manifest)
+    counts = manifest_counts(made.manifest)
     print(", ".join(f"{value} {name}" for name, value in counts.items()))
     for line in made.manifest.skipped:
         print(f"skipped: {line}")

@@ -13,7 +13,8 @@ from lgn_tf.config.schema import Config
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.datasets.dataset import Dataset
 from lgn_tf.data.store import preparation
-from lgn_tf.data.store.store import Entry, Store, Stored
+from lgn_tf.data.store.manifest import Entry
+from lgn_tf.data.store.store import Store, Stored
 from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.files import locks

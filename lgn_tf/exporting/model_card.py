@@ -1,4 +1,4 @@
-"""What an exported version says about itself, to people and programs."""
+"""The model card: an exported version described to people and programs."""
 
 import dataclasses
 import hashlib
@@ -114,19 +114,23 @@ def write_card(card: Mapping[str, Any], folder: Path) -> None:
 
 
 def _markdown(card: Mapping[str, Any]) -> str:
+    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in _facts(card).items()]
+    lines += ["", "## Endpoints", ""]
+    for endpoint in card["endpoints"]:
+        lines += _endpoint_lines(endpoint)
+    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
+    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
+    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
+    lines += ["", "```json", found, "```", ""]
+    return "\n".join(lines)
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the rows of the first table, by their titles."""
     model = card["config"]["model"]
     height, width = model["image_size"]
-    calibration = card["calibration"]
-    if calibration is None:
-        online = "none: there is no online score"
-    else:
-        kind = "in-sample" if calibration["in_sample"] else "held out"
-        online = (
-            f"{calibration['frames']} frames of {len(calibration['clips'])} "
-            f"clips, {kind}; weights of the cues: "
-            f"{weights_text(calibration['cue_weights'])}"
-        )
-    rows = {
+    return {
         "run": card["run"],
         "dataset": card["dataset"],
         "variant": model["variant"],
@@ -137,31 +141,35 @@ def _markdown(card: Mapping[str, Any]) -> str:
         "width": model["width"],
         "memory items": model["memory_items"],
         "precision": model["dtype"],
-        "calibration": online,
+        "calibration": _calibration_text(card["calibration"]),
         "revision": card["revision"],
         **{f"{name}, bytes": size for name, size in card["bytes"].items()},
         **{f"SHA-256 of {name}": each for name, each in card["sha256"].items()},
         **card["packages"],
     }
-    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in rows.items()]
-    lines += ["", "## Endpoints", ""]
-    for endpoint in card["endpoints"]:
-        lines += [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
-        lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
-        for way in ("inputs", "outputs"):
-            for tensor in endpoint[way]:
-                shape = ", ".join(
-                    "any" if size is None else str(size)
-                    for size in tensor["shape"]
-                )
-                lines.append(
-                    f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
-                    f"| ({shape}) | {tensor['meaning']} |"
-                )
-        lines.append("")
-    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
-    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
-    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
-    lines += ["", "```json", found, "```", ""]
-    return "\n".join(lines)
+
+
+def _calibration_text(calibration: Mapping[str, Any] | None) -> str:
+    if calibration is None:
+        return "none: there is no online score"
+    kind = "in-sample" if calibration["in_sample"] else "held out"
+    return (
+        f"{calibration['frames']} frames of {len(calibration['clips'])} "
+        f"clips, {kind}; weights of the cues: "
+        f"{weights_text(calibration['cue_weights'])}"
+    )
+
+
+def _endpoint_lines(endpoint: Mapping[str, Any]) -> list[str]:
+    lines = [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
+    lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
+    for way in ("inputs", "outputs"):
+        for tensor in endpoint[way]:
+            shape = ", ".join(
+                "any" if size is None else str(size) for size in tensor["shape"]
+            )
+            lines.append(
+                f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
+                f"| ({shape}) | {tensor['meaning']} |"
+            )
+    return [*lines, ""]

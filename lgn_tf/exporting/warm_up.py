@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from lgn_tf.config.schema import ModelConfig
-from lgn_tf.exporting.signatures import Endpoint, Tensor
+from lgn_tf.exporting.signatures import Endpoint
+from lgn_tf.exporting.tensors import Tensor
 
 FILE = "tf_serving_warmup_requests"
 

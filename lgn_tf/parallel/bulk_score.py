@@ -17,7 +17,7 @@ import lgn_tf
 from lgn_tf.config import schema
 from lgn_tf.data.datasets import dataset
 from lgn_tf.data.store import store
-from lgn_tf.data.store.store import Entry
+from lgn_tf.data.store.manifest import MANIFEST, Entry
 from lgn_tf.inference import run_scorer
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
@@ -122,10 +122,10 @@ def _require_independent(scoring: Scoring) -> None:
 
 
 def _entries(folder: str, split: str, scoring: Scoring) -> list[Entry]:
-    with storage.local(folder, [store.MANIFEST]) as copy:
-        if not (copy / store.MANIFEST).is_file():
+    with storage.local(folder, [MANIFEST]) as copy:
+        if not (copy / MANIFEST).is_file():
             raise FileNotFoundError(
-                f"{storage.join(folder, store.MANIFEST)}: not there, so "
+                f"{storage.join(folder, MANIFEST)}: not there, so "
                 f"{folder} is no store. `lgn prepare` makes one"
             )
         manifest = store.open_store(copy).manifest

@@ -10,6 +10,7 @@ which are handed in, so that a graph can hold them as weights.
 
 from keras import ops
 
+from lgn_tf.data.video import optical_flow
 from lgn_tf.scores import grids
 
 MINIMAL_ERROR = 1e-10
@@ -86,14 +87,17 @@ def feature_distance(distance_map):
 
 
 def pooled(maps, size):
-    """Averages cells of `size` x `size`; see `grids.pooled`.
+    """Averages cells of `size` x `size`.
+
+    Where a side is no multiple of `size`, the cells at both ends are smaller,
+    and are averaged over what they hold.
 
     Args:
         maps: tensor (batch, height, width).
         size: of a cell.
 
     Returns:
-        A float32 tensor (batch, rows, columns).
+        A float32 tensor (batch, rows, columns), rounded up.
     """
     maps = ops.cast(maps, "float32")[..., None]
     return ops.average_pool(maps, size, strides=size, padding="same")[..., 0]
@@ -170,10 +174,10 @@ def online_evidence(errors, distances, statistics, size):
 
 
 def motion_evidence(cells, sides, statistics):
-    """What the motion adds to the evidence: a graph is told, and sees none.
+    """Evidence that the motion adds. A graph is told it, and computes no flow.
 
     Args:
-        cells: tensor (batch, rows, columns), `motion.Motion.cells`.
+        cells: tensor (batch, rows, columns), `optical_flow.Motion.cells`.
         sides: (rows, columns) of the box that they are averaged over.
         statistics: `evidence.Statistics` with motion.
 
@@ -213,3 +217,44 @@ def online_score(evidence, statistics):
         above > 0, 1.0 - (1.0 - levels[-1]) / (1.0 + above), inner
     )
     return ops.where(below > 0, levels[0] / (1.0 + below), score)
+
+
+def all_scores(
+    target, prediction, distances, statistics, *, motion=None, regular=None
+):
+    """Returns every score and map of predicted frames, by name.
+
+    Args:
+        target: tensor (batch, height, width, channels) in [-1, 1].
+        prediction: tensor of the same shape.
+        distances: tensor (batch, rows, columns), `MemoryReadout.distance`;
+            None where there is no memory.
+        statistics: `evidence.Statistics`, or None for no online score.
+        motion: tensor (batch, rows, columns), `optical_flow.Motion.cells`, that
+            the online score takes in; or None.
+        regular: tensor (batch,), the regular score where it is known.
+
+    Returns:
+        float32 tensors. `psnr`, `regular_score`, `distance` and `online` are
+        (batch,); `error_map`, `distance_map` and `online_map`, the anomaly map,
+        are (batch, rows, columns). Those of the distance and those of the
+        online score are left out where there is none.
+    """
+    if regular is None:
+        regular = regular_score(target, prediction)
+    errors = stored_error_map(target, prediction)
+    result = {"psnr": psnr(target, prediction), "regular_score": regular}
+    result["error_map"] = errors
+    if distances is not None:
+        result["distance"] = feature_distance(distances)
+        result["distance_map"] = distances
+    if statistics is not None:
+        evidence, places = online_evidence(
+            errors, distances, statistics, target.shape[1:3]
+        )
+        if motion is not None:
+            sides = (optical_flow.BOX,) * 2
+            evidence += motion_evidence(motion, sides, statistics)
+        result["online"] = online_score(evidence, statistics)
+        result["online_map"] = places
+    return result

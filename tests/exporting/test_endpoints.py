@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from lgn_serving.failure import Failure
 from lgn_tf.data.video import preprocessing
-from lgn_tf.exporting import signatures
+from lgn_tf.exporting import tensors
 from lgn_tf.exporting.endpoints import Endpoints
 from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.scores import frame_scores
@@ -155,7 +155,7 @@ def test_pictures(served, exported_run):
     wanted = preprocessing.to_uint8(np.asarray(expected.prediction))
     # One level off where 1e-6 decides the rounding.
     assert np.abs(picture - wanted[..., ::-1]).max() <= 1
-    levels = np.sqrt(expected.error.mean(-1)) / signatures.PICTURE_SCALE
+    levels = np.sqrt(expected.error.mean(-1)) / tensors.PICTURE_SCALE
     levels = np.rint(np.minimum(levels, 1) * 255).astype(np.uint8)
     colours = decode(found["error_map_bytes"])
     assert colours.shape == (2, 16, 24, 3)

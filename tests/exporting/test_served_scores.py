@@ -14,6 +14,7 @@ from lgn_tf.exporting.served_scores import ServedScores
 from lgn_tf.scores import frame_scores, grids
 from lgn_tf.scores.cue_values import CUES, IN_GRAPH
 from tests.exporting.test_endpoints import Expected, colourful, decode, encode
+from tests.helpers import by_hand
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 TOLD = list(signatures.TOLD_MOTION.values())
@@ -45,7 +46,7 @@ def with_motion(run, known, frames, motion):
     errors = np.sqrt(expected.error).mean(axis=-1)
     cues = {
         "error": grids.largest(
-            grids.pooled(errors, grids.factor(errors.shape[1:])),
+            by_hand.pool_cells(errors, grids.factor(errors.shape[1:])),
             grids.ERROR_SHARE,
             known.scales["error"],
         ),

@@ -180,11 +180,30 @@ STATISTICS = Statistics(
 )
 
 
+def test_pooled_averages_cells():
+    maps = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
+    expected = [[[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]]
+    np.testing.assert_array_equal(frame_scores.pooled(maps, 2), expected)
+
+
+def test_cells_at_both_ends_hold_what_is_there():
+    """Five columns in cells of two: the last one stands alone."""
+    maps = np.array([[[1, 2, 3, 4, 5], [3, 4, 5, 6, 9]]], np.float32)
+    expected = [[[2.5, 4.5, 7.0]]]
+    np.testing.assert_array_equal(frame_scores.pooled(maps, 2), expected)
+    # Twelve rows in cells of eight: six and six.
+    maps = np.arange(12, dtype=np.float32).reshape(1, 12, 1)
+    found = frame_scores.pooled(maps, 8)
+    np.testing.assert_array_equal(found, [[[2.5], [8.5]]])
+
+
 @pytest.mark.parametrize("size", [1, 2, 8])
-def test_pooled_is_that_of_grids(size):
+def test_pooled_by_hand(size):
     maps = by_hand.draw(2, 12, 20)
     np.testing.assert_allclose(
-        frame_scores.pooled(maps, size), grids.pooled(maps, size), atol=1e-6
+        frame_scores.pooled(maps, size),
+        by_hand.pool_cells(maps, size),
+        atol=1e-6,
     )
 
 

@@ -13,6 +13,12 @@ import pytest
 
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.store import preparation, store
+from lgn_tf.data.store.manifest import (
+    MANIFEST,
+    MOTION_TYPE,
+    manifest_counts,
+    read_manifest,
+)
 from lgn_tf.data.synthetic import archives
 from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.files import locks
@@ -108,7 +114,7 @@ def test_only_what_changed_is_made_anew(written, tmp_path):
 
 
 def stored_motion(folder, entry):
-    found = np.fromfile(folder / entry.motion_path, store.MOTION_TYPE)
+    found = np.fromfile(folder / entry.motion_path, MOTION_TYPE)
     return found.reshape(entry.frames, *entry.cells)
 
 
@@ -178,12 +184,12 @@ def test_motion_is_added_kept_and_forgotten(written, tmp_path):
 
 def test_a_store_of_before_there_was_motion(written, tmp_path):
     made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
-    path = made.folder / store.MANIFEST
+    path = made.folder / MANIFEST
     values = json.loads(path.read_text())
     for entry in values["entries"]:
         del entry["cells"]
     path.write_text(json.dumps(values))
-    assert store.read_manifest(made.folder) == made.manifest
+    assert read_manifest(made.folder) == made.manifest
 
 
 def test_another_size_makes_it_anew(written, tmp_path):
@@ -233,7 +239,7 @@ def test_no_space_left_names_the_file(written, tmp_path, monkeypatch):
     dataset, folder = written("own"), tmp_path / "store"
     preparation.prepare(dataset, folder, SIZE)
     (folder / "train/01.frames").unlink()
-    monkeypatch.setattr(store, "write_manifest", lambda *_: None)
+    monkeypatch.setattr(preparation, "write_manifest", lambda *_: None)
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"No space left.*01\.frames") as caught:
         preparation.prepare(dataset, folder, SIZE)
@@ -301,7 +307,7 @@ def test_a_bad_video_stops_or_is_skipped_and_named(written, tmp_path):
     assert made.split("train").names == ["Train001"]
     (line,) = made.manifest.skipped
     assert "Train002/005.tif: not a readable image" in line
-    assert store.manifest_counts(made.manifest) == {
+    assert manifest_counts(made.manifest) == {
         "videos": 4,
         "frames": 56,
         "bytes": 56 * 24 * 32,
