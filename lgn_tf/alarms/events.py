@@ -1,8 +1,8 @@
-"""What alarms are worth: events that are found, how late, and false alarms.
+"""Alarms against events: events found, delays, and false alarms.
 
 An operator does not read areas under a curve. The operator hears an alarm, at
 some frame, and either something is there or not: `match` compares one video's
-alarms with its events, and `evaluate` counts over all videos.
+alarms with its events, and `evaluate_alarms` counts over all videos.
 """
 
 import dataclasses
@@ -52,7 +52,7 @@ def runs(labels: ArrayLike) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """What the alarms of one video were worth.
+    """The events that the alarms of one video found, and false alarms.
 
     Attributes:
         events: in the video.
@@ -105,9 +105,9 @@ def match(alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0) -> Match:
 
 @dataclasses.dataclass(frozen=True)
 class EventResult:
-    """What an operator gets who allows so many false alarms an hour.
+    """Alarms in the test videos, for one rate of false alarms an hour.
 
-    Whatever needs a threshold is None where there is none.
+    Fields that need a threshold are None where there is none.
 
     Attributes:
         rate: false alarms an hour that are allowed.
@@ -150,7 +150,7 @@ def evaluate_alarms(
     timing: Timing = TIMING,
     first: int = 0,
 ) -> tuple[EventResult, ...]:
-    """Counts what an operator gets at each rate of false alarms.
+    """Counts found events and false alarms, at each allowed rate.
 
     Six an hour are what EEMUA publication 191 calls acceptable in the long
     run, for all alarms that one operator gets; one a minute is far too many.

@@ -148,7 +148,7 @@ def _thresholds(
     rate: float,
     timing: Timing,
 ) -> list[float | None]:
-    """As `threshold_for`, for several choices of the videos in one go.
+    """Chooses thresholds for several choices of the videos at once.
 
     Args:
         videos: scores of normal videos.

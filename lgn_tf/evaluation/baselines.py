@@ -1,4 +1,4 @@
-"""Scores that need no model: what any detector has to beat."""
+"""Baselines: scores that need no model, which any detector has to beat."""
 
 import contextlib
 import dataclasses
@@ -47,12 +47,12 @@ is."""
 
 @dataclasses.dataclass(frozen=True)
 class Baseline:
-    """What a score that needs no model knows.
+    """One score that needs no model.
 
     Attributes:
-        online: whether it needs nothing but the past, as a camera has it.
-        floor: the least it can be, where `floor` + 1 is the largest; None for
-            a score without bounds.
+        online: whether it uses past frames only, as a camera has them.
+        floor: the smallest value; `floor` + 1 is the largest. None for a score
+            without bounds.
     """
 
     online: bool
@@ -74,19 +74,19 @@ BASELINES: Mapping[str, Baseline] = types.MappingProxyType(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class BaselineScores:
-    """What the frames of one video score without a model.
+    """The scores of one video without a model.
 
     Attributes:
         series: float64 (scored frames,) for each name of `KINDS`; high means
             abnormal.
         copying: float64 (scored frames,), the PSNR in dB of the frame before,
             taken as the prediction.
-        frames: of the video, with those that are not scored.
-        seconds: that each score took for all frames, without decoding.
-        moved: float64 (scored frames,), what `strength` made of the motion in
-            each; that of `FLOW` where it was not given.
-        cells: `motion.Motion.cells` of the frames that were asked for, by
-            their places in the video.
+        frames: number of frames of the video, scored or not.
+        seconds: time of each score over all frames, without decoding.
+        moved: float64 (scored frames,), the motion cue by `strength`; the score
+            `FLOW` where no `strength` was given.
+        cells: `optical_flow.Motion.cells` of the `pictured` frames, by their
+            places in the video.
     """
 
     series: Mapping[str, Series]
@@ -122,7 +122,8 @@ def score_without_model(
         pictured: places in the video of the frames whose cells are kept. The
             flow is measured in every frame; the cells of a long video would
             fill the memory.
-        strength: the motion cue of a frame by `motion.Motion.cells`; or None.
+        strength: returns the motion cue of a frame from
+            `optical_flow.Motion.cells`; or None.
 
     Raises:
         ValueError: where originals are more or fewer than frames, or no frame
@@ -162,7 +163,7 @@ def score_without_model(
 
 
 class _Watch:
-    """Adds up what each score takes."""
+    """Adds up the time that each score takes."""
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(BASELINES, 0.0)
@@ -177,7 +178,7 @@ class _Watch:
 def _compare(
     pieces: Iterable[Frame], channels: int, watch: _Watch
 ) -> tuple[Series, Series]:
-    """Mean squared and absolute difference of each frame to the one before.
+    """Returns mean squared and absolute differences of neighbouring frames.
 
     Squared on [0, 1], absolute in gray levels; 0 of the first frame.
     """
@@ -198,7 +199,7 @@ def _compare(
 
 
 class _Moves(NamedTuple):
-    """What the frames of a video hold, one by one."""
+    """The local scores and the motion of the frames of a video."""
 
     local: list[float]
     flow: list[float]
@@ -212,7 +213,7 @@ def _move(
     strength: Callable[[optical_flow.Field], float] | None,
     watch: _Watch,
 ) -> _Moves:
-    """Local difference, in gray levels, and local flow of each frame."""
+    """Returns local difference, in gray levels, and local flow of frames."""
     found = _Moves([], [], [], {})
     flow, before = optical_flow.LocalFlow(), None
     for place, frame in enumerate(originals):

@@ -60,11 +60,11 @@ class Contest:
         self.skipped_draws = self._resampling.skipped if self._resampling else 0
 
     def measure(self, score: Score) -> ScoreResult:
-        """Returns how well a score does; nothing where there is no area."""
+        """Measures a score; all fields are None where there is no area."""
         return ScoreResult(**self._measured(score))
 
     def _measured(self, score: Score) -> dict[str, Any]:
-        """The fields of a `ScoreResult`."""
+        """Returns the fields of a `ScoreResult`."""
         if self._resampling is None:
             return {}
         wanted = np.concatenate(self._labels)
@@ -117,7 +117,7 @@ class Contest:
 
         Args:
             table: scores of the model, by name.
-            given: what needs no model, of each video.
+            given: scores without a model, of each video.
 
         Returns:
             By the name of the score; empty where there is no area.
@@ -161,11 +161,12 @@ def _opposing(given: Sequence[baselines.BaselineScores], name: str) -> Score:
 def gain(
     psnr: Sequence[Series], given: Sequence[baselines.BaselineScores]
 ) -> float | None:
-    """Returns how much better the model predicts than copying does.
+    """Returns the gain in PSNR over copying the last frame.
 
     Args:
         psnr: of the model, in dB, of each video, (frames,).
-        given: what needs no model, of each video; empty where not scored.
+        given: scores without a model, of each video; empty where there are
+            none.
 
     Returns:
         The mean over all frames, in dB; None where nothing was given.
@@ -177,7 +178,7 @@ def gain(
 
 
 def variation(distance: Score | None) -> float | None:
-    """Returns how much the distance to the prototypes tells frames apart.
+    """Returns the variation of the distance to the prototypes.
 
     Args:
         distance: of all videos; None for a model without memory.

@@ -1,4 +1,4 @@
-"""From the scores of all test videos to the numbers that are reported."""
+"""Evaluates the scores of all test videos: areas, comparisons, events."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -49,12 +49,12 @@ def evaluate_scores(
             (`video_scores.ScoreFolder`), since the maps of all videos need not
             fit into memory.
         labels: for each video, the labels of *all* its frames; or None.
-        provenance: lambda, and what else the numbers stand on.
+        provenance: lambda, and where the scores come from.
         masks: returns the masks of *all* frames of a video, bool (frames,
             height, width), or None where a video has none.
         baselines: scores of its frames that need no model, for each video;
             or None.
-        kinds: of anomalies, for each video, as `data.kinds.read` returns them;
+        kinds: of anomalies, for each video, as `TestSet.kinds` holds them;
             or None.
         calibration: of the online score, to add the motion to it and to choose
             thresholds of alarms; None leaves both out.

@@ -1,4 +1,4 @@
-"""Frame-level scores: what each test video scores, by every score there is.
+"""Frame-level scores: the series of each test video, by every score.
 
 Everywhere two scores stand beside each other. `paper` divides each video by
 its own range, which no camera can know ahead; `online` is calibrated on normal
@@ -152,7 +152,7 @@ def score_table(
 def paper_auc(
     videos: Sequence[VideoScores], labels: Mapping[str, Labels], weight: float
 ) -> float | None:
-    """Area under the ROC curve of the paper's score over all frames.
+    """Returns the area under the ROC curve of the paper's score.
 
     Args:
         videos: the scores of each.

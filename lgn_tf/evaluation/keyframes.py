@@ -1,4 +1,4 @@
-"""Frames that are worth a look: what was there, and what was predicted.
+"""Pictures of frames: the frame itself, and the prediction of it.
 
 pictures/NAME/000123.npz   frame and prediction, uint8 (height, width,
 channels), blue, green, red or gray; and where it moves
@@ -30,8 +30,8 @@ class Pictured(NamedTuple):
     Attributes:
         frame: uint8 (height, width, channels), as the model saw it.
         prediction: the same.
-        motion: `motion.Motion.cells` since the frame before, float32 (rows,
-            columns); None where it was not measured.
+        motion: `optical_flow.Motion.cells` since the frame before, float32
+            (rows, columns); None where it was not measured.
     """
 
     frame: Frame
@@ -80,7 +80,7 @@ def write_keyframe(
 
 
 def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
-    """Adds to a frame that was written where it moves.
+    """Adds the motion to a frame that was written.
 
     Args:
         folder: an evaluation folder.
@@ -102,7 +102,7 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
 
 
 def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
-    """Returns what `write` and `add_motion` wrote.
+    """Reads one frame of a video from an evaluation folder.
 
     Raises:
         FileNotFoundError: where there is no such frame.
@@ -118,6 +118,6 @@ def _path(folder: Path, name: str, place: int) -> Path:
 
 
 def places(folder: Path, name: str) -> Sequence[int]:
-    """Returns which frames of a video were written, in order."""
+    """Returns the places of the frames that were written, in order."""
     files = listings.children(folder / FOLDER / name)
     return [int(file.stem) for file in files if file.suffix == ".npz"]

@@ -1,4 +1,4 @@
-"""How well each kind of anomaly is told from what is normal.
+"""Areas under the ROC curve for each kind of anomaly.
 
 One area over all frames hides what a score cannot see: it may be high, and one
 kind lie at chance. So each kind is measured alone. Its frames stand against all
@@ -24,15 +24,15 @@ or two events, chance alone often gives more than 0.6 or 0.7."""
 
 
 def is_found(area: float | None, interval: Interval | None) -> bool | None:
-    """Whether a score finds a kind.
+    """Decides whether a score finds a kind of anomaly.
 
     Args:
         area: of the kind; None where there is none.
         interval: of the area, or None.
 
     Returns:
-        Whether the whole interval lies above chance, 0.5; without an interval,
-        whether the area lies above `FOUND`. None without an area.
+        True where the whole interval lies above chance, 0.5; without an
+        interval, where the area lies above `FOUND`. None without an area.
     """
     if area is None:
         return None
@@ -56,9 +56,10 @@ def measure_kinds(
         labels: of the scored frames of each, (frames,): the last ones of
             all; empty where there are none.
         table: scores of the model, by name.
-        given: what needs no model, of each video; empty where not scored.
-        comparisons: what names the best of `given` over all frames; empty where
-            there is none.
+        given: scores without a model, of each video; empty where there are
+            none.
+        comparisons: of `Contest.compare`; they name the best of `given` over
+            all frames. Empty where there is none.
 
     Returns:
         By kind, in the order of `kinds`; empty without kinds or labels.
@@ -86,7 +87,7 @@ def measure_kinds(
 def _scored(
     kinds: Mapping[str, Mapping[str, Labels]], name: str, frames: int
 ) -> dict[str, Labels]:
-    """Which of the scored frames of a video show which kind."""
+    """Returns the marks of each kind for the scored frames of a video."""
     if name not in kinds:
         raise ValueError(f"`kinds` must hold every video. Received: no {name}")
     for kind, marks in kinds[name].items():

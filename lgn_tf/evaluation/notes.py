@@ -11,7 +11,7 @@ def percent(share: float | None) -> str:
 
 
 def verdicts(results: Results) -> list[str]:
-    """Says of each score that is compared whether its best opponent is beaten.
+    """Returns for each compared score whether it beats its best opponent.
 
     Returns:
         A sentence each; none where there is no area, or no opponent.
@@ -49,14 +49,14 @@ KIND_RULE = (
 
 
 def kind_word(found: bool | None) -> str:
-    """Returns the word that says whether a kind is found."""
+    """Returns `found`, `not found` or, for None, `no area`."""
     if found is None:
         return "no area"
     return "found" if found else "not found"
 
 
 def kind_titles(results: Results) -> dict[str, str]:
-    """Returns what each score that kinds are measured by is called, by name."""
+    """Returns the titles of the scores that kinds are measured by."""
     # Every kind has the same ones.
     areas = next((one.areas for one in results.kinds.values()), {})
     return {
@@ -68,7 +68,7 @@ def kind_titles(results: Results) -> dict[str, str]:
 
 
 def kind_verdicts(results: Results) -> list[str]:
-    """Says of each score which kinds it does not find.
+    """Returns for each score the kinds that it finds and does not find.
 
     Returns:
         A sentence each; none where no kind has an area.

@@ -1,4 +1,4 @@
-"""Where in the frame the anomaly is: maps against masks."""
+"""Pixel-level results: anomaly maps and error maps against masks."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from lgn_tf.scores.video_scores import Maps, VideoScores
 Masks = NDArray[np.bool_]
 
 MAPS = {"error": "error_map", "online": "online_map"}
-"""The maps that are compared, and which measure each is."""
+"""The maps that are compared, and the attribute that holds each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +57,7 @@ class _Column(Sequence[Maps]):
 def evaluate_maps(
     videos: Sequence[VideoScores], masks: Callable[[str], Masks | None]
 ) -> Localisation:
-    """Compares the error maps and the online maps with masks.
+    """Compares error maps and anomaly maps with masks.
 
     Videos without masks are left out. A map that not all others have is, too.
 

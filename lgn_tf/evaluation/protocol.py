@@ -42,7 +42,7 @@ SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What may differ from run to run of one protocol.
+    """Choices of an evaluation.
 
     Attributes:
         gamma: update threshold, or `auto` for a quantile of the
@@ -153,7 +153,7 @@ def evaluate_folder(
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough; to their `pictures/` the motion is added.
         test_set: the videos and their ground truth.
-        stand: what the scores stand on; the label version is filled in.
+        stand: where the scores come from; the label version is filled in.
         channels: of the model's frames.
         calibration: of the online score; None leaves motion and events out.
         frame_rate: see `Options`.
@@ -203,12 +203,15 @@ def _rate(given: float | None, dataset: str) -> float | None:
 
 
 def gammas_of(run: Run, gamma: float, sweep: bool) -> tuple[float, ...]:
-    """Returns what is scored in one pass: gamma first, 0 among the others.
+    """Returns the gammas of one pass: that of the results first, then others.
 
     Args:
         run: what scores; the quantiles of its calibration are swept over.
         gamma: of the results.
         sweep: whether there is more than gamma and 0.
+
+    Returns:
+        Thresholds without repetition; 0 is one of them.
     """
     if not run.model.has_memory:
         return (0.0,)

@@ -46,7 +46,7 @@ GroundTruth = Sequence[Sequence[Region]]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sweep:
-    """What falling thresholds find, up to one false region a frame or beyond.
+    """Counts at falling thresholds, up to one false region a frame or beyond.
 
     Attributes:
         thresholds: (n,), falling.
@@ -201,7 +201,7 @@ def _falling(values: Maps) -> NDArray[np.float64]:
 
 
 def limited(false: NDArray[np.float64], found: NDArray[np.float64]) -> Curve:
-    """The curve of one share over false regions a frame, from 0 to 1.
+    """Returns the curve of one share over false regions a frame, from 0 to 1.
 
     For each rate of false regions it holds the most that a threshold found at
     that rate or a lower one, up to the first threshold that passes 1; it is

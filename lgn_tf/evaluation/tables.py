@@ -101,7 +101,7 @@ def kind_table(results: Results) -> rich.table.Table:
 
 
 def _kind_cell(one: KindArea) -> rich.text.Text:
-    """The area, its interval and the word, each on a line of its own."""
+    """Returns the area, its interval and the word, a line each."""
     cell = rich.text.Text(percent(one.area))
     if one.interval is not None:
         cell.append("\n" + "-".join(percent(end) for end in one.interval))
@@ -127,7 +127,7 @@ EVENT_COLUMNS = (
     "false alarms",
     "kept on normal clips",
 )
-"""What `event_rows` holds."""
+"""The columns of `event_rows`."""
 
 
 def event_table(results: Results) -> rich.table.Table:

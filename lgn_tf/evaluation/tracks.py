@@ -89,7 +89,7 @@ def find(masks: Masks) -> Tracked:
 
 
 def _links(before: Components, after: Components) -> dict[int, int]:
-    """Which region of the frame before each region continues."""
+    """Returns which region of the frame before each region continues."""
     rows, columns = int(before.max()) + 1, int(after.max()) + 1
     pairs = before.ravel().astype(np.int64) * columns + after.ravel()
     table = np.bincount(pairs, minlength=rows * columns)
@@ -129,7 +129,7 @@ def on_grid(tracked: Tracked, size: tuple[int, int]) -> list[list[Region]]:
 
 
 def coverage(mask: Masks, size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each cell of a map a mask covers.
+    """Returns the share of each cell of a map that a mask covers.
 
     Args:
         mask: bool (height, width).

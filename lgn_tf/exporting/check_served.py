@@ -1,4 +1,4 @@
-"""Serves a run's export and compares: REST's scores with the evaluation's.
+"""Serves an exported run, and compares its answers with the evaluation.
 
 The first test video goes over the wire as PNG files, the memory goes along
 where the run updates it at test time, and the motion where the export is told
@@ -40,13 +40,13 @@ TOLD = "score_video_with_motion_encoded"
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What was compared.
+    """Differences between served and stored scores.
 
     Attributes:
         video: its name.
         frames: scored frames.
         differences: the largest of each measure.
-        anew: of the measures that were scored anew, why.
+        anew: reasons, for the measures that were scored anew.
     """
 
     video: str
@@ -124,7 +124,7 @@ def _expected(
     frames: NDArray[np.uint8],
     moved: NDArray[np.float32] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns every measure, and of those scored anew the reason."""
+    """Returns every measure, and the reasons for those scored anew."""
     evaluation = run.folder / directory.EVALUATION
     stored = video_scores.read_scores(evaluation, name)
     wanted = dataclasses.asdict(stored)

@@ -2,10 +2,10 @@
 
     bytes or uint8 -> prepare -> encode -> read, decode -> measures
 
-Frames arrive red, green, blue and in any size; what the model saw in training
-comes out of the same
-`data.video.preprocessing`. Nothing is ever written: where the memory
-learns, its items come with the request and go back with the answer.
+Frames arrive red, green, blue and in any size. They go through
+`data.video.preprocessing`, as the frames of training did. Nothing is ever
+written: where the memory learns, its items come with the request and go back
+with the answer.
 
 Letters: B rows of the batch, T frames of a row, V windows, n input frames,
 H height, W width, C channels, h and w of the frames as they came.
@@ -147,7 +147,7 @@ class Endpoints:
         return result
 
     def _colour(self, picture: Any) -> Any:
-        """Returns red, green, blue of what the model's order is."""
+        """Turns channels in the model's order into red, green, blue."""
         if picture.shape[-1] == 1:
             return self._tf.repeat(picture, 3, axis=-1)
         return self._tf.reverse(picture, [-1])

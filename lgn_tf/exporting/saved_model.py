@@ -39,7 +39,7 @@ NAME_BYTES = 256
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """An exported version.
 
     Attributes:
         path: the version's folder.

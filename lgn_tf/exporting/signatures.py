@@ -68,7 +68,7 @@ def told_motion(endpoint: Endpoint, cells: tuple[int, int]) -> Endpoint:
 
     Args:
         endpoint: that is told nothing.
-        cells: rows and columns of `motion.Motion.cells` of a frame.
+        cells: rows and columns of `optical_flow.Motion.cells` of a frame.
     """
     motion = Tensor(
         "motion",

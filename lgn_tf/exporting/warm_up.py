@@ -1,4 +1,4 @@
-"""Warm-up requests: what a server asks a new version before it is used.
+"""Warm-up requests, which a server sends to a new version before its use.
 
 TensorFlow Serving sends them when it has loaded a version, so that no client
 waits for the first run. They lie in the version's `assets.extra`, as records

@@ -1,4 +1,4 @@
-"""The calibration of a run: normal clips scored and measured."""
+"""Measures the calibration of a run on normal clips."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ def of_source(
     source: Source,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Measures the training videos of a run: those held out, where some are.
+    """Measures the validation videos of a run, or else its training videos.
 
     Args:
         model: an `LGNNet` with the weights that will score.
@@ -119,7 +119,7 @@ def _motion(
     first: int,
     most: int | None = None,
 ) -> list[NDArray[Any]] | None:
-    """The cells of the motion in each clip, from frame `first` on."""
+    """Returns the cells of the motion in each clip, from frame `first` on."""
     if originals is None or not all(name in originals for name in names):
         return None
     return [_cells(originals[name], first, most) for name in names]
@@ -134,7 +134,7 @@ def _cells(video: Video, first: int, most: int | None) -> NDArray[Any]:
 
 
 def _spread(footage: Footage) -> list[int]:
-    """Chooses videos of all the footage, `MOST_FRAMES` of them or one."""
+    """Chooses videos evenly: about `MOST_FRAMES` frames, or one video."""
     counts = footage.frame_counts
     step = max(1, -(-sum(counts) // MOST_FRAMES))
     return list(range(0, len(counts), step))

@@ -33,7 +33,7 @@ class ChunkScorer(keras.Model):
 
     Args:
         network: an `LGNNet`.
-        gammas: of each row.
+        gammas: update threshold of each row.
         statistics: `evidence.Statistics`, or None for no online score.
         keep_predictions: whether to return those of the first row.
 

@@ -21,7 +21,7 @@ _GAPS = {
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """A chart and its words; `name` is that of its file."""
+    """A chart with title and caption; `name` is that of its file."""
 
     name: str
     title: str

@@ -32,9 +32,9 @@ class Card:
     """A number of the headline.
 
     Attributes:
-        title: what it is.
-        share: in [0, 1], or None.
-        why: what it means.
+        title: name of the number.
+        share: the number, in [0, 1]; or None.
+        why: a sentence on its meaning.
         colour: of its bar, a class of the page.
         interval: around the number, or None.
     """
@@ -57,7 +57,7 @@ class Row(ScoreResult):
 
 
 def subtitle(results: Results) -> str:
-    """Says in one line what was evaluated."""
+    """Returns one line on the videos, the weights and the seed."""
     stand = results.provenance
     parts = [
         stand.dataset or "own videos",
@@ -85,7 +85,7 @@ def sections(shown: Mapping[str, Sequence[Any]]) -> list[tuple[str, str]]:
 
 
 def cards(results: Results) -> list[Card]:
-    """Returns the headline: the paper's score beside all it must stand by."""
+    """Returns the headline: the paper's score beside its rivals."""
     paper = results.scores["paper"]
     online = results.scores.get("online", ScoreResult())
     name, best = best_opponent(results)

@@ -26,7 +26,7 @@ SPAN = 5.0
 
 
 def spans(labels: Labels | None, first: int) -> list[tuple[int, int]]:
-    """Where a video is abnormal: first and last frame of each span, from 0."""
+    """Returns first and last frame of each abnormal span, from 0."""
     if labels is None:
         return []
     return [
@@ -36,7 +36,7 @@ def spans(labels: Labels | None, first: int) -> list[tuple[int, int]]:
 
 
 def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
-    """Normality of each frame of a video by both protocols (Fig. 5).
+    """Draws the normality of each frame of a video by both protocols (Fig. 5).
 
     Args:
         scores: of the video.
@@ -70,11 +70,11 @@ def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
 
 
 def roc(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
-    """ROC curves (Fig. 4 and 8).
+    """Draws ROC curves (Fig. 4 and 8).
 
     Args:
         scores: by name; those without a curve are left out.
-        names: which are drawn, and what the legend calls each.
+        names: titles in the legend, of those that are drawn.
     """
     with charts.chart() as chart:
         chart.axes.plot(
@@ -101,11 +101,11 @@ def _unit_square(chart: Chart) -> None:
 
 
 def gaps(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
-    """Gap scores: how far normal and abnormal frames lie apart (Fig. 7).
+    """Draws gaps between the means of abnormal and normal frames (Fig. 7).
 
     Args:
         scores: by name, those in [0, 1]; without a gap they are left out.
-        names: which are drawn, and what each is called.
+        names: titles, of those that are drawn.
     """
     found = {
         title: scores[name].gap
@@ -140,7 +140,7 @@ def sweep(
     chosen: float,
     online: float | None = None,
 ) -> str:
-    """Area of the paper's score by one hyper-parameter (Fig. 9 and 10).
+    """Draws the area of the paper's score by a hyper-parameter (Fig. 9, 10).
 
     Args:
         points: (value, area).
@@ -186,7 +186,7 @@ def sweep(
 
 
 def regions(maps: Mapping[str, MapResult]) -> str:
-    """Regions and tracks found by false regions a frame, of each map."""
+    """Draws regions and tracks found by false regions a frame, of each map."""
     with charts.chart(charts.HIGH) as chart:
         told = []
         place = 0
@@ -214,11 +214,11 @@ def regions(maps: Mapping[str, MapResult]) -> str:
 def training(
     log: Sequence[Mapping[str, float]], columns: Mapping[str, str], unit: str
 ) -> str:
-    """Curves over the epochs.
+    """Draws curves over the epochs.
 
     Args:
         log: one mapping an epoch, with `epoch`.
-        columns: which are drawn, and what the legend calls each.
+        columns: titles in the legend, of those that are drawn.
         unit: name of the vertical axis.
     """
     with charts.chart() as chart:

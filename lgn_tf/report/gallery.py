@@ -1,4 +1,4 @@
-"""The pictured frames of a report: what was there, and a map for each cue."""
+"""The pictures of a report: frame, prediction and a map for each cue."""
 
 import base64
 import dataclasses
@@ -26,8 +26,8 @@ class Moment:
     Attributes:
         name: of the video.
         place: of the frame in the video, from 0.
-        strength: how abnormal the frame is.
-        caption: what is said of it.
+        strength: its online score; minus the PSNR without one.
+        caption: its scores and its label.
         frame: as the model saw it.
         prediction: of it.
         maps: `ONLINE`, and each of `CUES` that there is, by name; float32

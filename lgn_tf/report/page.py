@@ -1,7 +1,7 @@
 """A run as one page of HTML that needs nothing beside itself.
 
-It is made of what lies in the run directory: `evaluation/` (see `measures`,
-`results` and `pictures`), and where they are there `config.json`,
+It is made of what lies in the run directory: `evaluation/` (see `video_scores`,
+`results` and `keyframes`), and where they are there `config.json`,
 `environment.json` and `log.csv`.
 """
 
@@ -67,7 +67,7 @@ def _figures(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def render_report(run_dir: Path) -> str:
-    """Returns the page; see `write`."""
+    """Returns the page as HTML; see `write_report`."""
     return _page(_values(run_dir))
 
 
@@ -122,7 +122,7 @@ def _values(run_dir: Path) -> dict[str, Any]:
 def _videos(
     folder: Path, found: Results
 ) -> tuple[list[dict[str, Any]], list[Moment]]:
-    """Curves of every video, and the moments that are shown."""
+    """Returns curves of every video, and the moments that are shown."""
     told = {video.name: video for video in found.videos}
     weight = found.provenance.normality_weight
     curves, moments = [], []
@@ -169,7 +169,7 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
 
 
 def _setup(run_dir: Path) -> dict[str, dict[str, str]]:
-    """Configuration and environment, flat, by title; none that is not there."""
+    """Returns configuration and environment, flat, by title."""
     setup = {}
     for title, name in (
         ("Configuration", "config.json"),

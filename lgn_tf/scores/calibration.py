@@ -1,4 +1,4 @@
-"""What normal video of a camera looks like: the fit behind the online score.
+"""The calibration of the online score, from normal video of a camera.
 
 The online score of a frame needs nothing but the past. Evidence is a sum of
 *cues*, each the largest mean over a box of one map: of the prediction's error,
@@ -53,13 +53,13 @@ WEIGHTS: Mapping[str, float] = types.MappingProxyType(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-    """What was measured on normal clips.
+    """Measurements on normal clips, behind the online score.
 
     Attributes:
-        cues: for each of `CUES` that there is, float64 (frames,): its value on
-            each scored frame, clip after clip.
-        scales: for each of them, float32 (rows, columns): what its map is
-            divided by, see `local_scales`.
+        cues: for each of `CUES` that was measured, float64 (frames,): its
+            value on each scored frame, clip after clip.
+        scales: for each of them, float32 (rows, columns): the local scale,
+            which its map is divided by; see `local_scales`.
         quantiles: for each of `MEASURES` that the model has, (LEVELS,) float64
             from the smallest to the largest value.
         names: of the clips.
@@ -67,6 +67,20 @@ class Calibration:
         in_sample: whether the model was fitted on them, which makes normal
             video look more usual than it is.
         weights: of the cues, by name; a cue without one has 0.
+
+    Example:
+        >>> import lgn_tf
+        >>> calibration = lgn_tf.load("runs/demo").calibration
+        >>> calibration.frames, calibration.in_sample
+        (20, False)
+        >>> calibration.cue_weights
+        {'error': 1.0, 'distance': 0.0, 'motion': 1.0}
+
+        Half of the normal frames stay below this regular score:
+
+        >>> gamma = calibration.update_threshold(0.5)
+        >>> round(gamma, 2)
+        0.06
     """
 
     cues: Mapping[str, Array]
@@ -89,7 +103,7 @@ class Calibration:
 
     @property
     def moves(self) -> bool:
-        """Whether the motion has a part in the online score of all cues."""
+        """True where the motion counts in the online score of all cues."""
         return MOTION in self.cues and bool(self.weights.get(MOTION))
 
     @property
@@ -102,7 +116,7 @@ class Calibration:
 
     @property
     def statistics(self) -> Statistics:
-        """What a graph needs, which sees no motion.
+        """Statistics for a graph, which computes no motion.
 
         Raises:
             ValueError: where no cue of a graph has a weight.
@@ -111,7 +125,7 @@ class Calibration:
 
     @property
     def moving_statistics(self) -> Statistics | None:
-        """What it needs to add a motion that it is told; None without one."""
+        """Statistics for a graph that is told the motion; or None."""
         return self._statistics(CUES) if self.moves else None
 
     def _statistics(self, chosen: Sequence[str]) -> Statistics:
@@ -168,7 +182,7 @@ class Calibration:
         """Returns the motion cue of a frame.
 
         Args:
-            cells: float32 (rows, columns), `motion.Motion.cells`.
+            cells: float32 (rows, columns), `optical_flow.Motion.cells`.
         """
         return cue_values.strength(cells, self.scales[MOTION])
 
@@ -177,7 +191,7 @@ class Calibration:
         return np.split(values, np.cumsum(self.lengths)[:-1])
 
     def quantile(self, measure: str, level: float) -> float:
-        """Returns what a share `level` of normal frames stays below.
+        """Returns the value that a share `level` of normal frames stays below.
 
         Raises:
             ValueError: for an unknown measure, or a level out of [0, 1].
@@ -227,7 +241,7 @@ class Calibration:
     def load(
         cls, path: Path, weights: Mapping[str, float] = WEIGHTS
     ) -> "Calibration":
-        """Reads what `save` wrote.
+        """Reads the file that `save` wrote.
 
         Args:
             path: of the file.

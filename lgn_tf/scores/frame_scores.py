@@ -18,7 +18,7 @@ MINIMAL_ERROR = 1e-10
 
 
 def error_map(target, prediction):
-    """Squared error on [0, 1] for each pixel and channel.
+    """Returns the squared error on [0, 1] for each pixel and channel.
 
     Args:
         target: tensor (batch, height, width, channels) in [-1, 1].
@@ -34,7 +34,7 @@ def error_map(target, prediction):
 
 
 def mean_squared_error(target, prediction):
-    """Mean of `error_map` over each frame.
+    """Returns the mean of `error_map` over each frame.
 
     Returns:
         A float32 tensor (batch,).
@@ -43,7 +43,7 @@ def mean_squared_error(target, prediction):
 
 
 def psnr(target, prediction):
-    """Peak signal-to-noise ratio in dB, 10 log10(1 / MSE) (Eq. 13).
+    """Returns the peak signal-to-noise ratio in dB, 10 log10(1 / MSE) (Eq. 13).
 
     The peak is 1, the largest value a frame can take, rather than the largest
     value of this frame.
@@ -56,7 +56,7 @@ def psnr(target, prediction):
 
 
 def regular_score(target, prediction):
-    """Error weighted towards the badly predicted pixels (Eq. 7 and 8).
+    """Returns the error weighted towards badly predicted pixels (Eq. 7 and 8).
 
     e is the squared error of a pixel and channel, w = (1 - exp(-e)) divided by
     its sum over the frame, and the score is the sum of w e. Frames whose score
@@ -75,7 +75,7 @@ def regular_score(target, prediction):
 
 
 def feature_distance(distance_map):
-    """Mean over a frame of the distance to the nearest item, D (Eq. 14).
+    """Returns the mean distance to the nearest item, D (Eq. 14).
 
     Args:
         distance_map: tensor (batch, height, width), `MemoryReadout.distance`.
@@ -104,7 +104,7 @@ def pooled(maps, size):
 
 
 def stored_error_map(target, prediction):
-    """Absolute error on [0, 1], pooled as it is stored.
+    """Returns the absolute error on [0, 1], pooled as it is stored.
 
     Args:
         target: tensor (batch, height, width, channels) in [-1, 1].
@@ -121,7 +121,7 @@ def stored_error_map(target, prediction):
 
 
 def largest(maps, sides, scale=1.0):
-    """Largest mean over a box of each map; see `grids.largest`.
+    """Returns the largest mean over a box of each map; see `grids.largest`.
 
     Args:
         maps: tensor (batch, rows, columns).
@@ -138,7 +138,7 @@ def largest(maps, sides, scale=1.0):
 
 
 def online_evidence(errors, distances, statistics, size):
-    """How unusual a frame is, and where.
+    """Returns the evidence against a frame, and the anomaly map.
 
     A sum of cues, each in units of its spread on normal video: by how much the
     largest mean over a box, divided by the local scale, exceeds what is usual,
@@ -174,7 +174,7 @@ def online_evidence(errors, distances, statistics, size):
 
 
 def motion_evidence(cells, sides, statistics):
-    """Evidence that the motion adds. A graph is told it, and computes no flow.
+    """Returns the evidence of the motion, which a graph is told.
 
     Args:
         cells: tensor (batch, rows, columns), `optical_flow.Motion.cells`.

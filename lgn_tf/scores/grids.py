@@ -1,4 +1,4 @@
-"""The grids on which scores are local: how maps are pooled and filtered.
+"""The grids of maps: sizes of cells and boxes, and filtering.
 
 An error map is stored pooled, so that a video's maps stay small. The anomaly
 map of the online score lies on a grid of an eighth of the frame's height and
@@ -31,7 +31,7 @@ _TOGETHER = 1024  # Maps that are filtered at once.
 
 
 def factor(size: tuple[int, int]) -> int:
-    """Returns by how much an error map is pooled before it is stored.
+    """Returns the side of the cells that a stored error map is pooled by.
 
     Args:
         size: (height, width) of the frames.
@@ -75,7 +75,7 @@ def filtered(maps: Maps, share: float) -> Maps:
 def largest(
     maps: Maps, share: float, scale: Maps | float = 1.0
 ) -> NDArray[np.float64]:
-    """Returns the largest mean over a box of each map: how strong a cue is.
+    """Returns the largest mean over a box of each map: the value of a cue.
 
     Args:
         maps: (frames, rows, columns); may lie in a file that is larger than

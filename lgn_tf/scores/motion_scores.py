@@ -1,7 +1,7 @@
-"""The online score of all cues, motion too: what no graph computes.
+"""The online score of all cues with motion, which no graph computes.
 
-Beside the other scores of a video, from the maps that scoring it yields and
-the motion that OpenCV measured in its frames.
+It is made from the maps of a scored video, and from the motion that OpenCV
+measured in its frames.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What scoring one video yields, and its files.
+"""The scores of one video, and their files.
 
 An evaluation folder holds, for each video NAME:
   frames/NAME.csv   one row a scored frame: its place, its label, every measure
@@ -31,7 +31,7 @@ _REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoScores:
-    """Every measure of the scored frames of one video.
+    """The scores and maps of one video, for every scored frame.
 
     Arrays are converted to the types below. Letters: h, w of each map its own.
 
@@ -43,18 +43,31 @@ class VideoScores:
             memory.
         regular_score: float64 (frames,), R of Eq. 8.
         updated: bool (frames,), whether the frame updated the memory.
-        online: float64 (frames,) in [0, 1], high means abnormal; calibrated,
-            from the past alone. None for a run without calibration.
+        online: float64 (frames,) in [0, 1], the anomaly score: high means
+            abnormal. Calibrated, from past frames only; None for a run without
+            calibration.
         error_map: float32 (frames, h, w), absolute error on [0, 1].
         distance_map: float32 (frames, h, w), to the nearest item; or None.
-        online_map: float32 (frames, h, w), where `online` comes from; or None.
-        online_motion: float64 (frames,) like `online`, of all cues: the motion
-            too, which no graph sees; or None.
+        online_map: float32 (frames, h, w), the anomaly map: the evidence of
+            `online` by place; or None.
+        online_motion: float64 (frames,) like `online`, of all cues, with the
+            motion, which no graph computes; or None.
 
     Raises:
         ValueError: for a name that is no file name, for arrays of unequal
             length or another shape, and for numbers that are not finite,
             naming the video.
+
+    Example:
+        >>> import lgn_tf
+        >>> run = lgn_tf.load("runs/demo")
+        >>> [scores] = run.score("videos/Test/Test001")
+        >>> scores.name, scores.first, len(scores)
+        ('Test001', 4, 20)
+        >>> scores.online.shape, scores.error_map.shape, scores.online_map.shape
+        ((20,), (20, 16, 24), (20, 2, 3))
+        >>> bool(scores.online.min() >= 0 and scores.online.max() <= 1)
+        True
     """
 
     name: str
@@ -121,7 +134,7 @@ class VideoScores:
         return array
 
     def __len__(self) -> int:
-        """The number of scored frames."""
+        """Returns the number of scored frames."""
         return len(self.psnr)
 
 
@@ -189,7 +202,7 @@ def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
 
 
 def read_scores(folder: Path, name: str) -> VideoScores:
-    """Reads what `write` wrote of one video.
+    """Reads both files of a video.
 
     Raises:
         FileNotFoundError: naming the file that is missing.
@@ -269,7 +282,7 @@ class ScoreFolder(Sequence[VideoScores]):
             )
 
     def __len__(self) -> int:
-        """The number of videos."""
+        """Returns the number of videos."""
         return len(self.names)
 
     @overload

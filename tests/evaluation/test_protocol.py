@@ -1,82 +1,21 @@
 """From a run on disk to an evaluation on disk, and what can go wrong."""
 
 import csv
-import dataclasses
-import errno
-import os
-import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.synthetic import archives, walkways
-from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video import footage, optical_flow, preprocessing
-from lgn_tf.data.video.footage import Encoded
-from lgn_tf.evaluation import baselines, keyframes, protocol, results, roc
+from lgn_tf.evaluation import baselines, keyframes, results, roc
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
-from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
 from lgn_tf.scores.calibration import Calibration
 from lgn_tf.scores.normality import normality
-
-ROOT = Path(__file__).parents[2]
-MODEL = ModelConfig(
-    # The variant that is compiled fastest.
-    variant="glo_net",
-    image_size=(32, 32),
-    channels=1,
-    width=1 / 16,
-)
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """Drawn videos on disk, of which one test video is too short."""
-    folder = tmp_path_factory.mktemp("protocol")
-    drawn = walkways.draw(3, train=3, test=3, frames=16, size=(32, 40))
-    short = drawn.test[1]
-    short = dataclasses.replace(
-        short, frames=short.frames[:4], masks=short.masks[:4]
-    )
-    drawn = dataclasses.replace(
-        drawn, test=(drawn.test[0], short, drawn.test[2])
-    )
-    archives.write(drawn, folder / "data", "ucsd")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run_dir(place):
-    """An untrained run: the protocol does not ask how good it is."""
-    keras.utils.set_random_seed(1)
-    config = Config(
-        model=MODEL,
-        scoring=ScoringConfig(update_threshold="auto"),
-        data=DataConfig(
-            "folder",
-            str(place / "data"),
-            holdout=1,
-            stores=str(place / "stores"),
-        ),
-    )
-    model_files.save(place / "run", config, build_model(config))
-    return place / "run"
-
-
-@pytest.fixture(scope="module")
-def evaluated(run_dir):
-    assert main.main(["evaluate", str(run_dir), "--fps", "2"]) == 0
-    return run_dir / "evaluation"
 
 
 def test_evaluate_writes_all_there_is(evaluated, run_dir):
@@ -115,36 +54,6 @@ def test_each_kind_has_an_area(evaluated):
         assert frames[kind] == labels.sum() > 0
         assert videos[kind] == 1
         assert 0 <= kinds[kind].areas["online motion"].area <= 1
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("video,kind\n", "the first line must read `video,start,end,kind`"),
-        ("video,start,end,kind\nTest009,1,2,cart\n", "must name a test video"),
-        (
-            "video,start,end,kind\nTest001,1,16,cart\n",
-            "must be labelled abnormal. Found there: Test001, cart, frame",
-        ),
-    ],
-)
-def test_a_bad_table_of_kinds_is_one_line_before_anything_is_scored(
-    text, message, place, evaluated, monkeypatch, capsys
-):
-    def scored(*_):
-        raise AssertionError("nothing must be scored")
-
-    path = place / "data" / "kinds.csv"
-    before = path.read_text()
-    path.write_text(text)
-    monkeypatch.setattr(protocol, "score_test_set", scored)
-    argv = ["evaluate", str(evaluated.parent), "--gamma", "0"]
-    try:
-        assert main.main([*argv, "--no-gamma-sweep"]) == 2
-    finally:
-        path.write_text(before)
-    [line] = capsys.readouterr().err.splitlines()
-    assert str(path) in line and message in line
 
 
 def test_opponents_see_frames_of_the_models_size_and_originals(
@@ -332,66 +241,6 @@ def test_without_labels_scores_are_written_and_metrics_absent(
     assert len(video_scores.ScoreFolder(out)) == 1
 
 
-def test_a_full_disk_leaves_the_former_evaluation(
-    evaluated, run_dir, monkeypatch, capsys
-):
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device", "results.json")
-
-    before = (evaluated / "results.json").read_bytes()
-    monkeypatch.setattr(results, "write_results", full)
-    argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
-    assert main.main(argv) == 2
-    assert "No space left" in capsys.readouterr().err
-    assert (evaluated / "results.json").read_bytes() == before
-    assert not list(run_dir.glob(".evaluation*"))
-
-
-def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
-    before = (evaluated / "results.json").read_bytes()
-    code = (
-        "import sys, time\n"
-        "from lgn_tf.cli import main\n"
-        "from lgn_tf.evaluation import results\n"
-        "results.write_results = lambda *_: time.sleep(600)\n"
-        f"main.main(['evaluate', {str(run_dir)!r}, '--no-gamma-sweep'])"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        stdout=subprocess.DEVNULL,
-    )
-    half = run_dir / ".evaluation.partial"
-    try:
-        until = time.monotonic() + 120
-        while not list(half.glob("frames/Test003.csv")):
-            assert process.poll() is None and time.monotonic() < until
-            time.sleep(0.2)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert (evaluated / "results.json").read_bytes() == before
-    assert half.is_dir()
-    argv = ["evaluate", str(run_dir), "--no-gamma-sweep"]
-    assert main.main(argv) == 0
-    assert not half.exists()
-
-
-def test_all_videos_too_short(run_dir, tmp_path):
-    drawn = walkways.draw(5, train=0, test=2, frames=4, size=(32, 40))
-    archives.write(drawn, tmp_path / "data", "ucsd")
-    dataset = layouts.recognise(tmp_path / "data")
-    encoded = Encoded(dataset.split("test"), (32, 32))
-    with pytest.raises(ValueError, match="must have at least 5 frames"):
-        Run(run_dir).evaluate(
-            TestSet(dataset, encoded),
-            tmp_path / "out",
-            protocol.Options(gamma=0.0),
-        )
-    assert not (tmp_path / "out").exists()
-
-
 def test_score_takes_files_folders_and_folders_of_them(
     place, run_dir, tmp_path, capsys
 ):
@@ -401,37 +250,3 @@ def test_score_takes_files_folders_and_folders_of_them(
     assert main.main([*argv, "--gamma", "0", "--out", str(out)]) == 0
     assert video_scores.ScoreFolder(out).names == ["Test001"]
     assert "scores of 1 videos" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("kind", ["empty", "missing", "short", "twice"])
-def test_score_refuses(kind, place, run_dir, tmp_path, capsys):
-    video = place / "data" / "Test" / "Test001"
-    paths, message = {
-        "empty": ([tmp_path], "no videos and no frames"),
-        "missing": ([tmp_path / "none"], "no such file or folder"),
-        "short": ([video.with_name("Test002")], "no video is long enough"),
-        "twice": ([video, place / "copy" / "Test001"], "different names"),
-    }[kind]
-    if kind == "twice":
-        paths[1].mkdir(parents=True, exist_ok=True)
-        for file in video.iterdir():
-            (paths[1] / file.name).write_bytes(file.read_bytes())
-    argv = ["score", str(run_dir), "--gamma", "0", "--out", str(tmp_path / "o")]
-    assert main.main([*argv, *map(str, paths)]) == 2
-    captured = capsys.readouterr()
-    assert message in captured.err
-    assert captured.err.count("\n") == 1
-    if kind == "short":
-        assert "Test002: a video must have at least 5 frames" in captured.out
-
-
-def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
-    config, model = model_files.load(run_dir)
-    bias = model.decoder.weights[-1]
-    bias.assign(np.full(bias.shape, np.nan))
-    model_files.save(tmp_path / "nan", config, model)
-    argv = ["score", str(tmp_path / "nan"), str(run_dir), "--gamma", "0"]
-    data = Path(config.data.data_root) / "Test" / "Test001"
-    argv[2] = str(data)
-    assert main.main(argv) == 2
-    assert "weights must be finite" in capsys.readouterr().err

@@ -3,19 +3,18 @@
 import dataclasses
 import json
 import re
-import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from lgn_serving.arrays import dtype_name
-from lgn_serving.models.servable import Servable, read_warm_up
+from lgn_serving.models.servable import Servable
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.conversion import convert
 from lgn_tf.data.video import preprocessing
-from lgn_tf.exporting import model_card, saved_model, signatures, warm_up
+from lgn_tf.exporting import model_card, saved_model, signatures
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
@@ -110,148 +109,6 @@ def test_what_comes_along(exported, exported_run):
     for name in names:
         assert f"### `{name}`" in text
     assert "20 frames" not in text and "16 frames of 1 clips, held out" in text
-
-
-def test_warm_up_requests(served, exported_run, tmp_path):
-    config = exported_run[1]
-    endpoints = signatures.endpoints(config.model, True, 32)
-    path = tmp_path / warm_up.FILE
-    size = warm_up.write_requests(path, endpoints, config.model, (1, 3))
-    assert size == path.stat().st_size < 10_000
-    found = list(read_warm_up(path))
-    assert [name for name, _ in found] == [
-        endpoint.name for endpoint in endpoints for _ in (1, 3)
-    ]
-    for name, inputs in found:
-        rows = {len(array) for array in inputs.values()}
-        outputs = served.run(name, inputs)
-        assert rows <= {1, 3} and {len(each) for each in outputs.values()} == (
-            rows
-        )
-        assert outputs["valid"].all()
-
-
-def test_too_many_warm_up_requests(exported_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(warm_up, "MOST_BYTES", 100)
-    config = exported_run[1]
-    endpoints = signatures.endpoints(config.model, True, 32)
-    with pytest.raises(ValueError, match=r"100 bytes.*batch sizes \(1,\)"):
-        warm_up.write_requests(tmp_path / "x", endpoints, config.model, (1,))
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Leaves the graphs out: what is tested is what is around them."""
-
-    def save(model, functions, endpoints, folder):
-        del model, functions, endpoints
-        (folder / "variables").mkdir()
-        (folder / "variables/data").touch()
-        (folder / "saved_model.pb").write_bytes(b"graph")
-
-    monkeypatch.setattr(saved_model, "_save", save)
-
-
-@pytest.mark.usefixtures("quick")
-def test_versions_count_up(exported_run, tmp_path):
-    run_dir = exported_run[0]
-    out = tmp_path / "models/lgn"
-    assert saved_model.export(Run(run_dir), out).path == out / "1"
-    assert saved_model.export(Run(run_dir), out, version=7).path == out / "7"
-    assert saved_model.export(Run(run_dir), out).path == out / "8"
-    assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
-    with pytest.raises(FileExistsError, match=r"7 exists, and is not overw"):
-        saved_model.export(Run(run_dir), out, version=7)
-    assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_failure_leaves_nothing_behind(exported_run, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(warm_up, "write_requests", full)
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    for out in (kept / "new/models", kept):
-        with pytest.raises(OSError, match="No space left"):
-            saved_model.export(Run(exported_run[0]), out)
-        assert list(kept.iterdir()) == []
-
-
-@pytest.mark.usefixtures("quick")
-def test_a_failure_leaves_what_others_wrote(
-    exported_run, tmp_path, monkeypatch
-):
-    out = tmp_path / "new/models"
-
-    def full(*_):
-        (out / "9").mkdir()
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(warm_up, "write_requests", full)
-    with pytest.raises(OSError, match="No space left"):
-        saved_model.export(Run(exported_run[0]), out)
-    assert [path.name for path in out.iterdir()] == ["9"]
-
-
-def test_a_full_disk_while_tensorflow_writes(
-    exported_run, tmp_path, monkeypatch
-):
-    def full(*_, **__):
-        raise tf.errors.ResourceExhaustedError(None, None, "No space left")
-
-    monkeypatch.setattr(tf.saved_model, "save", full)
-    monkeypatch.setattr(saved_model.Endpoints, "functions", lambda _: {})
-    monkeypatch.setattr(saved_model.signatures, "endpoints", lambda *_: ())
-    with pytest.raises(OSError, match=r"models: No space left"):
-        saved_model.export(Run(exported_run[0]), tmp_path / "models")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("surplus", [0, 1])
-def test_variables_that_take_too_much(
-    exported_run, tmp_path, monkeypatch, surplus
-):
-    def save(model, _, __, folder):
-        allowed = 1.02 * 4 * model.count_params() + 256 * len(model.weights)
-        (folder / "variables").mkdir()
-        (folder / "variables/data").write_bytes(bytes(int(allowed) + surplus))
-        (folder / "saved_model.pb").touch()
-
-    monkeypatch.setattr(saved_model, "_save", save)
-    if not surplus:
-        saved_model.export(Run(exported_run[0]), tmp_path)
-        return
-    with pytest.raises(ValueError, match=r"1\.02 times the weights, and 256"):
-        saved_model.export(Run(exported_run[0]), tmp_path)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"version": 0}, "`version` must be at least 1. Received: version=0"),
-        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
-        ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),
-        ({"dtype": "float8"}, "float8"),
-    ],
-)
-def test_options_out_of_bounds(exported_run, tmp_path, options, match):
-    with pytest.raises(ValueError, match=match):
-        saved_model.export(Run(exported_run[0]), tmp_path / "out", **options)
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_run_without_weights(exported_run, tmp_path, capsys):
-    run_dir = tmp_path / "run"
-    shutil.copytree(exported_run[0], run_dir)
-    (run_dir / directory.WEIGHTS).unlink()
-    out = tmp_path / "models"
-    assert main.main(["export", "--run", str(run_dir), "--out", str(out)]) == 2
-    error = capsys.readouterr().err
-    assert "model.weights.h5 is missing" in error and error.count("\n") == 1
-    assert not out.exists()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from lgn_tf.exporting import model_card, signatures, warm_up
 from lgn_tf.exporting.served_scores import ServedScores
 from lgn_tf.scores import frame_scores, grids
 from lgn_tf.scores.cue_values import CUES, IN_GRAPH
-from tests.exporting.test_endpoints import Expected, colourful, decode, encode
+from tests.exporting.expected import Expected, colourful, decode, encode
 from tests.helpers import by_hand
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}

@@ -1,4 +1,4 @@
-"""The manifest of a frame store: its videos, and what each was made from."""
+"""The manifest of a frame store: its videos and their sources."""
 
 import dataclasses
 import hashlib
@@ -20,7 +20,7 @@ _BLOCK = 1 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """What a stored video was made from.
+    """The files that a stored video was made from.
 
     Attributes:
         files: number of files.
@@ -56,33 +56,33 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        """Where it lies, below the folder of the store."""
+        """Path of the frames, below the folder of the store."""
         return Path(self.split) / f"{self.name}.frames"
 
     @property
     def motion(self) -> bool:
-        """Whether the motion in its frames lies beside them."""
+        """True where the motion in the frames is stored beside them."""
         return all(self.cells)
 
     @property
     def motion_path(self) -> Path:
-        """Where its motion lies."""
+        """Path of the motion, below the folder of the store."""
         return self.path.with_suffix(MOTION_SUFFIX)
 
     @property
     def motion_bytes(self) -> int:
-        """How large that file must be."""
+        """Size of the file of the motion in bytes."""
         rows, columns = self.cells
         return self.frames * rows * columns * np.dtype(MOTION_TYPE).itemsize
 
     def bytes(self, size: tuple[int, int]) -> int:
-        """Returns how large the file must be."""
+        """Returns the size of the file of the frames in bytes."""
         return self.frames * size[0] * size[1] * self.channels
 
 
 @dataclasses.dataclass(frozen=True)
 class Manifest:
-    """What a store holds.
+    """The contents of a store.
 
     Attributes:
         layout: the layout of the source.
@@ -140,7 +140,7 @@ def write_manifest(manifest: Manifest, folder: Path) -> None:
 
 
 def fingerprint(video: Video) -> Source:
-    """Reads the source of a video and returns its checksum.
+    """Reads the source of a video, and returns its checksum and size.
 
     Raises:
         ValueError: where a folder holds no frames; see `Video.frame_files`.

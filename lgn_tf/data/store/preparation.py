@@ -44,13 +44,13 @@ def prepare(
     progress: Progress | None = None,
     wait: bool = False,
 ) -> store.Store:
-    """Decodes and resizes every video into a store, or what is missing of it.
+    """Decodes and resizes every video that a store does not hold yet.
 
     What an earlier run finished is kept where the checksum of its source still
     agrees; the rest is made anew.
 
     Args:
-        dataset: from `layouts.recognise`.
+        dataset: the videos.
         folder: of the store; made where it does not exist.
         size: (height, width) that frames are resized to.
         workers: threads; default one for each core this process may use.

@@ -1,7 +1,7 @@
 """The frame store: every video decoded and resized once, memory-mapped.
 
     store/
-      manifest.json      what is there, made from which sources
+      manifest.json      the videos and their sources
       train/01.frames    uint8 (frames, height, width, channels), C order
       test/01.frames
       test/01.motion     float32 (frames, rows, columns), where it was asked

@@ -94,7 +94,7 @@ class VideoWriter:
         )
 
     def _is_whole(self, entry: Entry) -> bool:
-        """Whether all is there that this run would write of a video."""
+        """Returns whether all files of a video have their right size."""
         if self.motion and not entry.motion:
             return False
         wanted = {entry.path: entry.bytes(self.size)}

@@ -19,7 +19,7 @@ from lgn_tf.data.synthetic import archives, walkways
 from lgn_tf.data.video import footage as footage_module
 from lgn_tf.data.video import optical_flow as motion
 from lgn_tf.scores import video_scores
-from tests.exporting.test_endpoints import colourful, encode
+from tests.exporting.expected import colourful, encode
 from tests.serving.client.test_client import TARGET, addresses
 
 ROOT = Path(__file__).parents[3]
