@@ -155,13 +155,13 @@ def _require_labels(source, config) -> None:
     import numpy as np
 
     from lgn_tf.data import sources
-    from lgn_tf.data.datasets import labels
+    from lgn_tf.data.datasets.labels import align
 
     inputs = config.model.frames
-    truth = source.test_set(sources.version(config)).labels
+    labels = source.test_set(sources.version(config)).labels
     marks = [
-        labels.align(one, inputs)
-        for one in (truth or {}).values()
+        align(one, inputs)
+        for one in (labels or {}).values()
         if len(one) > inputs
     ]
     if not marks or len(np.unique(np.concatenate(marks))) < 2:

@@ -152,9 +152,9 @@ def test_frames_that_are_missing(count, originals, received):
 def test_areas_by_counting():
     video = np.zeros((7, 16, 16, 1), np.uint8)
     video[3:] = 40
-    truth = np.array([0, 0, 1, 1, 0, 0, 0], np.uint8)
+    labels = np.array([0, 0, 1, 1, 0, 0, 0], np.uint8)
     # Frames 2 to 6 are scored: of 6 pairs, abnormal above normal.
-    found = baselines.baseline_aucs([video], [truth], inputs=2)
+    found = baselines.baseline_aucs([video], [labels], inputs=2)
     assert list(found) == list(baselines.BASELINES)
     assert found[baselines.POSITION] == 0
     assert found[baselines.MIDDLE] == pytest.approx(5.5 / 6)

@@ -68,11 +68,11 @@ def test_regions_and_tracks_are_those_of_the_maps():
     result = pixel_level.evaluate_maps(VIDEOS, masks_of)
     for name, size in (("error", (8, 16)), ("online", (4, 8))):
         maps = [getattr(v, pixel_level.MAPS[name]) for v in VIDEOS]
-        truth = [
+        ground_truth = [
             tracks.on_grid(tracks.find(masks_of(v.name)[4:]), size)
             for v in VIDEOS
         ]
-        expected = regions.evaluate_regions(maps, truth)
+        expected = regions.evaluate_regions(maps, ground_truth)
         found = result.maps[name]
         assert (found.rbdc, found.tbdc) == (expected.rbdc, expected.tbdc)
         assert found.region_curve == expected.region_curve

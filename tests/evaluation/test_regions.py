@@ -18,7 +18,7 @@ def grid(text):
     )
 
 
-def truth(*frames):
+def regions_of(*frames):
     """Abnormal regions from frames of text, on the same grid."""
     found = np.stack([grid(frame) > 0 for frame in frames])
     return tracks.on_grid(tracks.find(found), found.shape[1:])
@@ -27,7 +27,7 @@ def truth(*frames):
 def test_a_region_is_found_from_an_overlap_of_a_tenth():
     # 11 detected cells in a row, 1 of them abnormal: 1 / 11 is too little.
     frame = grid("9999999999999999 ................")[:, :16]
-    [[region]] = truth("1............... ................")
+    [[region]] = regions_of("1............... ................")
     # 10 detected cells: 1 / 10 is enough, and the region is not false.
     narrow, wide = frame.copy(), frame.copy()
     narrow[0, 10:] = 0
@@ -38,7 +38,7 @@ def test_a_region_is_found_from_an_overlap_of_a_tenth():
 
 def test_regions_found_and_false_in_one_frame():
     frame = grid("55...... 55....77 ........ 3.......")
-    [found] = truth("11...... 11.11... ...11... ........")
+    [found] = regions_of("11...... 11.11... ...11... ........")
     # Cut at 3: three detected regions; one covers the first abnormal region,
     # whole (4 / 4); nothing covers the second. Two are false.
     assert regions.match(frame, 3, found) == (2, [True, False])
@@ -50,14 +50,14 @@ def test_regions_found_and_false_in_one_frame():
 
 def test_one_detected_region_may_find_several():
     frame = grid("4444 4444")
-    [found] = truth("11.1 ....")
+    [found] = regions_of("11.1 ....")
     # 2 / 8 and 1 / 8.
     assert regions.match(frame, 4, found) == (0, [True, True])
 
 
 def test_several_detected_regions_may_find_one():
     frame = grid("4.4. ....")
-    [found] = truth("1111 ....")
+    [found] = regions_of("1111 ....")
     # 1 / 4 each: neither is false.
     assert regions.match(frame, 4, found) == (0, [True])
 
@@ -85,8 +85,10 @@ MAPS = [
         ]
     )
 ]
-TRUTH = [
-    truth("1..... ......", "1..... ......", "1..... ......", "...... ......")
+GROUND_TRUTH = [
+    regions_of(
+        "1..... ......", "1..... ......", "1..... ......", "...... ......"
+    )
 ]
 
 
@@ -98,7 +100,7 @@ def test_a_sweep_by_hand():
     regions. 0: whole frames, one region each, of 12 cells: 1 / 12 is too
     little, so 4 false ones, 4/4, and none found.
     """
-    found = regions.sweep(MAPS, TRUTH, regions.thresholds(MAPS))
+    found = regions.sweep(MAPS, GROUND_TRUTH, regions.thresholds(MAPS))
     assert found.thresholds.tolist() == [9, 8, 7, 6, 5, 4, 0]
     assert found.false.tolist() == [0, 0.25, 0.25, 0.5, 0.75, 0.75, 1]
     np.testing.assert_allclose(
@@ -112,7 +114,7 @@ def test_areas_by_hand():
 
     1/4 x 1/3 + 1/4 x 2/3 + 1/4 x 2/3 + 1/4 x 1 = 2/3.
     """
-    result = regions.evaluate_regions(MAPS, TRUTH)
+    result = regions.evaluate_regions(MAPS, GROUND_TRUTH)
     assert result.rbdc == pytest.approx(2 / 3)
     assert result.tbdc == pytest.approx(1)
 
@@ -134,7 +136,7 @@ def test_a_track_takes_a_tenth_of_its_regions():
 def test_tracks_of_several_videos_are_apart():
     """Both videos have a track 0; the second is not found."""
     maps = [MAPS[0], np.zeros_like(MAPS[0])]
-    found = regions.sweep(maps, TRUTH * 2, np.array([9.0, 7.0]))
+    found = regions.sweep(maps, GROUND_TRUTH * 2, np.array([9.0, 7.0]))
     np.testing.assert_allclose(found.regions, [1 / 6, 2 / 6])
     assert found.tracks.tolist() == [0.5, 0.5]
     # One false region in the eight frames of both.
@@ -195,7 +197,7 @@ def brute_force(maps, masks, cut):
     found, all_tracks = {}, {}
     for video, (frames, marks) in enumerate(zip(maps, masks, strict=True)):
         for frame, mark in zip(frames, marks, strict=True):
-            truths = {
+            abnormal = {
                 number: set(zip(*np.nonzero(mark == number), strict=True))
                 for number in np.unique(mark[mark > 0])
             }
@@ -203,9 +205,9 @@ def brute_force(maps, masks, cut):
             for region in detected:
                 false += all(
                     len(region & one) / len(region | one) < 0.1
-                    for one in truths.values()
+                    for one in abnormal.values()
                 )
-            for number, one in truths.items():
+            for number, one in abnormal.items():
                 hit = any(
                     len(region & one) / len(region | one) >= 0.1
                     for region in detected

@@ -87,17 +87,17 @@ def _evaluate(run: Run) -> Results:
 
 
 def _sweep(
-    folder: Path, truth: protocol.Labels | None, weight: float
+    folder: Path, labels: protocol.Labels | None, weight: float
 ) -> list[tuple[float, float]]:
     """Returns (gamma, area) of all that were scored in one pass."""
     gammas = sorted(float(path.name) for path in folder.iterdir())
-    if truth is None or len(gammas) == 1:
+    if labels is None or len(gammas) == 1:
         return []
     areas = [
         (
             gamma,
             frame_level.paper_auc(
-                video_scores.ScoreFolder(folder / repr(gamma)), truth, weight
+                video_scores.ScoreFolder(folder / repr(gamma)), labels, weight
             ),
         )
         for gamma in gammas
