@@ -238,7 +238,7 @@ def advance(state: State, high: bool, rule: Rule) -> tuple[State, bool]:
     return State(run, 0), True
 
 
-def alarms(scores: ArrayLike, rule: Rule) -> list[Alarm]:
+def find_alarms(scores: ArrayLike, rule: Rule) -> list[Alarm]:
     """Returns the alarms of one whole video, in order, by `Alarms`.
 
     Args:

@@ -1,8 +1,8 @@
 """Alarms against events: events found, delays, and false alarms.
 
 An operator does not read areas under a curve. The operator hears an alarm, at
-some frame, and either something is there or not: `match` compares one video's
-alarms with its events, and `evaluate_alarms` counts over all videos.
+some frame, and either something is there or not. `match_alarms` compares the
+alarms of one video with its events; `evaluate_alarms` counts over all videos.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from lgn_tf.alarms.alarms import (
     Alarm,
     Array,
     Timing,
-    alarms,
+    find_alarms,
     finite_series,
 )
 from lgn_tf.alarms.thresholds import (
@@ -67,7 +67,9 @@ class Match:
     false_alarms: int
 
 
-def match(alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0) -> Match:
+def match_alarms(
+    alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0
+) -> Match:
     """Compares alarms with the events of the same video.
 
     An alarm and an event overlap where they share a frame; an alarm reaches
@@ -219,7 +221,7 @@ def _result(
         return blank
     rule = timing.rule(threshold, fps)
     matches = [
-        match(alarms(one, rule), marks, first)
+        match_alarms(find_alarms(one, rule), marks, first)
         for one, marks in zip(scores, labels, strict=True)
     ]
     delays = [delay for one in matches for delay in one.delays]

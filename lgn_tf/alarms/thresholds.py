@@ -19,7 +19,7 @@ from lgn_tf.alarms.alarms import (
     State,
     Timing,
     advance,
-    alarms,
+    find_alarms,
     finite_series,
 )
 
@@ -44,7 +44,7 @@ class Promise:
     rate: float
     found: float
     interval: tuple[float, float]
-    alarms: int
+    find_alarms: int
     hours: float
 
 
@@ -111,7 +111,7 @@ def leave_one_out(
     ):
         if threshold is None:
             return None
-        count += len(alarms(one, timing.rule(threshold, fps)))
+        count += len(find_alarms(one, timing.rule(threshold, fps)))
     if not series:
         return None
     hours = sum(map(len, series)) / float(fps) / 3600

@@ -80,7 +80,7 @@ def evaluate_maps(
         if given is None:
             continue
         places.append(place)
-        found = tracks.find(_scored(given, scores))
+        found = tracks.find_tracks(_scored(given, scores))
         counted += sum(len(one) for one in found.tracks)
         tracked += found.count
         for name, attribute in MAPS.items():

@@ -77,14 +77,14 @@ class _Counts:
         for frame, regions in zip(maps, ground_truth, strict=True):
             numbers = [first + region.track for region in regions]
             for place in np.flatnonzero(cuts <= frame.max()):
-                false, hits = match(frame, float(cuts[place]), regions)
+                false, hits = match_regions(frame, float(cuts[place]), regions)
                 self.false[place] += false
                 if regions:
                     # A track has one region a frame.
                     self.found[place, numbers] += hits
 
 
-def match(
+def match_regions(
     frame: NDArray[np.float32], threshold: float, regions: Sequence[Region]
 ) -> tuple[int, list[bool]]:
     """Compares one frame's map with its abnormal regions.

@@ -54,7 +54,7 @@ class Tracked:
     count: int
 
 
-def find(masks: Masks) -> Tracked:
+def find_tracks(masks: Masks) -> Tracked:
     """Finds the regions of a video and links them.
 
     A track goes on where regions of neighbouring frames overlap. Where several
@@ -110,7 +110,7 @@ def on_grid(tracked: Tracked, size: tuple[int, int]) -> list[list[Region]]:
     A region keeps its exact area: each cell knows which share of it is covered.
 
     Args:
-        tracked: from `find`.
+        tracked: from `find_tracks`.
         size: (h, w) of the map.
     """
     frames = []

@@ -101,10 +101,10 @@ def calibrate(
     scale = None
     if moved and others is not None:
         names = [others.names[index] for index in _spread(others)]
-        scale = local_scales.measure(
+        scale = local_scales.measure_scale(
             moved + (_motion(names, originals, 0, MOST_FRAMES) or [])
         )
-    return fitting.fit(
+    return fitting.fit_calibration(
         found,
         in_sample=in_sample,
         weights=weights,

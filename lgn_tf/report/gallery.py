@@ -96,7 +96,7 @@ def moment(
     )
 
 
-def draw(
+def draw_gallery(
     moments: Sequence[Moment], weights: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """Draws the panels of each moment; a map has one range for all of them.
@@ -120,7 +120,7 @@ def draw(
     }
     gallery = []
     for one, maps in zip(moments, shown, strict=True):
-        drawn = heat_maps.draw(
+        drawn = heat_maps.draw_panels(
             one.frame,
             one.prediction,
             maps,

@@ -45,7 +45,7 @@ class Panels:
     maps: Mapping[str, bytes]
 
 
-def draw(
+def draw_panels(
     frame: Picture,
     prediction: Picture,
     maps: Mapping[str, Map],

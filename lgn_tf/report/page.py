@@ -90,7 +90,7 @@ def _values(run_dir: Path) -> dict[str, Any]:
         "frame_charts": captioned_charts.frame_charts(found),
         "map_charts": captioned_charts.map_charts(found),
         "training_charts": captioned_charts.training_charts(Run(run_dir).log),
-        "pictures": gallery.draw(moments, found.provenance.cue_weights),
+        "pictures": gallery.draw_gallery(moments, found.provenance.cue_weights),
         "event_rows": tables.event_rows(found),
         "kind_rows": list(found.kinds.items()),
     }

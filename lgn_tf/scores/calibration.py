@@ -2,7 +2,7 @@
 
 The online score of a frame needs nothing but the past. Evidence is a sum of
 *cues*, each the largest mean over a box of one map: of the prediction's error,
-of the distance to the prototypes, of the motion between two frames. `fit`
+of the distance to the prototypes, of the motion between two frames. `fitting`
 measures on normal clips, which the model was not fitted on, what is usual of
 each cue and by how much it varies; in these units the cues are added, each by
 its weight, and the sum is mapped to [0, 1] by the distribution that it has on
@@ -29,9 +29,9 @@ from lgn_tf.scores.evidence import (
     Array,
     CueStatistics,
     Statistics,
+    cue_statistics,
     distribution,
     to_score,
-    usual,
 )
 from lgn_tf.scores.local_scales import Maps
 
@@ -137,7 +137,9 @@ class Calibration:
         )
 
     def _usual(self, cue: str) -> CueStatistics:
-        return usual(self.cues[cue], self.weights.get(cue, 0), self.scales[cue])
+        return cue_statistics(
+            self.cues[cue], self.weights.get(cue, 0), self.scales[cue]
+        )
 
     def evidence(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]

@@ -71,7 +71,7 @@ class Distribution(NamedTuple):
     tail: np.float32
 
 
-def usual(
+def cue_statistics(
     values: Array, weight: float, scale: NDArray[np.float32]
 ) -> CueStatistics:
     """Measures a cue on normal video.

@@ -21,7 +21,7 @@ def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
     return found
 
 
-def fit(
+def fit_calibration(
     videos: Sequence[VideoScores],
     *,
     in_sample: bool,
@@ -53,7 +53,7 @@ def fit(
     if scale is None:
         scale = np.ones((1, 1), np.float32)
         if motion is not None:
-            scale = local_scales.measure(motion)
+            scale = local_scales.measure_scale(motion)
     scales = _scales(videos[0], scale)
     parts = [cue_values.map_cues(video, scales) for video in videos]
     values = {

@@ -35,7 +35,7 @@ MOST_FRAMES = 4000
 """Frames that a scale is made of, at most; evenly spread over the clips."""
 
 
-def measure(clips: Sequence[Maps]) -> Maps:
+def measure_scale(clips: Sequence[Maps]) -> Maps:
     """Measures the scale on normal clips.
 
     Args:

@@ -51,7 +51,7 @@ def add_motion_scores(
     Args:
         folder: an evaluation folder.
         calibration: of the online score; where not `moves`, nothing is added.
-        motion: by video, see `score`.
+        motion: by video, see `score_with_motion`.
 
     Raises:
         ValueError: where a video has no online score, or not as many frames.

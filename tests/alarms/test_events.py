@@ -11,7 +11,7 @@ from lgn_tf.alarms.events import (
     EventResult,
     Match,
     evaluate_alarms,
-    match,
+    match_alarms,
     runs,
 )
 from lgn_tf.alarms.thresholds import leave_one_out
@@ -44,41 +44,43 @@ def test_match():
     labels = [0, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1, 0]
     # Two in the first event, a false one, and one that overlaps two events.
     found = [Alarm(2, 4, 4), Alarm(4, 5, 6), Alarm(7, 7, 7), Alarm(8, 9, 11)]
-    assert match(found, labels) == Match(3, (2, 1, 0), 1)
-    assert match(found[1:2], labels) == Match(3, (3,), 0)
-    assert match([], labels) == Match(3, (), 0)
+    assert match_alarms(found, labels) == Match(3, (2, 1, 0), 1)
+    assert match_alarms(found[1:2], labels) == Match(3, (3,), 0)
+    assert match_alarms([], labels) == Match(3, (), 0)
 
 
 def test_an_alarm_that_sounds_already_has_no_delay():
-    assert match([Alarm(0, 1, 5)], [0, 0, 0, 1, 1, 0]) == Match(1, (0,), 0)
+    assert match_alarms([Alarm(0, 1, 5)], [0, 0, 0, 1, 1, 0]) == Match(
+        1, (0,), 0
+    )
 
 
 def test_an_alarm_that_touches_an_event_does_not_overlap_it():
     beside = [Alarm(0, 0, 1), Alarm(4, 4, 5)]
-    assert match(beside, [0, 0, 1, 1, 0, 0]) == Match(1, (), 2)
+    assert match_alarms(beside, [0, 0, 1, 1, 0, 0]) == Match(1, (), 2)
 
 
 def test_one_common_frame_is_an_overlap():
     ends = [Alarm(0, 0, 2), Alarm(3, 4, 5)]
     labels = [0, 0, 1, 1, 0, 0]
     for one, delay in zip(ends, (0, 2), strict=True):
-        assert match([one], labels) == Match(1, (delay,), 0)
+        assert match_alarms([one], labels) == Match(1, (delay,), 0)
 
 
 def test_match_counts_from_the_first_frame_of_the_video():
     """The first three frames have no score; the event began in them."""
     labels = [0, 1, 1, 1, 1, 0, 0]
-    assert match([Alarm(1, 1, 1)], labels, first=3) == Match(1, (3,), 0)
-    assert match([Alarm(2, 2, 3)], labels, first=3) == Match(1, (), 1)
+    assert match_alarms([Alarm(1, 1, 1)], labels, first=3) == Match(1, (3,), 0)
+    assert match_alarms([Alarm(2, 2, 3)], labels, first=3) == Match(1, (), 1)
     # An event that no score could find was missed all the same.
-    assert match([], [1, 0, 0], first=2) == Match(1, (), 0)
+    assert match_alarms([], [1, 0, 0], first=2) == Match(1, (), 0)
 
 
 def test_match_wants_labels_of_all_frames():
     with pytest.raises(ValueError, match=r"Received: 3 labels, first=2"):
-        match([Alarm(0, 0, 1)], [0, 0, 0], first=2)
+        match_alarms([Alarm(0, 0, 1)], [0, 0, 0], first=2)
     with pytest.raises(ValueError, match=r"first=-1"):
-        match([], [0, 0, 0], first=-1)
+        match_alarms([], [0, 0, 0], first=-1)
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def calibrated(weights, motion=True):
     normal = [draw(f"n{k}", np.zeros(50)) for k in range(3)]
     random = np.random.default_rng(3)
     flow = [random.gamma(2.0, 1e-3, (46, 6, 8)) for _ in normal]
-    return fitting.fit(
+    return fitting.fit_calibration(
         normal,
         in_sample=False,
         weights=weights,

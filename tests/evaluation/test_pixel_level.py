@@ -69,7 +69,7 @@ def test_regions_and_tracks_are_those_of_the_maps():
     for name, size in (("error", (8, 16)), ("online", (4, 8))):
         maps = [getattr(v, pixel_level.MAPS[name]) for v in VIDEOS]
         ground_truth = [
-            tracks.on_grid(tracks.find(masks_of(v.name)[4:]), size)
+            tracks.on_grid(tracks.find_tracks(masks_of(v.name)[4:]), size)
             for v in VIDEOS
         ]
         expected = regions.evaluate_regions(maps, ground_truth)

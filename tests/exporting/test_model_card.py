@@ -61,7 +61,7 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
         dataclasses.replace(evaluated, provenance=stand),
         tmp_path / "run" / "evaluation",
     )
-    known = fitting.fit(
+    known = fitting.fit_calibration(
         [draw("clip", np.zeros(14), memory=False)],
         in_sample=False,
         weights={"error": 1.0, "motion": weight},

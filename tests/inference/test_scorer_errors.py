@@ -60,6 +60,6 @@ def test_frames_of_another_size():
 def test_a_calibration_of_another_model():
     other = small(variant="loc_net")
     ((scores,),) = VideoScorer(other).score_all(videos(6))
-    fitted = fitting.fit([scores], in_sample=True)
+    fitted = fitting.fit_calibration([scores], in_sample=True)
     with pytest.raises(ValueError, match="`calibration` must be of this model"):
         VideoScorer(small(), calibration=fitted)

@@ -200,7 +200,7 @@ def test_online_score_beside_the_others():
     footage = videos(13, 9)
     scores = [one for (one,) in VideoScorer(model).score_all(footage)]
     weights = {"error": 1.0, "distance": 0.5}
-    fitted = fitting.fit(scores, in_sample=True, weights=weights)
+    fitted = fitting.fit_calibration(scores, in_sample=True, weights=weights)
     scorer = VideoScorer(model, calibration=fitted, gammas=(0.0, 10.0))
     for plain, (found, moved) in zip(
         scores, scorer.score_all(footage), strict=True

@@ -34,7 +34,7 @@ def pictured(folder, name="01", places=(8, 12, 25), motion=True, **kinds):
 
 
 def titles(moments, weights=WEIGHTS):
-    [one] = gallery.draw(moments, weights)
+    [one] = gallery.draw_gallery(moments, weights)
     return [panel["title"] for panel in one["panels"]]
 
 
@@ -96,7 +96,7 @@ def test_a_video_without_pictures(tmp_path):
     # Frames that have no score.
     scores = pictured(tmp_path, "02", places=(3, 30))
     assert gallery.moment(tmp_path, scores, None) is None
-    assert gallery.draw([], WEIGHTS) == []
+    assert gallery.draw_gallery([], WEIGHTS) == []
 
 
 def test_a_map_has_one_range_for_all_frames(tmp_path):
@@ -110,7 +110,7 @@ def test_a_map_has_one_range_for_all_frames(tmp_path):
     strong.maps["motion"] = 3 * cells
 
     def brightness(place, moments):
-        panel = gallery.draw(moments, {})[place]["panels"][-1]
+        panel = gallery.draw_gallery(moments, {})[place]["panels"][-1]
         kind, data = panel["source"].split(",")
         assert (panel["title"], kind) == ("motion", "data:image/jpeg;base64")
         contents = np.frombuffer(base64.b64decode(data), np.uint8)

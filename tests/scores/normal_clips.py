@@ -31,6 +31,6 @@ BOTH = {"error": 1.0, "distance": 0.5, "motion": 0.25}
 
 
 def fitted(videos=VIDEOS, in_sample=False, weights=BOTH, motion=None):
-    return fitting.fit(
+    return fitting.fit_calibration(
         videos, in_sample=in_sample, weights=weights, motion=motion
     )

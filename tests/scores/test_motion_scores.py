@@ -23,7 +23,7 @@ def motion():
 
 def fitted(weights=WEIGHTS):
     clips = [draw("clip", np.zeros(44), seed=1)]
-    return fitting.fit(
+    return fitting.fit_calibration(
         clips,
         in_sample=False,
         weights=weights,

@@ -116,3 +116,19 @@ def test_two_runs_at_once(written, tmp_path):
     with locks.alone(folder / preparation.LOCK, folder):
         with pytest.raises(BlockingIOError, match="another `lgn prepare`"):
             preparation.prepare(dataset, folder, SIZE)
+
+
+def test_half_written_files_of_a_killed_run_are_removed(written, tmp_path):
+    folder = tmp_path / "store"
+    (folder / "train").mkdir(parents=True)
+    left = [
+        folder / ".partial-manifest.json",
+        # Of earlier versions.
+        folder / "manifest.json.partial",
+        folder / "train/01.frames.partial",
+        folder / "train/.partial-01.motion",
+    ]
+    for path in left:
+        path.touch()
+    preparation.prepare(written("own"), folder, SIZE)
+    assert not any(path.exists() for path in left)

@@ -48,3 +48,25 @@ def test_the_store_is_mapped_and_read_only(written, tmp_path):
     made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
     found = made.split("train").read(0, 0, 3)
     assert not found.flags.owndata and not found.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        ({"format": None}, r"format.*`\$\.format`"),
+        ({"size": "wide"}, r"Expected `array`, got `str` - at `\$\.size`"),
+        ({"entries": [{}]}, r"required field `name` - at `\$\.entries\[0\]`"),
+    ],
+)
+def test_a_manifest_names_what_is_wrong(written, tmp_path, change, found):
+    folder = tmp_path / "store"
+    path = preparation.prepare(written("own"), folder, SIZE).folder / MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    with pytest.raises(ValueError, match=f"{path}: not a manifest.*{found}"):
+        read_manifest(folder)
+
+
+def test_a_manifest_without_a_format(tmp_path):
+    (tmp_path / MANIFEST).write_text("{}")
+    with pytest.raises(ValueError, match="missing required field `format`"):
+        read_manifest(tmp_path)
