@@ -11,8 +11,6 @@ the folder never sees half of one.
 
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -223,21 +221,14 @@ def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
         default=0,
     )
     target = out / str(number)
-    if target.exists():
-        raise FileExistsError(
-            f"{target} exists, and is not overwritten. Choose another version."
-        )
-    with _made(out):
-        # No number: what watches the folder leaves it alone.
-        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
-        try:
-            yield partial, number
-            partial.chmod(out.stat().st_mode & 0o777)
-            partial.rename(target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    atomic.sync_folder(out)
+    # Until its end it has no number: what watches the folder leaves it alone.
+    with _made(out), atomic.folder(target) as folder:
+        if target.exists():
+            raise FileExistsError(
+                f"{target} exists, and is not overwritten. "
+                "Choose another version."
+            )
+        yield folder, number
 
 
 @contextlib.contextmanager

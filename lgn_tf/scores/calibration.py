@@ -11,7 +11,6 @@ the same clips. `lgn_tf.scores.frame_scores` applies that in graphs.
 """
 
 import dataclasses
-import io
 import types
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -219,10 +218,10 @@ class Calibration:
         return self.quantile("regular_score", level)
 
     def save(self, path: Path) -> None:
-        """Writes an `.npz` in one step.
+        """Writes an `.npz` file in one step.
 
         Raises:
-            OSError: where there is no space left.
+            OSError: naming the file, where there is no space left.
         """
         arrays: dict[str, Any] = {
             "format": FORMAT,
@@ -235,9 +234,8 @@ class Calibration:
             arrays[f"scale_{name}"] = self.scales[name]
         for name, values in self.quantiles.items():
             arrays[f"quantiles_{name}"] = values
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        atomic.write_bytes(path, buffer.getvalue())
+        with atomic.opened(path) as file:
+            atomic.write_arrays(file, arrays, compressed=True)
 
     @classmethod
     def load(
