@@ -127,41 +127,41 @@ def notes(results: Results) -> list[str]:
 
 
 def _on_the_run(results: Results) -> list[str]:
-    stand = results.provenance
+    origin = results.provenance
     if results.abnormal_frames is None:
         counts = "no labels: scores are written, metrics absent"
     else:
         counts = (
-            f"{results.abnormal_frames} abnormal, labels {stand.label_version}"
+            f"{results.abnormal_frames} abnormal, labels {origin.label_version}"
         )
-    weights = f", weights of the {stand.weights}" if stand.weights else ""
+    weights = f", weights of the {origin.weights}" if origin.weights else ""
     lines = [
-        f"{stand.dataset}: {len(results.videos)} videos, "
+        f"{origin.dataset}: {len(results.videos)} videos, "
         f"{results.scored_frames} scored frames, {counts}",
-        f"lambda {stand.normality_weight:g}: {stand.weight_origin}",
-        f"gamma {stand.update_threshold:.4g}: {stand.threshold_origin}",
-        f"training clips held out: K = {stand.holdout}{weights}",
+        f"lambda {origin.normality_weight:g}: {origin.weight_origin}",
+        f"gamma {origin.update_threshold:.4g}: {origin.threshold_origin}",
+        f"training clips held out: K = {origin.holdout}{weights}",
     ]
-    if stand.memory_reset:
+    if origin.memory_reset:
         lines.append("each video begins with the trained items")
     return lines
 
 
 def _on_the_scores(results: Results) -> list[str]:
-    stand, lines = results.provenance, []
+    origin, lines = results.provenance, []
     paper = results.scores["paper"].micro_auc
     if results.abnormal_frames is not None and paper is None:
         lines.append("all frames are of one class: there is no AUC")
-    if stand.in_sample is None:
+    if origin.in_sample is None:
         lines.append("no calibration: no online score")
-    elif stand.in_sample:
+    elif origin.in_sample:
         lines.append(
             "online score: in-sample, calibrated on clips that were fitted on"
         )
     if results.gain is not None:
         lines.append(_gain(results.gain))
     variation = results.distance_variation
-    weight = stand.normality_weight
+    weight = origin.normality_weight
     if variation is not None and variation < STILL and weight < 1:
         lines.append(_still(variation, weight))
     return lines

@@ -99,8 +99,8 @@ def evaluate_run(
     share_of_newest(
         options.smoothing, _rate(options.frame_rate, run.config.data.dataset)
     )
-    stand = run.provenance(options.gamma, options.reset_memory)
-    gammas = gammas_of(run, stand.update_threshold, options.gamma_sweep)
+    provenance = run.provenance(options.gamma, options.reset_memory)
+    gammas = gammas_of(run, provenance.update_threshold, options.gamma_sweep)
     scorer = VideoScorer(
         run.model,
         gammas=gammas,
@@ -109,12 +109,12 @@ def evaluate_run(
         keep_predictions=True,
     )
     with atomic.folder(out) as folder:
-        weight = stand.normality_weight
+        weight = provenance.normality_weight
         series = score_test_set(scorer, test_set, folder, weight, progress)
         return evaluate_folder(
             folder,
             test_set,
-            stand,
+            provenance,
             channels=run.config.model.channels,
             calibration=run.calibration,
             frame_rate=options.frame_rate,
@@ -136,7 +136,7 @@ def _require_long_enough(test_set: TestSet, inputs: int) -> None:
 def evaluate_folder(
     folder: Path,
     test_set: TestSet,
-    stand: Provenance,
+    provenance: Provenance,
     *,
     channels: int,
     calibration: Calibration | None = None,
@@ -153,7 +153,7 @@ def evaluate_folder(
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough; to their `pictures/` the motion is added.
         test_set: the videos and their ground truth.
-        stand: where the scores come from; the label version is filled in.
+        provenance: where the scores come from; the label version is filled in.
         channels: of the model's frames.
         calibration: of the online score; None leaves motion and events out.
         frame_rate: see `Options`.
@@ -167,7 +167,7 @@ def evaluate_folder(
     """
     scores = video_scores.ScoreFolder(folder)
     inputs = scores[0].first
-    rate = _rate(frame_rate, stand.dataset)
+    rate = _rate(frame_rate, provenance.dataset)
     opposing = score_baselines(
         test_set,
         folder,
@@ -182,7 +182,7 @@ def evaluate_folder(
     found = evaluate_scores(
         scores,
         test_set.labels,
-        dataclasses.replace(stand, label_version=test_set.label_version),
+        dataclasses.replace(provenance, label_version=test_set.label_version),
         masks=test_set.masks if test_set.has_masks else None,
         baselines=opposing,
         kinds=test_set.kinds,

@@ -75,15 +75,15 @@ def scoring_of(
         ValueError: for a file that cannot be read, or `auto` without a
             calibration.
     """
-    model, stand = run.config.model, run.provenance(gamma)
+    model, provenance = run.config.model, run.provenance(gamma)
     height, width = model.image_size
     return Scoring(
-        gamma=stand.update_threshold,
-        normality_weight=stand.normality_weight,
+        gamma=provenance.update_threshold,
+        normality_weight=provenance.normality_weight,
         reset_memory=reset_memory,
         image_size=model.image_size,
         frames=model.frames,
-        in_sample=stand.in_sample,
+        in_sample=provenance.in_sample,
         small=height * width * model.width**2 <= _SMALL,
         moves=run.calibration is not None and run.calibration.moves,
     )

@@ -58,11 +58,11 @@ def frame_charts(results: Results) -> list[Figure]:
 
 def _sweep_charts(results: Results) -> list[Figure]:
     """Returns the areas by lambda and by gamma, where they were measured."""
-    stand = results.provenance
+    origin = results.provenance
     online = results.scores.get("online", ScoreResult()).micro_auc
     charts = []
     if results.lambda_sweep:
-        points, chosen = results.lambda_sweep, stand.normality_weight
+        points, chosen = results.lambda_sweep, origin.normality_weight
         charts.append(
             _figure(
                 "auc-by-lambda",
@@ -73,7 +73,7 @@ def _sweep_charts(results: Results) -> list[Figure]:
             )
         )
     if len(results.gamma_sweep) > 1:
-        points, chosen = results.gamma_sweep, stand.update_threshold
+        points, chosen = results.gamma_sweep, origin.update_threshold
         charts.append(
             _figure(
                 "auc-by-gamma",

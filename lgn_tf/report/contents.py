@@ -58,20 +58,20 @@ class Row(ScoreResult):
 
 def subtitle(results: Results) -> str:
     """Returns one line on the videos, the weights and the seed."""
-    stand = results.provenance
+    origin = results.provenance
     parts = [
-        stand.dataset or "own videos",
+        origin.dataset or "own videos",
         f"{len(results.videos)} test videos",
         f"{results.scored_frames:,} scored frames",
     ]
     if results.abnormal_frames is not None:
         parts.append(f"{results.abnormal_frames:,} abnormal")
-    if stand.weights:
-        length = f"{stand.epochs} epochs"
-        if stand.steps:
-            length = f"{stand.steps:,} steps"
-        parts.append(f"weights of the {stand.weights}, {length}")
-    parts.append(f"seed {stand.seed}")
+    if origin.weights:
+        length = f"{origin.epochs} epochs"
+        if origin.steps:
+            length = f"{origin.steps:,} steps"
+        parts.append(f"weights of the {origin.weights}, {length}")
+    parts.append(f"seed {origin.seed}")
     return " · ".join(parts)
 
 
