@@ -104,13 +104,16 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
 def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
     """Reads one frame of a video from an evaluation folder.
 
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+        place: of the frame in the video, from 0.
+
     Raises:
         FileNotFoundError: where there is no such frame.
     """
-    with np.load(_path(folder, name, place), allow_pickle=False) as archive:
-        return Pictured(
-            archive["frame"], archive["prediction"], archive.get("motion")
-        )
+    found = atomic.read_arrays(_path(folder, name, place))
+    return Pictured(found["frame"], found["prediction"], found.get("motion"))
 
 
 def _path(folder: Path, name: str, place: int) -> Path:

@@ -72,7 +72,15 @@ def macro_area(
 
 
 def curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
-    """Returns thinned points of the ROC curve; None where labels are equal."""
+    """Returns thinned points of the ROC curve.
+
+    Args:
+        labels: (n,), 0 normal or 1 abnormal.
+        scores: (n,), high means abnormal.
+
+    Returns:
+        The curve, or None where all labels are equal.
+    """
     marks = np.asarray(labels)
     if marks.min() == marks.max():
         return None
@@ -97,6 +105,10 @@ def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float | None:
     """Returns the rate at which false alarms and misses are equally frequent.
 
     The ROC curve is taken as straight between its points.
+
+    Args:
+        labels: (n,), 0 normal or 1 abnormal.
+        scores: (n,), high means abnormal.
 
     Returns:
         The rate, or None where all labels are equal.

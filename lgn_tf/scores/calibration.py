@@ -12,7 +12,6 @@ the same clips. `lgn_tf.scores.frame_scores` applies that in graphs.
 
 import dataclasses
 import types
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -192,7 +191,11 @@ class Calibration:
         return np.split(values, np.cumsum(self.lengths)[:-1])
 
     def quantile(self, measure: str, level: float) -> float:
-        """Returns the value that a share `level` of normal frames stays below.
+        """Returns the value that a share of normal frames stays below.
+
+        Args:
+            measure: one of `MEASURES`.
+            level: the share, in [0, 1].
 
         Raises:
             ValueError: for an unknown measure, or a level out of [0, 1].
@@ -255,10 +258,7 @@ class Calibration:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no calibration there")
         try:
-            # Opened here: of a damaged file NumPy would leave it open.
-            with path.open("rb") as file:
-                archive = np.load(file, allow_pickle=False)
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = atomic.read_arrays(path)
             if 0 < arrays["format"] < FORMAT:
                 raise OutdatedError(
                     f"{path}: is of an older format; `lgn evaluate` on its run "
@@ -279,10 +279,10 @@ class Calibration:
             )
         except OutdatedError:
             raise
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError) as error:
             raise ValueError(
                 f"{path}: must be a calibration of format {FORMAT}. "
-                f"Found there: {error}"
+                f"Found there: {error.__cause__ or error}"
             ) from error
 
 

@@ -109,7 +109,15 @@ def distribution(evidence: Array) -> Distribution:
 
 
 def to_score(evidence: Array, known: Distribution) -> Array:
-    """Maps evidence (frames,) to [0, 1]; see `frame_scores.online_score`."""
+    """Maps evidence to the anomaly score; see `frame_scores.online_score`.
+
+    Args:
+        evidence: float64 (frames,).
+        known: the distribution of evidence on normal video.
+
+    Returns:
+        float64 (frames,) in [0, 1].
+    """
     levels, knots, tail = known
     inner = np.interp(evidence, knots, levels)
     above = np.maximum(evidence - knots[-1], 0) / tail

@@ -78,6 +78,10 @@ def resized(scale: Maps, size: tuple[int, ...]) -> Maps:
 
     A video whose frames have other proportions than the normal clips has maps
     of another size.
+
+    Args:
+        scale: float32 (rows, columns).
+        size: (rows, columns) of the result.
     """
     if scale.shape == tuple(size):
         return scale

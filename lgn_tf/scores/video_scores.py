@@ -6,7 +6,6 @@ An evaluation folder holds, for each video NAME:
 """
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -204,13 +203,17 @@ def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
 def read_scores(folder: Path, name: str) -> VideoScores:
     """Reads both files of a video.
 
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+
     Raises:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming the file that is damaged.
     """
     path = folder / FRAMES / f"{name}.csv"
     table = frame_tables.read_table(path)
-    maps = _load(folder / MAPS / f"{name}.npz")
+    maps = atomic.read_arrays(folder / MAPS / f"{name}.npz")
     missing = [key for key in _REQUIRED_COLUMNS if key not in table]
     if missing:
         raise ValueError(
@@ -244,21 +247,6 @@ def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
         "label"
     )
     return None if labels is None else labels.astype(np.uint8)
-
-
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        # By name, NumPy would leave a damaged archive open.
-        with (
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(
-            f"{path}: must be an .npz archive of arrays, not cut short. "
-            f"Found there: {error}"
-        ) from error
 
 
 class ScoreFolder(Sequence[VideoScores]):
