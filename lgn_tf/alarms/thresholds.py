@@ -44,7 +44,7 @@ class Promise:
     rate: float
     found: float
     interval: tuple[float, float]
-    find_alarms: int
+    alarms: int
     hours: float
 
 
