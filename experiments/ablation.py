@@ -155,13 +155,13 @@ def _require_labels(source, config) -> None:
     import numpy as np
 
     from lgn_tf.data import sources
-    from lgn_tf.data.datasets import labels
+    from lgn_tf.data.datasets.labels import align
 
     inputs = config.model.frames
-    truth = source.test_set(sources.version(config)).labels
+    labels = source.test_set(sources.version(config)).labels
     marks = [
-        labels.align(one, inputs)
-        for one in (truth or {}).values()
+        align(one, inputs)
+        for one in (labels or {}).values()
         if len(one) > inputs
     ]
     if not marks or len(np.unique(np.concatenate(marks))) < 2:
@@ -195,7 +195,7 @@ def _one(config, run_dir: Path, source):
             out,
             protocol.Options(gamma_sweep=False),
         )
-    return results.read(out)
+    return results.read_results(out)
 
 
 def _areas(found: Sequence, name: str) -> list[float]:
@@ -241,12 +241,12 @@ def _print(found: Mapping[str, Sequence]) -> None:
 
 def _notes(found: Mapping[str, Sequence]) -> list[str]:
     """Prints the notes of all results: each once, with its variants."""
-    from lgn_tf.evaluation import tables
+    from lgn_tf.evaluation import notes
 
     whose: dict[str, dict[str, None]] = {}
     for variant, results in found.items():
         for one in results:
-            for line in tables.notes(one):
+            for line in notes.notes(one):
                 whose.setdefault(line, {})[variant] = None
     return [
         line if len(names) == len(found) else f"{', '.join(names)}: {line}"

@@ -21,7 +21,7 @@ import numpy as np
 
 from lgn_tf.data import sources
 from lgn_tf.evaluation import results
-from lgn_tf.report import svg
+from lgn_tf.report import charts
 from lgn_tf.runs import directory
 from lgn_tf.training import epoch_log, feed, train
 
@@ -57,7 +57,7 @@ def main():
         config = directory.read_config(run_dir)
         minutes, gains = curve(run_dir, config, seconds_a_step(config))
         curves.append((title(config), minutes, gains))
-        row = numbers(results.read(run_dir / "evaluation"))
+        row = numbers(results.read_results(run_dir / "evaluation"))
         print(
             title(config),
             config.model.width,
@@ -129,13 +129,13 @@ def numbers(found):
 
 def draw(curves, path):
     """Draws (name, minutes, gains) of each run into an SVG file."""
-    with svg.chart(svg.HIGH) as chart:
+    with charts.chart(charts.HIGH) as chart:
         for place, (name, minutes, gains) in enumerate(curves):
             chart.line(minutes, gains, name, place, dots=True)
         chart.label("minutes of one core", "gain over copying, dB")
         chart.legend(above=True)
         words = "Gain over copying on held-out video by minutes of training"
-        path.write_text(svg.standalone(chart.svg("gain", words)))
+        path.write_text(charts.standalone(chart.svg("gain", words)))
 
 
 if __name__ == "__main__":

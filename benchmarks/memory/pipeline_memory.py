@@ -86,21 +86,26 @@ def write_sparse_store(
     folder: Path, frames: int, size: tuple[int, int]
 ) -> None:
     """Writes a store of zeros that takes no space."""
-    from lgn_tf.data.store import store
+    from lgn_tf.data.store.manifest import (
+        Entry,
+        Manifest,
+        Source,
+        write_manifest,
+    )
 
     counts = [frames // VIDEOS] * VIDEOS
     counts[-1] += frames % VIDEOS
-    source = store.Source(1, 0, "")
+    source = Source(1, 0, "")
     entries = tuple(
-        store.Entry(f"{place:03d}", "train", count, 3, source)
+        Entry(f"{place:03d}", "train", count, 3, source)
         for place, count in enumerate(counts)
     )
     (folder / "train").mkdir()
     for entry in entries:
         with (folder / entry.path).open("wb") as file:
             file.truncate(entry.bytes(size))
-    manifest = store.Manifest("shanghaitech", size, True, entries)
-    store.write_manifest(manifest, folder)
+    manifest = Manifest("shanghaitech", size, True, entries)
+    write_manifest(manifest, folder)
 
 
 def anonymous_bytes() -> int:

@@ -1,1 +1,1 @@
-"""Alarms: when scores become one, at which threshold, and what it is worth."""
+"""Alarms made of scores: rules, thresholds, and found events."""

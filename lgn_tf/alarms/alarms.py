@@ -1,7 +1,7 @@
 """Alarms that an operator hears, made of one score a frame.
 
-A `Rule` says when scores become an alarm, and a `Timing` the same in seconds
-and without the threshold. `Alarms` applies a rule frame by frame, from the past
+A `Rule` makes alarms of scores. A `Timing` is a rule in seconds, and without
+the threshold. `Alarms` applies a rule frame by frame, from the past
 alone.
 """
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """When scores become an alarm; all lengths in frames.
+    """The rule that makes alarms of scores; all lengths in frames.
 
     `minimum`, `merge` and the distance from `start` to `end` are what alarm
     systems call on-delay, off-delay and deadband (ANSI/ISA-18.2).
@@ -57,7 +57,7 @@ class Rule:
 
     @functools.cached_property
     def horizon(self) -> int:
-        """From so many frames after its last one on, an alarm is forgotten."""
+        """Frames after its last one at which an alarm is forgotten."""
         return max(self.merge + 2, self.cool_down + 1)
 
 
@@ -108,7 +108,7 @@ class Timing:
 
 
 TIMING = Timing()
-"""What is used where no other timing is given."""
+"""The default timing."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Alarms:
     What is raised at a frame depends on this frame and those before it.
 
     Attributes:
-        rule: when scores become an alarm.
+        rule: of the alarms.
         frames: how many scores came so far.
         latest: the alarm that was raised last, or None.
     """
@@ -147,7 +147,7 @@ class Alarms:
 
     @property
     def sounding(self) -> bool:
-        """Whether the latest alarm still sounds: a next frame may prolong it.
+        """True while the latest alarm sounds: a next frame may prolong it.
 
         It does so for `merge` frames after its last high one.
         """
@@ -182,7 +182,7 @@ class Alarms:
 
 
 class State(NamedTuple):
-    """All that the next frames need to know of the past.
+    """The past, as far as the next frames depend on it.
 
     Both numbers stop where more makes no difference, so that states are equal
     where all that follows is. Before the first frame they are 0 and `horizon`.
@@ -219,12 +219,12 @@ def advance(state: State, high: bool, rule: Rule) -> tuple[State, bool]:
     return State(run, 0), True
 
 
-def alarms(scores: ArrayLike, rule: Rule) -> list[Alarm]:
+def find_alarms(scores: ArrayLike, rule: Rule) -> list[Alarm]:
     """Returns the alarms of one whole video, in order, by `Alarms`.
 
     Args:
         scores: (frames,), finite; may be empty.
-        rule: when scores become an alarm.
+        rule: of the alarms.
 
     Raises:
         ValueError: for scores that are not a finite series.
@@ -241,7 +241,7 @@ def alarms(scores: ArrayLike, rule: Rule) -> list[Alarm]:
 
 
 def finite_series(scores: ArrayLike) -> Array:
-    """Returns scores as they are read everywhere here: (frames,), float64.
+    """Returns scores as a float64 series (frames,).
 
     Args:
         scores: (frames,), finite; may be empty.

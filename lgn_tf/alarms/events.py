@@ -1,8 +1,8 @@
-"""What alarms are worth: events that are found, how late, and false alarms.
+"""Alarms against events: events found, delays, and false alarms.
 
 An operator does not read areas under a curve. The operator hears an alarm, at
-some frame, and either something is there or not: `match` compares one video's
-alarms with its events, and `evaluate` counts over all videos.
+some frame, and either something is there or not. `match_alarms` compares the
+alarms of one video with its events; `evaluate_alarms` counts over all videos.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from lgn_tf.alarms.alarms import (
     Alarm,
     Array,
     Timing,
-    alarms,
+    find_alarms,
     finite_series,
 )
 from lgn_tf.alarms.thresholds import (
@@ -52,7 +52,7 @@ def runs(labels: ArrayLike) -> list[tuple[int, int]]:
 
 @dataclasses.dataclass(frozen=True)
 class Match:
-    """What the alarms of one video were worth.
+    """The events that the alarms of one video found, and false alarms.
 
     Attributes:
         events: in the video.
@@ -67,7 +67,9 @@ class Match:
     false_alarms: int
 
 
-def match(alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0) -> Match:
+def match_alarms(
+    alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0
+) -> Match:
     """Compares alarms with the events of the same video.
 
     An alarm and an event overlap where they share a frame; an alarm reaches
@@ -105,9 +107,9 @@ def match(alarms: Sequence[Alarm], labels: ArrayLike, first: int = 0) -> Match:
 
 @dataclasses.dataclass(frozen=True)
 class EventResult:
-    """What an operator gets who allows so many false alarms an hour.
+    """Alarms in the test videos, for one rate of false alarms an hour.
 
-    Whatever needs a threshold is None where there is none.
+    Fields that need a threshold are None where there is none.
 
     Attributes:
         rate: false alarms an hour that are allowed.
@@ -141,7 +143,7 @@ class EventResult:
     false_alarm_interval: tuple[float, float] | None = None
 
 
-def evaluate(
+def evaluate_alarms(
     videos: Sequence[ArrayLike],
     labels: Sequence[ArrayLike],
     calibration_videos: Sequence[ArrayLike],
@@ -150,7 +152,7 @@ def evaluate(
     timing: Timing = TIMING,
     first: int = 0,
 ) -> tuple[EventResult, ...]:
-    """Counts what an operator gets at each rate of false alarms.
+    """Counts found events and false alarms, at each allowed rate.
 
     Six an hour are what EEMUA publication 191 calls acceptable in the long
     run, for all alarms that one operator gets; one a minute is far too many.
@@ -219,7 +221,7 @@ def _result(
         return blank
     rule = timing.rule(threshold, fps)
     matches = [
-        match(alarms(one, rule), marks, first)
+        match_alarms(find_alarms(one, rule), marks, first)
         for one, marks in zip(scores, labels, strict=True)
     ]
     delays = [delay for one in matches for delay in one.delays]

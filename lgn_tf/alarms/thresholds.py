@@ -19,7 +19,7 @@ from lgn_tf.alarms.alarms import (
     State,
     Timing,
     advance,
-    alarms,
+    find_alarms,
     finite_series,
 )
 
@@ -111,7 +111,7 @@ def leave_one_out(
     ):
         if threshold is None:
             return None
-        count += len(alarms(one, timing.rule(threshold, fps)))
+        count += len(find_alarms(one, timing.rule(threshold, fps)))
     if not series:
         return None
     hours = sum(map(len, series)) / float(fps) / 3600
@@ -148,7 +148,7 @@ def _thresholds(
     rate: float,
     timing: Timing,
 ) -> list[float | None]:
-    """As `threshold_for`, for several choices of the videos in one go.
+    """Chooses thresholds for several choices of the videos at once.
 
     Args:
         videos: scores of normal videos.

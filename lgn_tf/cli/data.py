@@ -84,6 +84,7 @@ def prepare(
         check: only compare the store with its source's checksums.
     """
     from lgn_tf.data.store import preparation, store
+    from lgn_tf.data.store.manifest import manifest_counts
 
     dataset = _recognise(data_root, labels, layout)
     if check:
@@ -104,7 +105,7 @@ def prepare(
             motion=motion,
             progress=progress,
         )
-    counts = store.describe(made.manifest)
+    counts = manifest_counts(made.manifest)
     print(", ".join(f"{value} {name}" for name, value in counts.items()))
     for line in made.manifest.skipped:
         print(f"skipped: {line}")
@@ -144,7 +145,7 @@ def synthesize(
     if not walkway.test:
         return
     try:
-        scores = baselines.evaluate(
+        scores = baselines.baseline_aucs(
             [clip.frames for clip in walkway.test],
             [clip.labels for clip in walkway.test],
         )

@@ -87,5 +87,5 @@ def evaluate(
         test_set = source.test_set(sources.version(chosen.config))
         results = chosen.evaluate(test_set, out, options, progress)
     console = rich.console.Console()
-    for line in tables.everything(results):
+    for line in tables.all_tables(results):
         console.print(line)

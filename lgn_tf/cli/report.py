@@ -15,5 +15,5 @@ def report(run: RunFolder, out: Path | None = None) -> None:
     """
     from lgn_tf.report import page
 
-    path = page.write(run, out)
+    path = page.write_report(run, out)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

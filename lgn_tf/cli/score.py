@@ -50,7 +50,7 @@ def score(
     from lgn_tf.runs.run import Run
 
     found = layouts.videos_at(*videos)
-    scoring = run_scorer.describe(Run(run), gamma, reset_memory)
+    scoring = run_scorer.scoring_of(Run(run), gamma, reset_memory)
     out = out or run / directory.SCORES
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)

@@ -1,1 +1,1 @@
-"""From the scores of test videos to every number that is reported."""
+"""Evaluation: from scores of test videos to all numbers that are reported."""

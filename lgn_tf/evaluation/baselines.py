@@ -1,4 +1,4 @@
-"""Scores that need no model: what any detector has to beat."""
+"""Baselines: scores that need no model, which any detector has to beat."""
 
 import contextlib
 import dataclasses
@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.data.datasets import labels
+from lgn_tf.data.datasets.labels import align
 from lgn_tf.data.video import optical_flow
 from lgn_tf.scores.normality import min_max
 
@@ -46,47 +46,47 @@ is."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
-    """What a score that needs no model knows.
+class Baseline:
+    """One score that needs no model.
 
     Attributes:
-        online: whether it needs nothing but the past, as a camera has it.
-        floor: the least it can be, where `floor` + 1 is the largest; None for
-            a score without bounds.
+        online: whether it uses past frames only, as a camera has them.
+        floor: the smallest value; `floor` + 1 is the largest. None for a score
+            without bounds.
     """
 
     online: bool
     floor: float | None
 
 
-KINDS: Mapping[str, Kind] = types.MappingProxyType(
+BASELINES: Mapping[str, Baseline] = types.MappingProxyType(
     {
-        POSITION: Kind(online=False, floor=0.0),
-        MIDDLE: Kind(online=False, floor=0.0),
-        COPYING: Kind(online=False, floor=-1.0),
-        GLOBAL: Kind(online=True, floor=None),
-        LOCAL: Kind(online=True, floor=None),
-        FLOW: Kind(online=True, floor=None),
+        POSITION: Baseline(online=False, floor=0.0),
+        MIDDLE: Baseline(online=False, floor=0.0),
+        COPYING: Baseline(online=False, floor=-1.0),
+        GLOBAL: Baseline(online=True, floor=None),
+        LOCAL: Baseline(online=True, floor=None),
+        FLOW: Baseline(online=True, floor=None),
     }
 )
 """Every score, by name, in the order of a table."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Scores:
-    """What the frames of one video score without a model.
+class BaselineScores:
+    """The scores of one video without a model.
 
     Attributes:
         series: float64 (scored frames,) for each name of `KINDS`; high means
             abnormal.
         copying: float64 (scored frames,), the PSNR in dB of the frame before,
             taken as the prediction.
-        frames: of the video, with those that are not scored.
-        seconds: that each score took for all frames, without decoding.
-        moved: float64 (scored frames,), what `strength` made of the motion in
-            each; that of `FLOW` where it was not given.
-        cells: `motion.Motion.cells` of the frames that were asked for, by
-            their places in the video.
+        frames: number of frames of the video, scored or not.
+        seconds: time of each score over all frames, without decoding.
+        moved: float64 (scored frames,), the motion cue by `strength`; the score
+            `FLOW` where no `strength` was given.
+        cells: `optical_flow.Motion.cells` of the `pictured` frames, by their
+            places in the video.
     """
 
     series: Mapping[str, Series]
@@ -99,7 +99,7 @@ class Scores:
     )
 
 
-def score(
+def score_without_model(
     name: str,
     pieces: Iterable[Frame],
     originals: Iterable[Frame],
@@ -108,7 +108,7 @@ def score(
     channels: int = 3,
     pictured: Collection[int] = (),
     strength: Callable[[optical_flow.Field], float] | None = None,
-) -> Scores:
+) -> BaselineScores:
     """Scores a video of any length; one piece of it is in memory at a time.
 
     Args:
@@ -122,7 +122,8 @@ def score(
         pictured: places in the video of the frames whose cells are kept. The
             flow is measured in every frame; the cells of a long video would
             fill the memory.
-        strength: the motion cue of a frame by `motion.Motion.cells`; or None.
+        strength: returns the motion cue of a frame from
+            `optical_flow.Motion.cells`; or None.
 
     Raises:
         ValueError: where originals are more or fewer than frames, or no frame
@@ -144,7 +145,7 @@ def score(
     places = np.arange(count)
     middle = np.minimum(places, places[::-1]) / max(1.0, (count - 1) / 2)
     copying = -10 * np.log10(np.maximum(errors, MINIMAL_ERROR))[scored]
-    return Scores(
+    return BaselineScores(
         {
             POSITION: np.linspace(0.0, 1.0, count)[scored],
             MIDDLE: middle[scored],
@@ -162,10 +163,10 @@ def score(
 
 
 class _Watch:
-    """Adds up what each score takes."""
+    """Adds up the time that each score takes."""
 
     def __init__(self) -> None:
-        self.seconds = dict.fromkeys(KINDS, 0.0)
+        self.seconds = dict.fromkeys(BASELINES, 0.0)
 
     @contextlib.contextmanager
     def __call__(self, name: str) -> Iterator[None]:
@@ -177,7 +178,7 @@ class _Watch:
 def _compare(
     pieces: Iterable[Frame], channels: int, watch: _Watch
 ) -> tuple[Series, Series]:
-    """Mean squared and absolute difference of each frame to the one before.
+    """Returns mean squared and absolute differences of neighbouring frames.
 
     Squared on [0, 1], absolute in gray levels; 0 of the first frame.
     """
@@ -198,7 +199,7 @@ def _compare(
 
 
 class _Moves(NamedTuple):
-    """What the frames of a video hold, one by one."""
+    """The local scores and the motion of the frames of a video."""
 
     local: list[float]
     flow: list[float]
@@ -212,7 +213,7 @@ def _move(
     strength: Callable[[optical_flow.Field], float] | None,
     watch: _Watch,
 ) -> _Moves:
-    """Local difference, in gray levels, and local flow of each frame."""
+    """Returns local difference, in gray levels, and local flow of frames."""
     found = _Moves([], [], [], {})
     flow, before = optical_flow.LocalFlow(), None
     for place, frame in enumerate(originals):
@@ -236,20 +237,20 @@ def _move(
     return found
 
 
-def evaluate(
-    videos: Sequence[Frame], truth: Sequence[Frame], inputs: int = 4
+def baseline_aucs(
+    videos: Sequence[Frame], labels: Sequence[Frame], inputs: int = 4
 ) -> dict[str, float]:
     """Returns the frame AUC of each score over all videos (micro).
 
     Args:
         videos: for each, uint8 (frames, height, width, channels).
-        truth: for each, its labels (frames,).
+        labels: for each, its labels (frames,).
         inputs: n; the first n frames of a video are left out, as for a model.
 
     Raises:
         ValueError: where the labels hold one class only.
     """
-    wanted = np.concatenate([labels.align(one, inputs) for one in truth])
+    wanted = np.concatenate([align(one, inputs) for one in labels])
     if len(np.unique(wanted)) != 2:
         raise ValueError(
             "An AUC takes normal and abnormal frames. "
@@ -259,12 +260,14 @@ def evaluate(
     from sklearn.metrics import roc_auc_score
 
     found = [
-        score(f"video {place}", [video], video, inputs=inputs).series
+        score_without_model(
+            f"video {place}", [video], video, inputs=inputs
+        ).series
         for place, video in enumerate(videos)
     ]
     return {
         name: float(
             roc_auc_score(wanted, np.concatenate([one[name] for one in found]))
         )
-        for name in KINDS
+        for name in BASELINES
     }

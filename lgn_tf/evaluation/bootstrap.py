@@ -1,4 +1,4 @@
-"""How far an area would move with other videos: a bootstrap over videos.
+"""Intervals of areas, by a bootstrap over videos.
 
 Frames of one video resemble each other, so videos are drawn with replacement,
 not frames. The area of a draw is exact and costs no sorting: how often the
@@ -128,14 +128,14 @@ class Resampling:
         return np.asarray(won / self._pairs)
 
     def interval(self, values: NDArray[np.float64]) -> Interval | None:
-        """Returns what holds the middle 95 % of the draws.
+        """Returns the interval that holds the middle 95 % of the draws.
 
         Args:
             values: `areas` of a score, or of one minus those of another: the
                 draws are the same, so the difference is paired.
 
         Returns:
-            Its least and its largest; None for fewer videos than
+            The two ends; None for fewer videos than
             `LEAST_VIDEOS`, and where no draw holds both classes.
         """
         if len(self._labels) < LEAST_VIDEOS or not len(values):

@@ -43,38 +43,38 @@ class Contest:
     """The labels that all scores are measured by, and the draws of videos.
 
     Args:
-        truth: labels of each video, (frames,); empty where there are none.
+        labels: of each video, (frames,); empty where there are none.
 
     Attributes:
         draws: of the bootstrap; 0 where there are no areas.
         skipped_draws: of them, those of one class.
     """
 
-    def __init__(self, truth: Sequence[Labels]) -> None:
+    def __init__(self, labels: Sequence[Labels]) -> None:
         """Draws the videos."""
-        self._truth = list(truth)
+        self._labels = list(labels)
         self._resampling: Resampling | None = None
-        if truth and len(np.unique(np.concatenate(self._truth))) == 2:
-            self._resampling = Resampling(self._truth)
+        if labels and len(np.unique(np.concatenate(self._labels))) == 2:
+            self._resampling = Resampling(self._labels)
         self.draws = self._resampling.draws if self._resampling else 0
         self.skipped_draws = self._resampling.skipped if self._resampling else 0
 
     def measure(self, score: Score) -> ScoreResult:
-        """Returns how well a score does; nothing where there is no area."""
+        """Measures a score; all fields are None where there is no area."""
         return ScoreResult(**self._measured(score))
 
     def _measured(self, score: Score) -> dict[str, Any]:
-        """The fields of a `ScoreResult`."""
+        """Returns the fields of a `ScoreResult`."""
         if self._resampling is None:
             return {}
-        wanted = np.concatenate(self._truth)
+        wanted = np.concatenate(self._labels)
         found = np.concatenate(score.series)
         high, low = found[wanted == 1], found[wanted == 0]
         return {
             "micro_auc": roc.area(wanted, found),
             "macro_auc": None
             if score.floor is None
-            else roc.macro_area(self._truth, score.series, score.floor),
+            else roc.macro_area(self._labels, score.series, score.floor),
             "eer": roc.equal_error_rate(wanted, found),
             "gap": float(high.mean() - low.mean()),
             "curve": roc.curve(wanted, found),
@@ -84,7 +84,7 @@ class Contest:
         }
 
     def opponents(
-        self, given: Sequence[baselines.Scores]
+        self, given: Sequence[baselines.BaselineScores]
     ) -> dict[str, Opponent]:
         """Measures every score that needs no model.
 
@@ -105,17 +105,19 @@ class Contest:
                 * sum(one.seconds[name] for one in given)
                 / frames,
             )
-            for name, kind in baselines.KINDS.items()
+            for name, kind in baselines.BASELINES.items()
         }
 
     def compare(
-        self, table: Mapping[str, Score], given: Sequence[baselines.Scores]
+        self,
+        table: Mapping[str, Score],
+        given: Sequence[baselines.BaselineScores],
     ) -> dict[str, Comparison]:
         """Sets each score of `COMPARED` beside its best opponent.
 
         Args:
             table: scores of the model, by name.
-            given: what needs no model, of each video.
+            given: scores without a model, of each video.
 
         Returns:
             By the name of the score; empty where there is no area.
@@ -124,7 +126,7 @@ class Contest:
             return {}
         draws = self._resampling
         series = {
-            name: _opposing(given, name).series for name in baselines.KINDS
+            name: _opposing(given, name).series for name in baselines.BASELINES
         }
         areas = {name: draws.area(one) for name, one in series.items()}
         found = {}
@@ -133,7 +135,7 @@ class Contest:
                 continue
             rivals = [
                 rival
-                for rival, kind in baselines.KINDS.items()
+                for rival, kind in baselines.BASELINES.items()
                 if kind.online or not online
             ]
             best = max(rivals, key=areas.__getitem__)
@@ -150,20 +152,21 @@ class Contest:
         return found
 
 
-def _opposing(given: Sequence[baselines.Scores], name: str) -> Score:
+def _opposing(given: Sequence[baselines.BaselineScores], name: str) -> Score:
     return Score(
-        [one.series[name] for one in given], baselines.KINDS[name].floor
+        [one.series[name] for one in given], baselines.BASELINES[name].floor
     )
 
 
 def gain(
-    psnr: Sequence[Series], given: Sequence[baselines.Scores]
+    psnr: Sequence[Series], given: Sequence[baselines.BaselineScores]
 ) -> float | None:
-    """Returns how much better the model predicts than copying does.
+    """Returns the gain in PSNR over copying the last frame.
 
     Args:
         psnr: of the model, in dB, of each video, (frames,).
-        given: what needs no model, of each video; empty where not scored.
+        given: scores without a model, of each video; empty where there are
+            none.
 
     Returns:
         The mean over all frames, in dB; None where nothing was given.
@@ -174,16 +177,18 @@ def gain(
     return float((np.concatenate(psnr) - copying).mean())
 
 
-def variation(distance: Sequence[Series]) -> float:
-    """Returns how much the distance to the prototypes tells frames apart.
+def variation(distance: Score | None) -> float | None:
+    """Returns the variation of the distance to the prototypes.
 
     Args:
-        distance: of each video, (frames,).
+        distance: of all videos; None for a model without memory.
 
     Returns:
         The standard deviation over all frames, as a share of the mean; 0 where
-        all are 0.
+        all are 0, None without a distance.
     """
-    values = np.concatenate(distance)
+    if distance is None:
+        return None
+    values = np.concatenate(distance.series)
     mean = float(values.mean())
     return float(values.std()) / mean if mean > 0 else 0.0

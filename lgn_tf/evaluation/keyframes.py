@@ -1,4 +1,4 @@
-"""Frames that are worth a look: what was there, and what was predicted.
+"""Pictures of frames: the frame itself, and the prediction of it.
 
 pictures/NAME/000123.npz   frame and prediction, uint8 (height, width,
 channels), blue, green, red or gray; and where it moves
@@ -30,8 +30,8 @@ class Pictured(NamedTuple):
     Attributes:
         frame: uint8 (height, width, channels), as the model saw it.
         prediction: the same.
-        motion: `motion.Motion.cells` since the frame before, float32 (rows,
-            columns); None where it was not measured.
+        motion: `optical_flow.Motion.cells` since the frame before, float32
+            (rows, columns); None where it was not measured.
     """
 
     frame: Frame
@@ -58,7 +58,7 @@ def choose(abnormality: NDArray[np.float64]) -> list[int]:
     return sorted({*chosen, int(order[len(order) // 2])})
 
 
-def write(
+def write_keyframe(
     folder: Path, name: str, place: int, frame: Frame, prediction: Frame
 ) -> None:
     """Writes one frame of a video into an evaluation folder.
@@ -80,7 +80,7 @@ def write(
 
 
 def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
-    """Adds to a frame that was written where it moves.
+    """Adds the motion to a frame that was written.
 
     Args:
         folder: an evaluation folder.
@@ -92,7 +92,7 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
         FileNotFoundError: where there is no such frame.
         OSError: where it cannot be written.
     """
-    found = read(folder, name, place)
+    found = read_keyframe(folder, name, place)
     arrays: dict[str, NDArray[Any]] = {
         "frame": found.frame,
         "prediction": found.prediction,
@@ -101,16 +101,19 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
     atomic.write_arrays(_path(folder, name, place), arrays, compressed=True)
 
 
-def read(folder: Path, name: str, place: int) -> Pictured:
-    """Returns what `write` and `add_motion` wrote.
+def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
+    """Reads one frame of a video from an evaluation folder.
+
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
+        place: of the frame in the video, from 0.
 
     Raises:
         FileNotFoundError: where there is no such frame.
     """
-    with np.load(_path(folder, name, place), allow_pickle=False) as archive:
-        return Pictured(
-            archive["frame"], archive["prediction"], archive.get("motion")
-        )
+    found = atomic.read_arrays(_path(folder, name, place))
+    return Pictured(found["frame"], found["prediction"], found.get("motion"))
 
 
 def _path(folder: Path, name: str, place: int) -> Path:
@@ -118,6 +121,6 @@ def _path(folder: Path, name: str, place: int) -> Path:
 
 
 def places(folder: Path, name: str) -> Sequence[int]:
-    """Returns which frames of a video were written, in order."""
+    """Returns the places of the frames that were written, in order."""
     files = listings.children(folder / FOLDER / name)
     return [int(file.stem) for file in files if file.suffix == ".npz"]

@@ -1,4 +1,4 @@
-"""How well each kind of anomaly is told from what is normal.
+"""Areas under the ROC curve for each kind of anomaly.
 
 One area over all frames hides what a score cannot see: it may be high, and one
 kind lie at chance. So each kind is measured alone. Its frames stand against all
@@ -24,27 +24,27 @@ or two events, chance alone often gives more than 0.6 or 0.7."""
 
 
 def is_found(area: float | None, interval: Interval | None) -> bool | None:
-    """Whether a score finds a kind.
+    """Decides whether a score finds a kind of anomaly.
 
     Args:
         area: of the kind; None where there is none.
         interval: of the area, or None.
 
     Returns:
-        Whether the whole interval lies above chance, 0.5; without an interval,
-        whether the area lies above `FOUND`. None without an area.
+        True where the whole interval lies above chance, 0.5; without an
+        interval, where the area lies above `FOUND`. None without an area.
     """
     if area is None:
         return None
     return area > FOUND if interval is None else interval[0] > 0.5
 
 
-def measure(
+def measure_kinds(
     kinds: Mapping[str, Mapping[str, Labels]] | None,
     names: Sequence[str],
-    truth: Sequence[Labels],
+    labels: Sequence[Labels],
     table: Mapping[str, Score],
-    given: Sequence[baselines.Scores],
+    given: Sequence[baselines.BaselineScores],
     comparisons: Mapping[str, Comparison],
 ) -> dict[str, KindResult]:
     """Measures every kind by every score that is compared.
@@ -53,12 +53,13 @@ def measure(
         kinds: for each video, for each kind, 1 where a frame shows it, of *all*
             frames of the video; every video has every kind. Or None.
         names: of the videos.
-        truth: labels of the scored frames of each, (frames,): the last ones of
+        labels: of the scored frames of each, (frames,): the last ones of
             all; empty where there are none.
         table: scores of the model, by name.
-        given: what needs no model, of each video; empty where not scored.
-        comparisons: what names the best of `given` over all frames; empty where
-            there is none.
+        given: scores without a model, of each video; empty where there are
+            none.
+        comparisons: of `Contest.compare`; they name the best of `given` over
+            all frames. Empty where there is none.
 
     Returns:
         By kind, in the order of `kinds`; empty without kinds or labels.
@@ -66,7 +67,7 @@ def measure(
     Raises:
         ValueError: where a video has no kinds, or they do not fit its labels.
     """
-    if not kinds or not truth:
+    if not kinds or not labels:
         return {}
     series = {name: table[name].series for name in COMPARED if name in table}
     if given and comparisons:
@@ -74,11 +75,11 @@ def measure(
         best = comparisons["paper"].opponent
         series[best] = [one.series[best] for one in given]
     shown = [
-        _scored(kinds, name, len(labels))
-        for name, labels in zip(names, truth, strict=True)
+        _scored(kinds, name, len(one))
+        for name, one in zip(names, labels, strict=True)
     ]
     return {
-        kind: _measured([one[kind] for one in shown], truth, series)
+        kind: _measured([one[kind] for one in shown], labels, series)
         for kind in shown[0]
     }
 
@@ -86,7 +87,7 @@ def measure(
 def _scored(
     kinds: Mapping[str, Mapping[str, Labels]], name: str, frames: int
 ) -> dict[str, Labels]:
-    """Which of the scored frames of a video show which kind."""
+    """Returns the marks of each kind for the scored frames of a video."""
     if name not in kinds:
         raise ValueError(f"`kinds` must hold every video. Received: no {name}")
     for kind, marks in kinds[name].items():
@@ -101,12 +102,12 @@ def _scored(
 
 def _measured(
     shown: Sequence[Labels],
-    truth: Sequence[Labels],
+    labels: Sequence[Labels],
     series: Mapping[str, Sequence[Series]],
 ) -> KindResult:
     kept = [
-        (marks == 1) | (labels == 0)
-        for marks, labels in zip(shown, truth, strict=True)
+        (marks == 1) | (one == 0)
+        for marks, one in zip(shown, labels, strict=True)
     ]
     wanted = [marks[keep] for marks, keep in zip(shown, kept, strict=True)]
     videos = sum(bool(marks.any()) for marks in wanted)

@@ -1,4 +1,4 @@
-"""Where in the frame the anomaly is: maps against masks."""
+"""Pixel-level results: anomaly maps and error maps against masks."""
 
 import dataclasses
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from lgn_tf.scores.video_scores import Maps, VideoScores
 Masks = NDArray[np.bool_]
 
 MAPS = {"error": "error_map", "online": "online_map"}
-"""The maps that are compared, and which measure each is."""
+"""The maps that are compared, and the attribute that holds each."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Localisation:
         tracks: into which they were linked.
     """
 
-    maps: dict[str, MapResult]
-    regions: int
-    tracks: int
+    maps: dict[str, MapResult] = dataclasses.field(default_factory=dict)
+    regions: int = 0
+    tracks: int = 0
 
 
 class _Column(Sequence[Maps]):
@@ -54,10 +54,10 @@ class _Column(Sequence[Maps]):
         return maps
 
 
-def evaluate(
+def evaluate_maps(
     videos: Sequence[VideoScores], masks: Callable[[str], Masks | None]
 ) -> Localisation:
-    """Compares the error maps and the online maps with masks.
+    """Compares error maps and anomaly maps with masks.
 
     Videos without masks are left out. A map that not all others have is, too.
 
@@ -72,26 +72,30 @@ def evaluate(
     places: list[int] = []
     counted = tracked = 0
     areas = {name: roc.StreamedRoc() for name in MAPS}
-    truth: dict[str, list[regions.Truth]] = {name: [] for name in MAPS}
+    ground_truth: dict[str, list[regions.GroundTruth]] = {
+        name: [] for name in MAPS
+    }
     for place, scores in enumerate(videos):
         given = masks(scores.name)
         if given is None:
             continue
         places.append(place)
-        found = tracks.find(_scored(given, scores))
+        found = tracks.find_tracks(_scored(given, scores))
         counted += sum(len(one) for one in found.tracks)
         tracked += found.count
         for name, attribute in MAPS.items():
             maps: Maps | None = getattr(scores, attribute)
             if maps is not None:
                 frames = tracks.on_grid(found, (maps.shape[1], maps.shape[2]))
-                truth[name].append(frames)
+                ground_truth[name].append(frames)
                 _add(areas[name], maps, frames)
     results = {}
     for name, attribute in MAPS.items():
-        if places and len(truth[name]) == len(places):
+        if places and len(ground_truth[name]) == len(places):
             column = _Column(videos, places, attribute)
-            results[name] = _result(areas[name], column, truth[name], counted)
+            results[name] = _result(
+                areas[name], column, ground_truth[name], counted
+            )
     return Localisation(results, counted, tracked)
 
 
@@ -105,14 +109,16 @@ def _scored(masks: Masks, scores: VideoScores) -> Masks:
     return masks[scores.first :]
 
 
-def _add(area: roc.StreamedRoc, maps: Maps, truth: regions.Truth) -> None:
+def _add(
+    area: roc.StreamedRoc, maps: Maps, ground_truth: regions.GroundTruth
+) -> None:
     """Adds a video's cells to both classes, by the share that is abnormal.
 
     A map enlarged to the size of the masks gives all pixels of a cell the same
     score. So the area over pixels needs no enlarged map.
     """
     abnormal = np.zeros((len(maps), maps[0].size), np.float32)
-    for frame, found in zip(abnormal, truth, strict=True):
+    for frame, found in zip(abnormal, ground_truth, strict=True):
         for region in found:
             frame[region.cells] += region.shares.astype(np.float32)
     # Sums of shares may pass 1 by a hair.
@@ -123,12 +129,12 @@ def _add(area: roc.StreamedRoc, maps: Maps, truth: regions.Truth) -> None:
 def _result(
     area: roc.StreamedRoc,
     maps: Sequence[Maps],
-    truth: list[regions.Truth],
+    ground_truth: list[regions.GroundTruth],
     counted: int,
 ) -> MapResult:
     if not counted:
         return MapResult(area.area(), None, None)
-    found = regions.evaluate(maps, truth)
+    found = regions.evaluate_regions(maps, ground_truth)
     return MapResult(
         area.area(),
         found.rbdc,

@@ -1,48 +1,48 @@
 """The protocol: scores the test videos of a data set, evaluates, stores.
 
-    test videos -> VideoScorer -> evaluation/frames, maps, pictures
-    test videos -> baselines.score: what needs no model
-    labels, kinds, masks -> evaluation.evaluate -> evaluation/results.json
+    test videos -> scoring.score_test_set -> evaluation/frames, maps, pictures
+    test videos -> scoring.score_baselines: what needs no model
+    labels, kinds, masks -> evaluate.evaluate_scores -> evaluation/results.json
 
 The folder appears whole, in the place of an older one, or not at all.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.data.datasets import labels, registry
+from lgn_tf.data.datasets import registry
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.data.video import preprocessing
-from lgn_tf.data.video.footage import Footage, ahead, read_frames
-from lgn_tf.evaluation import baselines, frame_level, keyframes, results
+from lgn_tf.evaluation import results
+from lgn_tf.evaluation.evaluate import evaluate_scores
+from lgn_tf.evaluation.frame_level import paper_auc
 from lgn_tf.evaluation.results import Results
+from lgn_tf.evaluation.scoring import (
+    Progress,
+    score_baselines,
+    score_test_set,
+)
 from lgn_tf.files import atomic
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import motion_scores, video_scores
 from lgn_tf.scores.calibration import Calibration
-from lgn_tf.scores.cue_values import MOTION
-from lgn_tf.scores.normality import normality
 from lgn_tf.scores.smoothing import share_of_newest
 from lgn_tf.scores.video_scores import VideoScores
 
-Progress = Callable[[int, int], None]
 Labels = Mapping[str, NDArray[np.uint8]]
 
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
 
-_PIECE = 64  # Frames that are read at once where no model needs more.
-
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What may differ from run to run of one protocol.
+    """Choices of an evaluation.
 
     Attributes:
         gamma: update threshold, or `auto` for a quantile of the
@@ -63,7 +63,7 @@ class Options:
     frame_rate: float | None = None
 
 
-def evaluate(
+def evaluate_run(
     run: Run,
     test_set: TestSet,
     out: Path,
@@ -99,8 +99,8 @@ def evaluate(
     share_of_newest(
         options.smoothing, _rate(options.frame_rate, run.config.data.dataset)
     )
-    stand = run.provenance(options.gamma, options.reset_memory)
-    gammas = gammas_of(run, stand.update_threshold, options.gamma_sweep)
+    provenance = run.provenance(options.gamma, options.reset_memory)
+    gammas = gammas_of(run, provenance.update_threshold, options.gamma_sweep)
     scorer = VideoScorer(
         run.model,
         gammas=gammas,
@@ -109,12 +109,12 @@ def evaluate(
         keep_predictions=True,
     )
     with atomic.folder(out) as folder:
-        weight = stand.normality_weight
-        series = score(scorer, test_set, folder, weight, progress)
-        return conclude(
+        weight = provenance.normality_weight
+        series = score_test_set(scorer, test_set, folder, weight, progress)
+        return evaluate_folder(
             folder,
             test_set,
-            stand,
+            provenance,
             channels=run.config.model.channels,
             calibration=run.calibration,
             frame_rate=options.frame_rate,
@@ -133,10 +133,10 @@ def _require_long_enough(test_set: TestSet, inputs: int) -> None:
         )
 
 
-def conclude(
+def evaluate_folder(
     folder: Path,
     test_set: TestSet,
-    stand: Provenance,
+    provenance: Provenance,
     *,
     channels: int,
     calibration: Calibration | None = None,
@@ -153,7 +153,7 @@ def conclude(
         folder: an evaluation folder, `frames/` and `maps/` of all videos that
             are long enough; to their `pictures/` the motion is added.
         test_set: the videos and their ground truth.
-        stand: what the scores stand on; the label version is filled in.
+        provenance: where the scores come from; the label version is filled in.
         channels: of the model's frames.
         calibration: of the online score; None leaves motion and events out.
         frame_rate: see `Options`.
@@ -165,19 +165,24 @@ def conclude(
         ValueError: where labels, kinds or originals do not fit.
         FileNotFoundError: where scores are missing.
     """
-    scores = video_scores.Folder(folder)
+    scores = video_scores.ScoreFolder(folder)
     inputs = scores[0].first
-    rate = _rate(frame_rate, stand.dataset)
-    opposing = _baselines(
-        folder, test_set, inputs, channels, calibration, progress
+    rate = _rate(frame_rate, provenance.dataset)
+    opposing = score_baselines(
+        test_set,
+        folder,
+        inputs=inputs,
+        channels=channels,
+        calibration=calibration,
+        progress=progress,
     )
     if calibration is not None:
         moved = {name: one.moved for name, one in opposing.items()}
-        motion_scores.add(folder, calibration, moved)
-    found = frame_level.evaluate(
+        motion_scores.add_motion_scores(folder, calibration, moved)
+    found = evaluate_scores(
         scores,
         test_set.labels,
-        dataclasses.replace(stand, label_version=test_set.label_version),
+        dataclasses.replace(provenance, label_version=test_set.label_version),
         masks=test_set.masks if test_set.has_masks else None,
         baselines=opposing,
         kinds=test_set.kinds,
@@ -189,7 +194,7 @@ def conclude(
     counts = test_set.frame_counts.items()
     skipped = tuple(name for name, count in counts if count <= inputs)
     found = dataclasses.replace(found, skipped=skipped)
-    results.write(found, folder)
+    results.write_results(found, folder)
     return found
 
 
@@ -198,12 +203,15 @@ def _rate(given: float | None, dataset: str) -> float | None:
 
 
 def gammas_of(run: Run, gamma: float, sweep: bool) -> tuple[float, ...]:
-    """Returns what is scored in one pass: gamma first, 0 among the others.
+    """Returns the gammas of one pass: that of the results first, then others.
 
     Args:
         run: what scores; the quantiles of its calibration are swept over.
         gamma: of the results.
         sweep: whether there is more than gamma and 0.
+
+    Returns:
+        Thresholds without repetition; 0 is one of them.
     """
     if not run.model.has_memory:
         return (0.0,)
@@ -215,121 +223,16 @@ def gammas_of(run: Run, gamma: float, sweep: bool) -> tuple[float, ...]:
     return gamma, *sorted(others - {gamma})
 
 
-def score(
-    scorer: VideoScorer,
-    test_set: TestSet,
-    folder: Path,
-    weight: float,
-    progress: Progress | None = None,
-) -> list[tuple[VideoScores, ...]]:
-    """Writes scores and pictures of all test videos.
-
-    Args:
-        scorer: 0 must be among its gammas: the online score, and the maps that
-            its cues come from, are those of the trained items.
-        test_set: the videos; their tables get the labels.
-        folder: an evaluation folder.
-        weight: lambda.
-        progress: called with the frames that are done and their number.
-
-    Returns:
-        For each video its series for every gamma, without their maps.
-    """
-    inputs, still = scorer.model.frames, scorer.gammas.index(0.0)
-    footage, truth = test_set.footage, test_set.labels
-    places = {name: index for index, name in enumerate(footage.names)}
-    kept = []
-    for each in scorer.score_all(footage, progress):
-        name = each[0].name
-        main = dataclasses.replace(
-            each[0],
-            online=each[still].online,
-            online_map=each[still].online_map,
-            error_map=each[still].error_map,
-            distance_map=each[still].distance_map,
-        )
-        aligned = labels.align(truth[name], inputs) if truth else None
-        paper = normality(main.psnr, main.distance, weight)
-        video_scores.write(main, folder, aligned, paper)
-        _picture(scorer, footage, places[name], main, folder)
-        kept.append(tuple(_without_maps(scores) for scores in each))
-    return kept
-
-
-def _picture(
-    scorer: VideoScorer,
-    footage: Footage,
-    index: int,
-    scores: VideoScores,
-    folder: Path,
-) -> None:
-    abnormal = -scores.psnr if scores.online is None else scores.online
-    if scorer.predictions is None:
-        return
-    for place in keyframes.choose(abnormal):
-        frame = footage.read(
-            index, scores.first + place, scores.first + place + 1
-        )
-        keyframes.write(
-            folder,
-            scores.name,
-            scores.first + place,
-            preprocessing.to_channels(frame[0], scorer.model.channels),
-            scorer.predictions[place],
-        )
-
-
-def _without_maps(scores: VideoScores) -> VideoScores:
-    """Keeps a corner of the map that must be there."""
-    return dataclasses.replace(
-        scores,
-        error_map=scores.error_map[:, :1, :1].copy(),
-        distance_map=None,
-        online_map=None,
-    )
-
-
 def _sweep(
     gammas: tuple[float, ...],
     series: list[tuple[VideoScores, ...]],
-    truth: Labels | None,
+    labels: Labels | None,
     weight: float,
 ) -> list[tuple[float, float]]:
     areas = []
     for gamma, videos in zip(gammas, zip(*series, strict=True), strict=True):
-        if truth is not None and len(gammas) > 1:
-            area = frame_level.paper_auc(videos, truth, weight)
+        if labels is not None and len(gammas) > 1:
+            area = paper_auc(videos, labels, weight)
             if area is not None:
                 areas.append((gamma, area))
     return sorted(areas)
-
-
-def _baselines(
-    folder: Path,
-    test_set: TestSet,
-    inputs: int,
-    channels: int,
-    calibration: Calibration | None,
-    progress: Progress | None,
-) -> dict[str, baselines.Scores]:
-    found, done, total = {}, 0, sum(test_set.frame_counts.values())
-    strength = None
-    if calibration is not None and MOTION in calibration.cues:
-        strength = calibration.strength
-    for index, (name, count) in enumerate(test_set.frame_counts.items()):
-        if count > inputs:
-            found[name] = baselines.score(
-                name,
-                test_set.footage.stream(index, _PIECE),
-                ahead(read_frames(test_set.videos[name])),
-                inputs=inputs,
-                channels=channels,
-                pictured=keyframes.places(folder, name),
-                strength=strength,
-            )
-            for place, cells in found[name].cells.items():
-                keyframes.add_motion(folder, name, place, cells)
-        done += count
-        if progress is not None:
-            progress(done, total)
-    return found

@@ -41,12 +41,12 @@ EXACT = 4096
 _STEP = 1.05  # Local maxima above a threshold, by those above the one before.
 _PASS = 12  # Thresholds for which the maps are gone through once.
 
-Truth = Sequence[Sequence[Region]]
+GroundTruth = Sequence[Sequence[Region]]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Sweep:
-    """What falling thresholds find, up to one false region a frame or beyond.
+    """Counts at falling thresholds, up to one false region a frame or beyond.
 
     Attributes:
         thresholds: (n,), falling.
@@ -69,22 +69,22 @@ class _Counts:
     def add(
         self,
         maps: Maps,
-        truth: Truth,
+        ground_truth: GroundTruth,
         cuts: NDArray[np.float64],
         first: int,
     ) -> None:
         """Adds a video whose tracks are numbered from `first`."""
-        for frame, regions in zip(maps, truth, strict=True):
+        for frame, regions in zip(maps, ground_truth, strict=True):
             numbers = [first + region.track for region in regions]
             for place in np.flatnonzero(cuts <= frame.max()):
-                false, hits = match(frame, float(cuts[place]), regions)
+                false, hits = match_regions(frame, float(cuts[place]), regions)
                 self.false[place] += false
                 if regions:
                     # A track has one region a frame.
                     self.found[place, numbers] += hits
 
 
-def match(
+def match_regions(
     frame: NDArray[np.float32], threshold: float, regions: Sequence[Region]
 ) -> tuple[int, list[bool]]:
     """Compares one frame's map with its abnormal regions.
@@ -116,27 +116,27 @@ def match(
 
 def sweep(
     maps: Sequence[Maps],
-    truth: Sequence[Truth],
+    ground_truth: Sequence[GroundTruth],
     thresholds: NDArray[np.float64],
 ) -> Sweep:
     """Lowers the threshold until there is more than one false region a frame.
 
     Args:
         maps: of each video, (frames, h, w); each is asked for several times.
-        truth: of each video, the abnormal regions of its frames.
+        ground_truth: of each video, the abnormal regions of its frames.
         thresholds: (n,), falling.
 
     Raises:
         ValueError: where there is no abnormal region.
     """
-    lengths = [_track_lengths(video) for video in truth]
+    lengths = [_track_lengths(video) for video in ground_truth]
     total = np.concatenate([np.zeros(0, int), *lengths])
     if not total.size:
         raise ValueError(
             "RBDC and TBDC take at least one abnormal region. Received: none "
-            f"in {len(truth)} videos"
+            f"in {len(ground_truth)} videos"
         )
-    frames = sum(len(video) for video in truth)
+    frames = sum(len(video) for video in ground_truth)
     firsts = np.cumsum([0, *(len(length) for length in lengths)])
     parts = []
     for start in range(0, len(thresholds), _PASS):
@@ -145,7 +145,7 @@ def sweep(
             np.zeros(len(cuts), np.int64),
             np.zeros((len(cuts), len(total)), np.int64),
         )
-        for place, video in enumerate(truth):
+        for place, video in enumerate(ground_truth):
             counts.add(maps[place], video, cuts, int(firsts[place]))
         parts.append(counts)
         if counts.false.max() > frames:
@@ -161,7 +161,7 @@ def sweep(
     )
 
 
-def _track_lengths(video: Truth) -> NDArray[np.int64]:
+def _track_lengths(video: GroundTruth) -> NDArray[np.int64]:
     tracks = [region.track for regions in video for region in regions]
     return np.bincount(np.array(tracks, np.int64))
 
@@ -201,7 +201,7 @@ def _falling(values: Maps) -> NDArray[np.float64]:
 
 
 def limited(false: NDArray[np.float64], found: NDArray[np.float64]) -> Curve:
-    """The curve of one share over false regions a frame, from 0 to 1.
+    """Returns the curve of one share over false regions a frame, from 0 to 1.
 
     For each rate of false regions it holds the most that a threshold found at
     that rate or a lower one, up to the first threshold that passes 1; it is
@@ -235,17 +235,20 @@ class Detection:
     track_curve: Curve
 
 
-def evaluate(maps: Sequence[Maps], truth: Sequence[Truth]) -> Detection:
+def evaluate_regions(
+    maps: Sequence[Maps], ground_truth: Sequence[GroundTruth]
+) -> Detection:
     """Computes RBDC and TBDC of one kind of map.
 
     Args:
         maps: of each video, (frames, h, w); each is asked for several times.
-        truth: of each video, the abnormal regions of its frames, on the grid.
+        ground_truth: of each video, the abnormal regions of its frames, on the
+            grid.
 
     Raises:
         ValueError: where there is no abnormal region.
     """
-    found = sweep(maps, truth, thresholds(maps))
+    found = sweep(maps, ground_truth, thresholds(maps))
     regions = limited(found.false, found.regions)
     tracks = limited(found.false, found.tracks)
     return Detection(

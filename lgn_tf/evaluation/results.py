@@ -1,4 +1,4 @@
-"""What an evaluation found, as one frozen value that goes to and from JSON."""
+"""The results of an evaluation, as frozen values, and their JSON file."""
 
 import dataclasses
 import types
@@ -31,12 +31,12 @@ TITLES: Mapping[str, str] = types.MappingProxyType(
         "cue motion": "cue: local optical flow",
     }
 )
-"""What each score is called in a table."""
+"""The title of each score in a table."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ScoreResult:
-    """How well one score tells abnormal frames.
+    """Measures of one score over all frames.
 
     None where the labels hold one class, or there are none.
 
@@ -63,7 +63,7 @@ class ScoreResult:
 
 @dataclasses.dataclass(frozen=True)
 class Opponent(ScoreResult):
-    """How well a score does that needs no model.
+    """Measures of one score that needs no model.
 
     Attributes:
         online: whether it needs nothing but the past, as a camera has it.
@@ -95,7 +95,7 @@ class Comparison:
 
 @dataclasses.dataclass(frozen=True)
 class KindArea:
-    """How well one score tells one kind of anomaly from normal frames.
+    """The area of one score for one kind of anomaly.
 
     Attributes:
         area: under one ROC curve over the frames that show the kind and all
@@ -130,7 +130,7 @@ class KindResult:
 
 @dataclasses.dataclass(frozen=True)
 class MapResult:
-    """How well one map tells where the anomaly is.
+    """Measures of one kind of map against masks.
 
     Attributes:
         pixel_auc: area under one ROC curve over all mask pixels.
@@ -173,7 +173,7 @@ class Results:
     """Everything that one evaluation found.
 
     Attributes:
-        provenance: what the numbers stand on.
+        provenance: where the numbers come from.
         scores: by name: `paper` (Eq. 17, minimum and maximum of the whole
             video), `online` (calibrated, from the past alone), `online
             smoothed`, `online motion` (with the optical flow, which a graph
@@ -238,14 +238,14 @@ class Results:
         return title
 
 
-def write(results: Results, folder: Path) -> None:
+def write_results(results: Results, folder: Path) -> None:
     """Writes `results.json` into a folder; it appears whole or not at all."""
     text = msgspec.json.format(msgspec.json.encode(results), indent=1)
     atomic.write_bytes(folder / FILE, text + b"\n")
 
 
-def read(folder: Path) -> Results:
-    """Reads what `write` wrote.
+def read_results(folder: Path) -> Results:
+    """Reads `results.json` from a folder.
 
     Raises:
         FileNotFoundError: where there are no results.

@@ -27,14 +27,14 @@ class Curve:
 
 
 def _sklearn() -> Any:
-    """Imported late: a machine that scores, and evaluates not, may lack it."""
+    """Imports late: a machine that scores but does not evaluate may lack it."""
     from sklearn import metrics
 
     return metrics
 
 
 def area(labels: ArrayLike, scores: ArrayLike) -> float | None:
-    """Area under the ROC curve; equal scores count half.
+    """Returns the area under the ROC curve; equal scores count half.
 
     Args:
         labels: (n,), 0 normal or 1 abnormal.
@@ -52,7 +52,7 @@ def area(labels: ArrayLike, scores: ArrayLike) -> float | None:
 def macro_area(
     labels: Sequence[ArrayLike], scores: Sequence[ArrayLike], floor: float
 ) -> float:
-    """Mean of the areas of the videos.
+    """Returns the mean of the areas of the videos.
 
     A video of one class gets two frames appended, a normal one of the least
     score and an abnormal one of the largest, as publications do.
@@ -72,7 +72,15 @@ def macro_area(
 
 
 def curve(labels: ArrayLike, scores: ArrayLike) -> Curve | None:
-    """Thinned points of the ROC curve, or None where labels are equal."""
+    """Returns thinned points of the ROC curve.
+
+    Args:
+        labels: (n,), 0 normal or 1 abnormal.
+        scores: (n,), high means abnormal.
+
+    Returns:
+        The curve, or None where all labels are equal.
+    """
     marks = np.asarray(labels)
     if marks.min() == marks.max():
         return None
@@ -94,9 +102,13 @@ def thin(x: NDArray[np.float64], y: NDArray[np.float64]) -> Curve:
 
 
 def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float | None:
-    """Share of errors where false alarms and misses are equally frequent.
+    """Returns the rate at which false alarms and misses are equally frequent.
 
     The ROC curve is taken as straight between its points.
+
+    Args:
+        labels: (n,), 0 normal or 1 abnormal.
+        scores: (n,), high means abnormal.
 
     Returns:
         The rate, or None where all labels are equal.
@@ -113,7 +125,7 @@ def equal_error_rate(labels: ArrayLike, scores: ArrayLike) -> float | None:
 
 
 class StreamedRoc:
-    """Area under a ROC curve of more scores than memory holds.
+    """The area under a ROC curve of more scores than memory holds.
 
     Scores fall into bins by the upper 20 bits of their float32 form: 2,048 bins
     from each power of two to the next, whatever their range, so that nothing
@@ -147,7 +159,7 @@ class StreamedRoc:
             total += np.bincount(bins, weights.ravel(), 1 << _BITS)
 
     def area(self) -> float | None:
-        """The area so far, or None where one class is absent."""
+        """Returns the area so far; None where one class is absent."""
         positives, negatives = self._positive.sum(), self._negative.sum()
         if not positives or not negatives:
             return None

@@ -54,7 +54,7 @@ class Tracked:
     count: int
 
 
-def find(masks: Masks) -> Tracked:
+def find_tracks(masks: Masks) -> Tracked:
     """Finds the regions of a video and links them.
 
     A track goes on where regions of neighbouring frames overlap. Where several
@@ -89,7 +89,7 @@ def find(masks: Masks) -> Tracked:
 
 
 def _links(before: Components, after: Components) -> dict[int, int]:
-    """Which region of the frame before each region continues."""
+    """Returns which region of the frame before each region continues."""
     rows, columns = int(before.max()) + 1, int(after.max()) + 1
     pairs = before.ravel().astype(np.int64) * columns + after.ravel()
     table = np.bincount(pairs, minlength=rows * columns)
@@ -110,7 +110,7 @@ def on_grid(tracked: Tracked, size: tuple[int, int]) -> list[list[Region]]:
     A region keeps its exact area: each cell knows which share of it is covered.
 
     Args:
-        tracked: from `find`.
+        tracked: from `find_tracks`.
         size: (h, w) of the map.
     """
     frames = []
@@ -129,7 +129,7 @@ def on_grid(tracked: Tracked, size: tuple[int, int]) -> list[list[Region]]:
 
 
 def coverage(mask: Masks, size: tuple[int, int]) -> NDArray[np.float32]:
-    """How much of each cell of a map a mask covers.
+    """Returns the share of each cell of a map that a mask covers.
 
     Args:
         mask: bool (height, width).

@@ -1,4 +1,4 @@
-"""Serves a run's export and compares: REST's scores with the evaluation's.
+"""Serves an exported run, and compares its answers with the evaluation.
 
 The first test video goes over the wire as PNG files, the memory goes along
 where the run updates it at test time, and the motion where the export is told
@@ -18,8 +18,7 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_serving.models import settings as model_settings
-from lgn_serving.models.settings import ModelSettings
+from lgn_serving.models.settings import ModelSettings, version_folders
 from lgn_serving.server import EmbeddedServer
 from lgn_tf.config import schema
 from lgn_tf.data.datasets.dataset import Video
@@ -41,13 +40,13 @@ TOLD = "score_video_with_motion_encoded"
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
-    """What was compared.
+    """Differences between served and stored scores.
 
     Attributes:
         video: its name.
         frames: scored frames.
         differences: the largest of each measure.
-        anew: of the measures that were scored anew, why.
+        anew: reasons, for the measures that were scored anew.
     """
 
     video: str
@@ -104,7 +103,7 @@ def check(run: Run, models: Path) -> Comparison:
 
 def _served_weights(models: Path) -> dict[str, float]:
     """Returns the weights of the cues in the newest version, by name."""
-    versions = model_settings.version_folders(models)
+    versions = version_folders(models)
     if not versions:
         return {}
     extra = versions[max(versions)] / saved_model.EXTRA
@@ -125,9 +124,9 @@ def _expected(
     frames: NDArray[np.uint8],
     moved: NDArray[np.float32] | None,
 ) -> tuple[dict[str, Any], dict[str, str]]:
-    """Returns every measure, and of those scored anew the reason."""
+    """Returns every measure, and the reasons for those scored anew."""
     evaluation = run.folder / directory.EVALUATION
-    stored = video_scores.read(evaluation, name)
+    stored = video_scores.read_scores(evaluation, name)
     wanted = dataclasses.asdict(stored)
     anew: dict[str, str] = {}
     fitted = run.calibration
@@ -152,7 +151,7 @@ def _expected(
             wanted["online"] = scores.online
         if moved is not None and "online_motion" in anew:
             strengths = [fitted.strength(cells) for cells in moved]
-            wanted["online_motion"] = motion_scores.score(
+            wanted["online_motion"] = motion_scores.score_with_motion(
                 scores, fitted, strengths
             )
     return wanted, anew

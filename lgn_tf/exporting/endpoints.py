@@ -2,9 +2,10 @@
 
     bytes or uint8 -> prepare -> encode -> read, decode -> measures
 
-Frames arrive red, green, blue and in any size; what the model saw in training
-comes out of the same `data.frames`. Nothing is ever written: where the memory
-learns, its items come with the request and go back with the answer.
+Frames arrive red, green, blue and in any size. They go through
+`data.video.preprocessing`, as the frames of training did. Nothing is ever
+written: where the memory learns, its items come with the request and go back
+with the answer.
 
 Letters: B rows of the batch, T frames of a row, V windows, n input frames,
 H height, W width, C channels, h and w of the frames as they came.
@@ -21,13 +22,11 @@ from lgn_tf.data.video import preprocessing
 from lgn_tf.exporting import signatures
 from lgn_tf.exporting.intake import Intake, required
 from lgn_tf.exporting.served_scores import ServedScores
-from lgn_tf.model.global_encoder import sliding_windows
+from lgn_tf.exporting.tensors import PICTURE_SCALE
+from lgn_tf.exporting.video_graph import CHUNK, VideoGraph
 from lgn_tf.model.outputs import Encoding
 from lgn_tf.model.prototypes import MemoryReadout
 from lgn_tf.scores import frame_scores
-
-CHUNK = 8
-"""Windows of a video that are scored at once."""
 
 Outputs = dict[str, Any]
 
@@ -59,7 +58,7 @@ class Endpoints:
         self._model = model
         self._measures = ServedScores(model, statistics, moving)
         self._intake = Intake(model, max_video_frames)
-        self._chunk = chunk
+        self._score_video = VideoGraph(model, statistics, self._measures, chunk)
         self._window = model.frames + 1
         colours = cv2.applyColorMap(
             np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO
@@ -148,7 +147,7 @@ class Endpoints:
         return result
 
     def _colour(self, picture: Any) -> Any:
-        """Returns red, green, blue of what the model's order is."""
+        """Turns channels in the model's order into red, green, blue."""
         if picture.shape[-1] == 1:
             return self._tf.repeat(picture, 3, axis=-1)
         return self._tf.reverse(picture, [-1])
@@ -157,7 +156,7 @@ class Endpoints:
         tf = self._tf
         target, prediction, readout = self._run(frames)
         errors = ops.mean(frame_scores.error_map(target, prediction), axis=-1)
-        share = tf.sqrt(errors) / signatures.PICTURE_SCALE
+        share = tf.sqrt(errors) / PICTURE_SCALE
         level = tf.cast(tf.round(tf.minimum(share, 1.0) * 255.0), tf.int32)
         drawn = {
             "predicted_frame_bytes": self._colour(
@@ -233,7 +232,7 @@ class Endpoints:
     def _score_videos(
         self, frames: Any, usable: Any, motion: Any = None
     ) -> Outputs:
-        """Scores every window; memory does not grow with their number."""
+        """Scores every window of each video, one video after the other."""
         tf = self._tf
         valid = self._intake.of_windows(usable)
         rows = [self._shaped(frames, None)]
@@ -252,55 +251,3 @@ class Endpoints:
             parallel_iterations=1,
         )
         return {"valid": valid, **measures}
-
-    def _score_video(self, video: Any, motion: Any = None) -> Outputs:
-        tf, model, n = self._tf, self._model, self._model.frames
-        windows = tf.shape(video)[0] - n
-        chunks = (windows + self._chunk - 1) // self._chunk
-        found = {
-            name: tf.TensorArray(
-                tf.float32, chunks, infer_shape=False, element_shape=(None,)
-            )
-            for name in self._measures.names
-        }
-        first = preprocessing.to_float(video[: n - 1])
-        carried = model.encode_frames(first) if model.has_local else first
-        kept = carried.shape
-
-        def step(chunk: Any, carried: Any, found: Any) -> Any:
-            start = chunk * self._chunk
-            stop = tf.minimum(start + self._chunk, windows) + n
-            frames = preprocessing.to_float(video[start:stop])
-            projections = None
-            if model.has_local:
-                fresh = model.encode_frames(frames[n - 1 : -1])
-                projections = tf.concat([carried, fresh], 0)
-                carried = tf.ensure_shape(projections[-(n - 1) :], kept)
-                projections = sliding_windows(projections, n)
-            encoding = model.encode_windows(
-                sliding_windows(frames[:-1], n), projections
-            )
-            readout = model.read(encoding)
-            prediction = model.decode(encoding, readout)
-            measures = self._measures(
-                frames[n:],
-                prediction,
-                readout,
-                None if motion is None else motion[start : stop - n],
-            )
-            return (
-                chunk + 1,
-                carried,
-                {
-                    name: found[name].write(chunk, measures[name])
-                    for name in found
-                },
-            )
-
-        _, _, found = tf.while_loop(
-            lambda chunk, *_: chunk < chunks,
-            step,
-            (tf.constant(0), carried, found),
-            parallel_iterations=1,
-        )
-        return {name: each.concat() for name, each in found.items()}

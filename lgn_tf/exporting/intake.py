@@ -1,9 +1,9 @@
-"""What the served endpoints take in: frames or files, in any size.
+"""The inputs of served endpoints: frames or files, in any size.
 
-Frames arrive red, green, blue; what the model saw in training comes out of the
-same `data.frames`. A request of another shape fails, with a text that says
-which is wanted. A picture that cannot be used does not fail: it is black, and
-marked.
+Frames arrive red, green, blue. They go through `data.video.preprocessing`, as
+the frames of training did. A request of another shape fails, with a text that
+names the right one. A picture that cannot be used does not fail: it is black,
+and marked.
 
 Letters: B rows of the batch, T frames of a row, V windows, h and w of the
 frames as they came, H, W and C of the model's.

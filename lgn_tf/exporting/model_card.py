@@ -1,4 +1,4 @@
-"""What an exported version says about itself, to people and programs."""
+"""The model card: an exported version described to people and programs."""
 
 import dataclasses
 import hashlib
@@ -11,7 +11,7 @@ import msgspec
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation import tables
+from lgn_tf.evaluation import notes
 from lgn_tf.evaluation.results import Results
 from lgn_tf.exporting.signatures import Endpoint
 from lgn_tf.runs import environment
@@ -21,7 +21,7 @@ JSON = "model_card.json"
 TEXT = "model_card.md"
 
 
-def describe(
+def make_card(
     run: Run,
     config: Config,
     endpoints: Sequence[Endpoint],
@@ -52,9 +52,9 @@ def describe(
             "in_sample": calibration.in_sample,
             "cue_weights": calibration.cue_weights,
         },
-        "verdicts": evaluated and tables.verdicts(evaluated),
+        "verdicts": evaluated and notes.verdicts(evaluated),
         "notes": evaluated
-        and [*_other_weights(evaluated, calibration), *tables.notes(evaluated)],
+        and [*_other_weights(evaluated, calibration), *notes.notes(evaluated)],
         "results": evaluated and msgspec.to_builtins(evaluated),
         "endpoints": [dataclasses.asdict(each) for each in endpoints],
         "bytes": dict(sizes),
@@ -106,7 +106,7 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write(card: Mapping[str, Any], folder: Path) -> None:
+def write_card(card: Mapping[str, Any], folder: Path) -> None:
     """Writes the card as JSON and as Markdown."""
     text = json.dumps(card, indent=2, ensure_ascii=False)
     (folder / JSON).write_text(f"{text}\n", encoding="utf-8")
@@ -114,19 +114,23 @@ def write(card: Mapping[str, Any], folder: Path) -> None:
 
 
 def _markdown(card: Mapping[str, Any]) -> str:
+    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in _facts(card).items()]
+    lines += ["", "## Endpoints", ""]
+    for endpoint in card["endpoints"]:
+        lines += _endpoint_lines(endpoint)
+    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
+    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
+    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
+    lines += ["", "```json", found, "```", ""]
+    return "\n".join(lines)
+
+
+def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the rows of the first table, by their titles."""
     model = card["config"]["model"]
     height, width = model["image_size"]
-    calibration = card["calibration"]
-    if calibration is None:
-        online = "none: there is no online score"
-    else:
-        kind = "in-sample" if calibration["in_sample"] else "held out"
-        online = (
-            f"{calibration['frames']} frames of {len(calibration['clips'])} "
-            f"clips, {kind}; weights of the cues: "
-            f"{weights_text(calibration['cue_weights'])}"
-        )
-    rows = {
+    return {
         "run": card["run"],
         "dataset": card["dataset"],
         "variant": model["variant"],
@@ -137,31 +141,35 @@ def _markdown(card: Mapping[str, Any]) -> str:
         "width": model["width"],
         "memory items": model["memory_items"],
         "precision": model["dtype"],
-        "calibration": online,
+        "calibration": _calibration_text(card["calibration"]),
         "revision": card["revision"],
         **{f"{name}, bytes": size for name, size in card["bytes"].items()},
         **{f"SHA-256 of {name}": each for name, each in card["sha256"].items()},
         **card["packages"],
     }
-    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in rows.items()]
-    lines += ["", "## Endpoints", ""]
-    for endpoint in card["endpoints"]:
-        lines += [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
-        lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
-        for way in ("inputs", "outputs"):
-            for tensor in endpoint[way]:
-                shape = ", ".join(
-                    "any" if size is None else str(size)
-                    for size in tensor["shape"]
-                )
-                lines.append(
-                    f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
-                    f"| ({shape}) | {tensor['meaning']} |"
-                )
-        lines.append("")
-    found = json.dumps(card["results"], indent=2, ensure_ascii=False)
-    sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
-    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
-    lines += ["", "```json", found, "```", ""]
-    return "\n".join(lines)
+
+
+def _calibration_text(calibration: Mapping[str, Any] | None) -> str:
+    if calibration is None:
+        return "none: there is no online score"
+    kind = "in-sample" if calibration["in_sample"] else "held out"
+    return (
+        f"{calibration['frames']} frames of {len(calibration['clips'])} "
+        f"clips, {kind}; weights of the cues: "
+        f"{weights_text(calibration['cue_weights'])}"
+    )
+
+
+def _endpoint_lines(endpoint: Mapping[str, Any]) -> list[str]:
+    lines = [f"### `{endpoint['name']}`", "", endpoint["meaning"], ""]
+    lines += ["| | | type | shape | |", "|---|---|---|---|---|"]
+    for way in ("inputs", "outputs"):
+        for tensor in endpoint[way]:
+            shape = ", ".join(
+                "any" if size is None else str(size) for size in tensor["shape"]
+            )
+            lines.append(
+                f"| {way[:-1]} | `{tensor['name']}` | {tensor['dtype']} "
+                f"| ({shape}) | {tensor['meaning']} |"
+            )
+    return [*lines, ""]

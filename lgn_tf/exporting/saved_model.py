@@ -11,8 +11,6 @@ the folder never sees half of one.
 
 import contextlib
 import dataclasses
-import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -39,7 +37,7 @@ NAME_BYTES = 256
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
-    """What was written.
+    """An exported version.
 
     Attributes:
         path: the version's folder.
@@ -90,45 +88,48 @@ def export(
             f"Received: max_video_frames={max_video_frames}"
         )
     calibration = run.calibration
-    endpoints = signatures.endpoints(
+    described = signatures.endpoints(
         config.model,
         calibration is not None,
         model.memory.items.shape[-1] if model.has_memory else None,
         calibration.motion_cells if calibration is not None else None,
     )
+    endpoints = Endpoints(
+        model,
+        calibration and calibration.statistics,
+        max_video_frames,
+        moving=calibration and calibration.moving_statistics,
+    )
     with _new_version(out, version) as (folder, number):
-        _save(
-            model,
-            Endpoints(
-                model,
-                calibration and calibration.statistics,
-                max_video_frames,
-                moving=calibration and calibration.moving_statistics,
-            ),
-            endpoints,
-            folder,
-        )
-        extra = folder / EXTRA
-        extra.mkdir()
-        if calibration is not None:
-            calibration.save(extra / directory.CALIBRATION)
+        _save(model, endpoints, described, folder)
         sizes = _sizes(model, folder)
+        (folder / EXTRA).mkdir()
+        if calibration is not None:
+            calibration.save(folder / EXTRA / directory.CALIBRATION)
         if warm_up_batches:
-            sizes["warm-up requests"] = warm_up.write(
-                extra / warm_up.FILE, endpoints, config.model, warm_up_batches
+            sizes["warm-up requests"] = warm_up.write_requests(
+                folder / EXTRA / warm_up.FILE,
+                described,
+                config.model,
+                warm_up_batches,
             )
-        card = model_card.describe(
-            run,
-            config,
-            endpoints,
-            sizes,
-            {
-                run.weights_file: run.folder / run.weights_file,
-                "saved_model.pb": folder / "saved_model.pb",
-            },
-        )
-        model_card.write(card, extra)
+        _write_card(run, config, described, sizes, folder)
     return Exported(out / str(number), calibration is not None, sizes)
+
+
+def _write_card(
+    run: Run,
+    config: Config,
+    endpoints: Sequence[signatures.Endpoint],
+    sizes: dict[str, int],
+    folder: Path,
+) -> None:
+    files = {
+        run.weights_file: run.folder / run.weights_file,
+        "saved_model.pb": folder / "saved_model.pb",
+    }
+    card = model_card.make_card(run, config, endpoints, sizes, files)
+    model_card.write_card(card, folder / EXTRA)
 
 
 def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
@@ -220,21 +221,14 @@ def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
         default=0,
     )
     target = out / str(number)
-    if target.exists():
-        raise FileExistsError(
-            f"{target} exists, and is not overwritten. Choose another version."
-        )
-    with _made(out):
-        # No number: what watches the folder leaves it alone.
-        partial = Path(tempfile.mkdtemp(prefix=".export-", dir=out))
-        try:
-            yield partial, number
-            partial.chmod(out.stat().st_mode & 0o777)
-            partial.rename(target)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    atomic.sync_folder(out)
+    # Until its end it has no number: what watches the folder leaves it alone.
+    with _made(out), atomic.folder(target) as folder:
+        if target.exists():
+            raise FileExistsError(
+                f"{target} exists, and is not overwritten. "
+                "Choose another version."
+            )
+        yield folder, number
 
 
 @contextlib.contextmanager

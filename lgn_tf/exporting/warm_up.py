@@ -1,4 +1,4 @@
-"""Warm-up requests: what a server asks a new version before it is used.
+"""Warm-up requests, which a server sends to a new version before its use.
 
 TensorFlow Serving sends them when it has loaded a version, so that no client
 waits for the first run. They lie in the version's `assets.extra`, as records
@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from lgn_tf.config.schema import ModelConfig
-from lgn_tf.exporting.signatures import Endpoint, Tensor
+from lgn_tf.exporting.signatures import Endpoint
+from lgn_tf.exporting.tensors import Tensor
 
 FILE = "tf_serving_warmup_requests"
 
@@ -21,7 +22,7 @@ MOST_BYTES = 64 * 2**20
 """How large the file may be."""
 
 
-def write(
+def write_requests(
     path: Path,
     endpoints: Sequence[Endpoint],
     model: ModelConfig,

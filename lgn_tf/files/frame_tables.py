@@ -19,7 +19,7 @@ def texts(values: ArrayLike) -> list[str]:
     return [repr(float(value)) for value in np.asarray(values)]
 
 
-def write(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
+def write_table(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
     """Writes a table that appears whole or not at all.
 
     Args:
@@ -37,7 +37,7 @@ def write(path: Path, columns: Mapping[str, Sequence[object]]) -> None:
         file.write(text.getvalue().encode())
 
 
-def read(path: Path) -> dict[str, NDArray[np.float64]]:
+def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
     """Reads a table; float64 (frames,) for each name.
 
     Raises:
@@ -47,7 +47,7 @@ def read(path: Path) -> dict[str, NDArray[np.float64]]:
     return _read(path, lambda column: np.array(column, np.float64))
 
 
-def insert(path: Path, name: str, values: ArrayLike, after: str) -> None:
+def insert_column(path: Path, name: str, values: ArrayLike, after: str) -> None:
     """Adds a column to a table, in the place of one of that name.
 
     The text of the other columns stays as it is.
@@ -77,7 +77,7 @@ def insert(path: Path, name: str, values: ArrayLike, after: str) -> None:
             wanted[one] = column
         if one == after:
             wanted[name] = new
-    write(path, wanted)
+    write_table(path, wanted)
 
 
 def _read(

@@ -1,4 +1,4 @@
-"""What lies in a folder: natural order, junk left out, links kept inside."""
+"""Listings of folders: natural order, no junk, no links that leave."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ _JUNK = ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
 def natural(name: str) -> tuple[tuple[int, str], ...]:
-    """Sorts `2` before `10`, whatever the padding with zeros.
+    """Returns a key that sorts `2` before `10`, with or without zeros.
 
     Returns:
         A key for `sorted`: numbers by value, the rest by letters.
@@ -25,7 +25,7 @@ def natural(name: str) -> tuple[tuple[int, str], ...]:
 
 
 def is_junk(name: str) -> bool:
-    """Whether a file is what systems and editors leave behind.
+    """Returns whether a file is junk that systems and editors leave behind.
 
     `.DS_Store`, `._001.tif`, `UCSDped2.m~`, `Thumbs.db` and the like.
     """
@@ -33,12 +33,12 @@ def is_junk(name: str) -> bool:
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is a frame, by its ending."""
+    """Returns whether a file is a frame, by its ending."""
     return path.suffix.lower() in IMAGE_SUFFIXES
 
 
 def is_video(path: Path) -> bool:
-    """Whether a path is a video, by its ending; a folder is none."""
+    """Returns whether a path is a video, by its ending; a folder is none."""
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
@@ -114,7 +114,7 @@ def require_inside(root: Path, path: Path) -> None:
 
 
 def summary(folder: Path, most: int = 5) -> str:
-    """Says in a few words what a folder holds."""
+    """Returns the contents of a folder in a few words."""
     if not folder.is_dir():
         return f"a file named {folder.name}"
     names = [path.name for path in _entries(folder)]

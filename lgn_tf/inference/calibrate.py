@@ -1,4 +1,4 @@
-"""The calibration of a run: normal clips scored and measured."""
+"""Measures the calibration of a run on normal clips."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 from lgn_tf.config.schema import Config
 from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.sources import Source
-from lgn_tf.data.video import footage as footage_module
 from lgn_tf.data.video import optical_flow
-from lgn_tf.data.video.footage import Footage
+from lgn_tf.data.video.footage import Footage, ahead, read_frames
 from lgn_tf.files.spool import Spool
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.scores import fitting, local_scales
@@ -30,7 +29,7 @@ def of_source(
     source: Source,
     progress: Progress | None = None,
 ) -> Calibration:
-    """Measures the training videos of a run: those held out, where some are.
+    """Measures the validation videos of a run, or else its training videos.
 
     Args:
         model: an `LGNNet` with the weights that will score.
@@ -102,10 +101,10 @@ def calibrate(
     scale = None
     if moved and others is not None:
         names = [others.names[index] for index in _spread(others)]
-        scale = local_scales.measure(
+        scale = local_scales.measure_scale(
             moved + (_motion(names, originals, 0, MOST_FRAMES) or [])
         )
-    return fitting.fit(
+    return fitting.fit_calibration(
         found,
         in_sample=in_sample,
         weights=weights,
@@ -120,7 +119,7 @@ def _motion(
     first: int,
     most: int | None = None,
 ) -> list[NDArray[Any]] | None:
-    """The cells of the motion in each clip, from frame `first` on."""
+    """Returns the cells of the motion in each clip, from frame `first` on."""
     if originals is None or not all(name in originals for name in names):
         return None
     return [_cells(originals[name], first, most) for name in names]
@@ -128,14 +127,14 @@ def _motion(
 
 def _cells(video: Video, first: int, most: int | None) -> NDArray[Any]:
     rows = Spool()
-    read = footage_module.ahead(footage_module.read_frames(video))
+    read = ahead(read_frames(video))
     for moved in itertools.islice(optical_flow.measured(read), first, most):
         rows.append(moved.cells[None])
     return rows.array()
 
 
 def _spread(footage: Footage) -> list[int]:
-    """Chooses videos of all the footage, `MOST_FRAMES` of them or one."""
+    """Chooses videos evenly: about `MOST_FRAMES` frames, or one video."""
     counts = footage.frame_counts
     step = max(1, -(-sum(counts) // MOST_FRAMES))
     return list(range(0, len(counts), step))

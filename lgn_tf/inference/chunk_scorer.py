@@ -1,4 +1,4 @@
-"""Measures of a chunk of windows, in one compiled graph.
+"""Scores of a chunk of windows: the step of every loop over a whole video.
 
     frames -> encode (batched) -> read, decode -> measures
                                       ^  |
@@ -8,6 +8,9 @@ Only reading and decoding depend on the items: all else is done for the whole
 chunk at once. Without an update reading and decoding are, too; with one they
 go window by window inside the graph. The projections of the chunk's last
 frames are handed on, so that each frame is encoded once.
+
+`VideoScorer` calls it chunk after chunk as frames are read; the served
+endpoints of whole videos loop over it inside a graph.
 
 Letters: V windows of a chunk, n input frames, G gammas, I items, D their
 dimension, H height, W width, C channels.
@@ -23,26 +26,29 @@ from lgn_tf.scores import frame_scores
 
 
 class ChunkScorer(keras.Model):
-    """Scores windows that follow each other.
+    """Scores windows that follow each other, and writes nothing.
 
-    Takes and returns what is carried from chunk to chunk, and writes nothing.
-    Measures have one row for all gammas where nothing would ever be updated.
+    What one chunk leaves for the next is an output here and an input there.
+    Scores have one row for all gammas where nothing would ever be updated.
 
     Args:
         network: an `LGNNet`.
-        gammas: of each row.
+        gammas: update threshold of each row.
         statistics: `evidence.Statistics`, or None for no online score.
         keep_predictions: whether to return those of the first row.
 
     Call arguments:
         inputs: a dictionary of `frames` (V + n, H, W, C), n and those that
             follow; where there is a local branch `projections`, what
-            `LGNNet.encode_frames` made of the first n - 1; and where `gated`
+            `LGNNet.encode_frames` made of the first n - 1; where `gated`
             `items` (G, I, D), and `real` (V,), false for a window that only
-            fills the chunk up.
+            fills the chunk up; and `motion` (V, rows, columns), where the
+            online score takes it in, of one gamma only.
 
     Returns:
-        A dictionary: the measures, and new `projections` and `items`.
+        A dictionary: the scores and maps of `frame_scores.all_scores`, each
+        (V, G, ...); new `projections` and `items`; and `prediction`
+        (V, H, W, C), where predictions are kept.
     """
 
     def __init__(self, network, gammas, statistics, keep_predictions):
@@ -56,7 +62,7 @@ class ChunkScorer(keras.Model):
         self.gated = network.has_memory and any(gammas)
 
     def call(self, inputs):
-        """Returns measures (V, G, ...), and what the next chunk takes."""
+        """Returns scores (V, G, ...), and what the next chunk takes."""
         network, frames = self.network, inputs["frames"]  # (V + n, H, W, C)
         length, outputs = network.frames, {}
         projections = None
@@ -81,7 +87,9 @@ class ChunkScorer(keras.Model):
             regular = None
         if self.keep_predictions:
             outputs["prediction"] = predicted[:, 0]
-        return outputs | self._measures(target, predicted, distance, regular)
+        return outputs | self._scores(
+            target, predicted, distance, regular, inputs.get("motion")
+        )
 
     def _in_order(self, encoding, target, inputs):
         """Reads, decodes and updates window by window, for each gamma."""
@@ -146,37 +154,23 @@ class ChunkScorer(keras.Model):
         ]
         return ops.stack(moved), predicted, readout.distance, regular
 
-    def _measures(self, target, predicted, distance, regular):
-        """Returns every measure as a tensor (V, G, ...)."""
+    def _scores(self, target, predicted, distance, regular, motion):
+        """Returns every score and map as a tensor (V, G, ...)."""
         rows = predicted.shape[1]
-        size = target.shape[1:3]
 
         def flat(maps):  # (V, G, ...) -> (V G, ...)
+            if maps is None:
+                return None
             return ops.reshape(maps, (-1, *maps.shape[2:]))
 
-        target = ops.repeat(target, rows, axis=0)
-        predicted = flat(predicted)
-        result = {
-            "psnr": frame_scores.psnr(target, predicted),
-            "regular_score": (
-                frame_scores.regular_score(target, predicted)
-                if regular is None
-                else ops.reshape(regular, (-1,))
-            ),
-            "error_map": frame_scores.stored_error_map(target, predicted),
-        }
-        if distance is not None:
-            distance = flat(distance)
-            result["distance"] = frame_scores.feature_distance(distance)
-            result["distance_map"] = distance
-        if self.statistics is not None:
-            evidence, places = frame_scores.online_evidence(
-                result["error_map"], distance, self.statistics, size
-            )
-            result["online"] = frame_scores.online_score(
-                evidence, self.statistics
-            )
-            result["online_map"] = places
+        result = frame_scores.all_scores(
+            ops.repeat(target, rows, axis=0) if rows > 1 else target,
+            flat(predicted),
+            flat(distance),
+            self.statistics,
+            motion=motion,
+            regular=flat(regular),
+        )
         return {
             name: ops.reshape(value, (-1, rows, *value.shape[1:]))
             for name, value in result.items()

@@ -1,7 +1,7 @@
-"""One video scored, and both its files written.
+"""Scores single videos with a run, and writes their files.
 
-What `lgn score` and `lgn bulk-score` share: whichever scores a video, in
-whichever process, its files hold the same bytes.
+`lgn score` and `lgn bulk-score` share this code, so that the files of a video
+hold the same bytes, whichever process scored it.
 """
 
 import dataclasses
@@ -30,7 +30,7 @@ _SMALL = 64 * 64
 
 @dataclasses.dataclass(frozen=True)
 class Scoring:
-    """With what a command scores its videos.
+    """The settings that a command scores videos with.
 
     Attributes:
         gamma: the update threshold.
@@ -56,11 +56,11 @@ class Scoring:
 
     @property
     def independent(self) -> bool:
-        """Whether the scores of a video stand apart from other videos."""
+        """True where the scores of a video do not depend on other videos."""
         return self.gamma == 0 or self.reset_memory
 
 
-def describe(
+def scoring_of(
     run: Run, gamma: float | str | None, reset_memory: bool
 ) -> Scoring:
     """Returns the settings that a run is scored with; loads no model.
@@ -75,15 +75,15 @@ def describe(
         ValueError: for a file that cannot be read, or `auto` without a
             calibration.
     """
-    model, stand = run.config.model, run.provenance(gamma)
+    model, provenance = run.config.model, run.provenance(gamma)
     height, width = model.image_size
     return Scoring(
-        gamma=stand.update_threshold,
-        normality_weight=stand.normality_weight,
+        gamma=provenance.update_threshold,
+        normality_weight=provenance.normality_weight,
         reset_memory=reset_memory,
         image_size=model.image_size,
         frames=model.frames,
-        in_sample=stand.in_sample,
+        in_sample=provenance.in_sample,
         small=height * width * model.width**2 <= _SMALL,
         moves=run.calibration is not None and run.calibration.moves,
     )
@@ -94,7 +94,7 @@ class RunScorer:
 
     Args:
         run: the run; its folder is not read again later.
-        scoring: from `describe`.
+        scoring: from `scoring_of`.
 
     Attributes:
         image_size: (height, width) that frames must have.
@@ -147,7 +147,7 @@ class RunScorer:
         (scores,) = self._scorer.score(name, pieces)
         if not (self._calibration and self.moves) or motion is None:
             return scores
-        series = motion_scores.score(
+        series = motion_scores.score_with_motion(
             scores, self._calibration, motion[scores.first :]
         )
         return dataclasses.replace(scores, online_motion=series)
@@ -180,13 +180,13 @@ class RunScorer:
         return self.score(video.name, pieces(), strengths)
 
     def write(self, scores: VideoScores, folder: Path) -> None:
-        """Writes the table and the maps of a video; see `video_scores.write`.
+        """Writes the table and the maps of a video; see `video_scores`.
 
         Raises:
             OSError: naming the file that could not be written.
         """
         paper = normality(scores.psnr, scores.distance, self._weight)
-        video_scores.write(scores, folder, normality=paper)
+        video_scores.write_scores(scores, folder, normality=paper)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,7 +195,7 @@ class Work:
 
     Attributes:
         run_dir: of the run.
-        scoring: from `describe`.
+        scoring: from `scoring_of`.
         out: folder that the files are written to.
     """
 
@@ -207,8 +207,9 @@ class Work:
         """Loads the run, once in a process.
 
         Returns:
-            What scores a video: it takes the video and what is to be told the
-            frames that are done, and returns why it was skipped, or None.
+            A function that scores a video. It takes the video and a function
+            that is called with the number of frames that are done. It returns
+            the reason why the video was skipped, or None.
         """
         scorer = RunScorer(Run(self.run_dir), self.scoring)
 

@@ -32,11 +32,12 @@ class TooShortError(ValueError):
 
 
 class VideoScorer:
-    """Scores videos in order, with the paper's update at test time.
+    """Scores whole videos with a model, one after the other.
 
-    Each frame is scored first; where its regular score lies below gamma, the
-    queries of its window then update the items. The model's own items never
-    change: the scorer keeps a copy, which goes on from video to video.
+    The memory may learn at test time, as in the paper. Each frame is scored
+    first; where its regular score lies below gamma, the queries of its window
+    then update the items. The model's own items never change: the scorer keeps
+    a copy, which goes on from video to video.
 
     Args:
         model: an `LGNNet`.
@@ -54,6 +55,19 @@ class VideoScorer:
     Raises:
         ValueError: for arguments out of bounds, weights that are not finite,
             or a calibration of another model.
+
+    Example:
+        >>> import lgn_tf
+        >>> import numpy as np
+        >>> run = lgn_tf.load("runs/demo")
+        >>> scorer = lgn_tf.VideoScorer(run.model, calibration=run.calibration)
+
+        Ten frames of a camera, blue, green, red:
+
+        >>> frames = np.zeros((10, *run.model.image_size, 3), np.uint8)
+        >>> [scores] = scorer.score("camera", [frames])
+        >>> scores.name, len(scores)
+        ('camera', 6)
     """
 
     def __init__(
@@ -112,7 +126,7 @@ class VideoScorer:
             progress: called with the frames that are done and their number.
 
         Yields:
-            What `score` returns of each.
+            The result of `score` for each.
         """
         done, total = 0, sum(footage.frame_counts)
 

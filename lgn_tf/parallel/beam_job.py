@@ -10,7 +10,7 @@ sources/NAME.json   written last: of which source the other two are
 import dataclasses
 import json
 
-from lgn_tf.data.store.store import Entry
+from lgn_tf.data.store.manifest import Entry
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
 from lgn_tf.scores import video_scores

@@ -17,8 +17,7 @@ from apache_beam.options import pipeline_options
 from apache_beam.utils import shared
 from numpy.typing import NDArray
 
-from lgn_tf.data.store import store
-from lgn_tf.data.store.store import Entry
+from lgn_tf.data.store.manifest import MOTION_TYPE, Entry
 from lgn_tf.inference import run_scorer
 from lgn_tf.parallel import storage
 from lgn_tf.parallel.beam_job import Job
@@ -148,7 +147,7 @@ class _Scorer:
             found += len(piece)
             if len(piece) != size or found > entry.motion_bytes:
                 break
-            cells = np.frombuffer(piece, store.MOTION_TYPE)
+            cells = np.frombuffer(piece, MOTION_TYPE)
             strengths.append(self.run.strength(cells.reshape(entry.cells)))
         _require_bytes(path, entry.motion_bytes, found)
         return strengths

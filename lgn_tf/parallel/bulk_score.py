@@ -18,7 +18,7 @@ import lgn_tf
 from lgn_tf.config import schema
 from lgn_tf.data.datasets import dataset
 from lgn_tf.data.store import store
-from lgn_tf.data.store.store import Entry
+from lgn_tf.data.store.manifest import MANIFEST, Entry
 from lgn_tf.inference import run_scorer
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
@@ -139,7 +139,7 @@ def _described(
                     f"{storage.join(run_dir, name)} is missing: a run must "
                     "be complete to be scored with"
                 )
-        scoring = run_scorer.describe(Run(folder), gamma, reset_memory)
+        scoring = run_scorer.scoring_of(Run(folder), gamma, reset_memory)
         description = _describe(folder, scoring, split)
     if not scoring.independent:
         raise ValueError(
@@ -152,10 +152,10 @@ def _described(
 
 
 def _entries(folder: str, split: str, scoring: Scoring) -> list[Entry]:
-    with storage.local(folder, [store.MANIFEST]) as copy:
-        if not (copy / store.MANIFEST).is_file():
+    with storage.local(folder, [MANIFEST]) as copy:
+        if not (copy / MANIFEST).is_file():
             raise FileNotFoundError(
-                f"{storage.join(folder, store.MANIFEST)}: not there, so "
+                f"{storage.join(folder, MANIFEST)}: not there, so "
                 f"{folder} is no store. `lgn prepare` makes one"
             )
         manifest = store.open_store(copy).manifest

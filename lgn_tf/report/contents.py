@@ -1,24 +1,13 @@
-"""What a report says of the results: headline, rows, charts and their words."""
+"""The headline, the sections and the rows of a report."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import markupsafe
-
 from lgn_tf.data.datasets import registry
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.results import Opponent, Results, ScoreResult
-from lgn_tf.report import figures
-from lgn_tf.runs.provenance import IN_SAMPLE
 
-_CURVES = {"paper": "paper", "online": "online", "psnr raw": "PSNR, past alone"}
-_GAPS = {
-    "paper": "paper",
-    "online": "online",
-    "psnr": "PSNR",
-    "distance": "distance",
-}
 _SECTIONS = (
     ("result", "Result", None),
     ("frames", "Frames", "frame_charts"),
@@ -38,9 +27,9 @@ class Card:
     """A number of the headline.
 
     Attributes:
-        title: what it is.
-        share: in [0, 1], or None.
-        why: what it means.
+        title: name of the number.
+        share: the number, in [0, 1]; or None.
+        why: a sentence on its meaning.
         colour: of its bar, a class of the page.
         interval: around the number, or None.
     """
@@ -62,32 +51,22 @@ class Row(ScoreResult):
     style: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """A chart and its words; `name` is that of its file."""
-
-    name: str
-    title: str
-    svg: markupsafe.Markup
-    caption: str
-
-
 def subtitle(results: Results) -> str:
-    """Says in one line what was evaluated."""
-    stand = results.provenance
+    """Returns one line on the videos, the weights and the seed."""
+    origin = results.provenance
     parts = [
-        stand.dataset or "own videos",
+        origin.dataset or "own videos",
         f"{len(results.videos)} test videos",
         f"{results.scored_frames:,} scored frames",
     ]
     if results.abnormal_frames is not None:
         parts.append(f"{results.abnormal_frames:,} abnormal")
-    if stand.weights:
-        length = f"{stand.epochs} epochs"
-        if stand.steps:
-            length = f"{stand.steps:,} steps"
-        parts.append(f"weights of the {stand.weights}, {length}")
-    parts.append(f"seed {stand.seed}")
+    if origin.weights:
+        length = f"{origin.epochs} epochs"
+        if origin.steps:
+            length = f"{origin.steps:,} steps"
+        parts.append(f"weights of the {origin.weights}, {length}")
+    parts.append(f"seed {origin.seed}")
     return " · ".join(parts)
 
 
@@ -101,10 +80,10 @@ def sections(shown: Mapping[str, Sequence[Any]]) -> list[tuple[str, str]]:
 
 
 def cards(results: Results) -> list[Card]:
-    """Returns the headline: the paper's score beside all it must stand by."""
+    """Returns the headline: the paper's score beside its rivals."""
     paper = results.scores["paper"]
     online = results.scores.get("online", ScoreResult())
-    name, best = _best(results)
+    name, best = best_opponent(results)
     found = [
         Card(
             "Paper's protocol",
@@ -142,8 +121,8 @@ def cards(results: Results) -> list[Card]:
     return found
 
 
-def _best(results: Results) -> tuple[str, Opponent]:
-    """The opponent with the largest area, and its name; or empty ones."""
+def best_opponent(results: Results) -> tuple[str, Opponent]:
+    """Returns the name and the result of the best opponent; or empty ones."""
     return max(
         results.baselines.items(),
         key=lambda one: one[1].micro_auc or 0.0,
@@ -191,118 +170,3 @@ def _row(score: ScoreResult, **words: Any) -> Row:
     return Row(
         **{one.name: getattr(score, one.name) for one in fields}, **words
     )
-
-
-def frame_charts(results: Results) -> list[Figure]:
-    """Returns the charts of the frame scores; none without two classes."""
-    if results.scores["paper"].micro_auc is None:
-        return []
-    stand = results.provenance
-    curves = dict(_CURVES)
-    if stand.in_sample:
-        curves["online"] += IN_SAMPLE
-    online = results.scores.get("online", ScoreResult()).micro_auc
-    name, best = _best(results)
-    charts = [
-        _figure(
-            "roc",
-            "ROC",
-            figures.roc({**results.scores, name: best}, {**curves, name: name}),
-            "Share of abnormal frames found by share of false alarms, over all "
-            "frames, beside the best score without a model. Dotted: chance.",
-        ),
-        _figure(
-            "gap",
-            "Gap",
-            figures.gaps(results.scores, _GAPS),
-            "Mean score of abnormal frames minus that of normal ones. All "
-            "scores lie in [0, 1].",
-        ),
-    ]
-    if results.lambda_sweep:
-        charts.append(
-            _figure(
-                "auc-by-lambda",
-                "AUC by λ",
-                figures.sweep(
-                    results.lambda_sweep,
-                    "lambda",
-                    stand.normality_weight,
-                    online,
-                ),
-                "By the share of the PSNR in the paper's score. Upright: used "
-                "here, not chosen from this curve. Online needs no lambda.",
-            )
-        )
-    if len(results.gamma_sweep) > 1:
-        charts.append(
-            _figure(
-                "auc-by-gamma",
-                "AUC by γ",
-                figures.sweep(
-                    results.gamma_sweep,
-                    "gamma",
-                    stand.update_threshold,
-                    online,
-                ),
-                "Frames whose regular score is below it update the memory at "
-                "test time. Upright: used here, not chosen from this curve. "
-                "Online keeps the trained items.",
-            )
-        )
-    return charts
-
-
-def map_charts(results: Results) -> list[Figure]:
-    """Returns the chart of regions and tracks; none without masks."""
-    if all(found.rbdc is None for found in results.maps.values()):
-        return []
-    return [
-        _figure(
-            "regions-and-tracks",
-            "Regions and tracks found",
-            figures.regions(results.maps),
-            f"{results.regions:,} abnormal regions in {results.tracks:,} "
-            "derived tracks.",
-        )
-    ]
-
-
-def training_charts(log: Sequence[Mapping[str, float]]) -> list[Figure]:
-    """Returns curves over the epochs, of those columns that the log has."""
-    charts = []
-    for title, columns, unit, caption in (
-        (
-            "Loss",
-            {"loss": "training", "val_loss": "validation"},
-            "loss",
-            "The total loss.",
-        ),
-        (
-            "PSNR",
-            {"psnr": "training", "val_psnr": "validation"},
-            "PSNR, dB",
-            "Of the predicted frames.",
-        ),
-        (
-            "Memory items in use",
-            {"items_in_use": "items"},
-            "items",
-            "Items that are nearest to at least one query, a batch.",
-        ),
-        (
-            "Share of the busiest item",
-            {"top_item_share": "share"},
-            "share of queries",
-            "Queries whose nearest item is the most chosen one.",
-        ),
-    ):
-        if any(name in row for row in log for name in columns):
-            svg = figures.training(log, columns, unit)
-            name = f"training-{next(iter(columns))}"
-            charts.append(_figure(name, title, svg, caption))
-    return charts
-
-
-def _figure(name: str, title: str, svg: str, caption: str) -> Figure:
-    return Figure(name, title, markupsafe.Markup(svg), caption)

@@ -12,10 +12,10 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from lgn_tf.data.datasets import labels as labels_module
+from lgn_tf.data.datasets.labels import to_intervals
 from lgn_tf.evaluation.results import MapResult, ScoreResult
-from lgn_tf.report import svg
-from lgn_tf.report.svg import Chart, marker
+from lgn_tf.report import charts
+from lgn_tf.report.charts import Chart, marker
 from lgn_tf.scores.normality import normality
 from lgn_tf.scores.video_scores import VideoScores
 
@@ -26,17 +26,17 @@ SPAN = 5.0
 
 
 def spans(labels: Labels | None, first: int) -> list[tuple[int, int]]:
-    """Where a video is abnormal: first and last frame of each span, from 0."""
+    """Returns first and last frame of each abnormal span, from 0."""
     if labels is None:
         return []
     return [
         (first + start - 1, first + end - 1)
-        for start, end in labels_module.to_intervals(labels)
+        for start, end in to_intervals(labels)
     ]
 
 
 def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
-    """Normality of each frame of a video by both protocols (Fig. 5).
+    """Draws the normality of each frame of a video by both protocols (Fig. 5).
 
     Args:
         scores: of the video.
@@ -45,7 +45,7 @@ def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
     """
     frames = np.arange(scores.first, scores.first + len(scores))
     found = spans(labels, scores.first)
-    with svg.chart(svg.LOW) as chart:
+    with charts.chart(charts.LOW) as chart:
         for start, end in found:
             chart.axes.axvspan(
                 start - 0.5,
@@ -70,13 +70,13 @@ def curves_of(scores: VideoScores, labels: Labels | None, weight: float) -> str:
 
 
 def roc(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
-    """ROC curves (Fig. 4 and 8).
+    """Draws ROC curves (Fig. 4 and 8).
 
     Args:
         scores: by name; those without a curve are left out.
-        names: which are drawn, and what the legend calls each.
+        names: titles in the legend, of those that are drawn.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         chart.axes.plot(
             [0, 1], [0, 1], color=marker("muted"), linewidth=0.8, dashes=(1, 2)
         )
@@ -101,11 +101,11 @@ def _unit_square(chart: Chart) -> None:
 
 
 def gaps(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
-    """Gap scores: how far normal and abnormal frames lie apart (Fig. 7).
+    """Draws gaps between the means of abnormal and normal frames (Fig. 7).
 
     Args:
         scores: by name, those in [0, 1]; without a gap they are left out.
-        names: which are drawn, and what each is called.
+        names: titles, of those that are drawn.
     """
     found = {
         title: scores[name].gap
@@ -113,9 +113,9 @@ def gaps(scores: Mapping[str, ScoreResult], names: Mapping[str, str]) -> str:
         if name in scores and scores[name].gap is not None
     }
     values = [0.0 if gap is None else gap for gap in found.values()]
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         places = np.arange(len(values))[::-1]
-        colours = [marker(name) for name, _ in svg.LINES]
+        colours = [marker(name) for name, _ in charts.LINES]
         bars = chart.axes.barh(
             places,
             values,
@@ -140,7 +140,7 @@ def sweep(
     chosen: float,
     online: float | None = None,
 ) -> str:
-    """Area of the paper's score by one hyper-parameter (Fig. 9 and 10).
+    """Draws the area of the paper's score by a hyper-parameter (Fig. 9, 10).
 
     Args:
         points: (value, area).
@@ -148,7 +148,7 @@ def sweep(
         chosen: the value of the results, marked.
         online: area of the online score, which does not depend on it; or None.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         values = [value for value, _ in points]
         areas = [100 * area for _, area in points]
         chart.line(values, areas, "paper", 0, dots=True)
@@ -186,8 +186,8 @@ def sweep(
 
 
 def regions(maps: Mapping[str, MapResult]) -> str:
-    """Regions and tracks found by false regions a frame, of each map."""
-    with svg.chart(svg.HIGH) as chart:
+    """Draws regions and tracks found by false regions a frame, of each map."""
+    with charts.chart(charts.HIGH) as chart:
         told = []
         place = 0
         for name, found in maps.items():
@@ -214,14 +214,14 @@ def regions(maps: Mapping[str, MapResult]) -> str:
 def training(
     log: Sequence[Mapping[str, float]], columns: Mapping[str, str], unit: str
 ) -> str:
-    """Curves over the epochs.
+    """Draws curves over the epochs.
 
     Args:
         log: one mapping an epoch, with `epoch`.
-        columns: which are drawn, and what the legend calls each.
+        columns: titles in the legend, of those that are drawn.
         unit: name of the vertical axis.
     """
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         ends = []
         for place, (name, title) in enumerate(columns.items()):
             points = [(row["epoch"], row[name]) for row in log if name in row]

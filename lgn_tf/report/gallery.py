@@ -1,4 +1,4 @@
-"""The pictured frames of a report: what was there, and a map for each cue."""
+"""The pictures of a report: frame, prediction and a map for each cue."""
 
 import base64
 import dataclasses
@@ -26,8 +26,8 @@ class Moment:
     Attributes:
         name: of the video.
         place: of the frame in the video, from 0.
-        strength: how abnormal the frame is.
-        caption: what is said of it.
+        strength: its online score; minus the PSNR without one.
+        caption: its scores and its label.
         frame: as the model saw it.
         prediction: of it.
         maps: `ONLINE`, and each of `CUES` that there is, by name; float32
@@ -66,7 +66,9 @@ def moment(
         return None
     place = max(places, key=lambda one: series[one - scores.first])
     index = place - scores.first
-    frame, prediction, motion = keyframes.read(folder, scores.name, place)
+    frame, prediction, motion = keyframes.read_keyframe(
+        folder, scores.name, place
+    )
     parts = [f"PSNR {scores.psnr[index]:.1f} dB"]
     if scores.online is not None:
         parts.append(f"online score {scores.online[index]:.2f}")
@@ -94,7 +96,7 @@ def moment(
     )
 
 
-def draw(
+def draw_gallery(
     moments: Sequence[Moment], weights: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """Draws the panels of each moment; a map has one range for all of them.
@@ -118,7 +120,7 @@ def draw(
     }
     gallery = []
     for one, maps in zip(moments, shown, strict=True):
-        drawn = heat_maps.draw(
+        drawn = heat_maps.draw_panels(
             one.frame,
             one.prediction,
             maps,

@@ -45,7 +45,7 @@ class Panels:
     maps: Mapping[str, bytes]
 
 
-def draw(
+def draw_panels(
     frame: Picture,
     prediction: Picture,
     maps: Mapping[str, Map],
@@ -97,7 +97,7 @@ def common_range(maps: Sequence[Map]) -> Range:
 
 
 def boxes(values: Map) -> list[tuple[float, float, float, float]]:
-    """Boxes around the strongest regions of a map.
+    """Returns boxes around the strongest regions of a map.
 
     A region is connected and lies above the middle between the median and the
     largest value.

@@ -1,7 +1,7 @@
 """A run as one page of HTML that needs nothing beside itself.
 
-It is made of what lies in the run directory: `evaluation/` (see `measures`,
-`results` and `pictures`), and where they are there `config.json`,
+It is made of what lies in the run directory: `evaluation/` (see `video_scores`,
+`results` and `keyframes`), and where they are there `config.json`,
 `environment.json` and `log.csv`.
 """
 
@@ -14,12 +14,10 @@ import jinja2
 import markupsafe
 
 import lgn_tf
-from lgn_tf.evaluation import results, tables
+from lgn_tf.evaluation import notes, results, tables
 from lgn_tf.evaluation.results import Results, VideoResult
 from lgn_tf.files import atomic
-from lgn_tf.report import contents as report_parts
-from lgn_tf.report import figures, gallery
-from lgn_tf.report import svg as charts
+from lgn_tf.report import captioned_charts, charts, contents, figures, gallery
 from lgn_tf.report.gallery import Moment
 from lgn_tf.runs import directory
 from lgn_tf.runs.provenance import IN_SAMPLE
@@ -33,7 +31,7 @@ SHOWN = 24
 """Videos of which a picture is shown, those with the highest scores."""
 
 
-def write(run_dir: Path, out: Path | None = None) -> Path:
+def write_report(run_dir: Path, out: Path | None = None) -> Path:
     """Writes the report of a run; it appears whole or not at all.
 
     The charts are written once more as SVG files, for papers and slides: into
@@ -52,66 +50,66 @@ def write(run_dir: Path, out: Path | None = None) -> Path:
         OSError: where it cannot be written.
     """
     path = out or run_dir / FILE
-    contents = _contents(run_dir)
-    atomic.write_bytes(path, _page(contents).encode())
+    values = _values(run_dir)
+    atomic.write_bytes(path, _page(values).encode())
     with atomic.folder(run_dir / FIGURES) as folder:
-        for name, svg in _figures(contents):
+        for name, svg in _figures(values):
             atomic.write_bytes(folder / f"{name}.svg", svg.encode())
     return path
 
 
-def _figures(contents: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _figures(values: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for part in ("frame_charts", "map_charts", "training_charts"):
-        for figure in contents[part]:
+        for figure in values[part]:
             yield figure.name, charts.standalone(figure.svg)
-    for video in contents["videos"]:
+    for video in values["videos"]:
         yield f"normality-{video['name']}", charts.standalone(video["svg"])
 
 
-def render(run_dir: Path) -> str:
-    """Returns the page; see `write`."""
-    return _page(_contents(run_dir))
+def render_report(run_dir: Path) -> str:
+    """Returns the page as HTML; see `write_report`."""
+    return _page(_values(run_dir))
 
 
-def _page(contents: dict[str, Any]) -> str:
+def _page(values: dict[str, Any]) -> str:
     template = jinja2.Environment(
         loader=jinja2.PackageLoader("lgn_tf.report"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
     ).get_template(FILE)
-    return template.render(**contents)
+    return template.render(**values)
 
 
-def _contents(run_dir: Path) -> dict[str, Any]:
-    """What the page shows, by the names of its template."""
+def _values(run_dir: Path) -> dict[str, Any]:
+    """Returns all that the page shows, by the names in its template."""
     folder = run_dir / directory.EVALUATION
-    found = results.read(folder)
+    found = results.read_results(folder)
     videos, moments = _videos(folder, found)
     shown: dict[str, Sequence[Any]] = {
-        "frame_charts": report_parts.frame_charts(found),
-        "map_charts": report_parts.map_charts(found),
-        "training_charts": report_parts.training_charts(Run(run_dir).log),
-        "pictures": gallery.draw(moments, found.provenance.cue_weights),
+        "frame_charts": captioned_charts.frame_charts(found),
+        "map_charts": captioned_charts.map_charts(found),
+        "training_charts": captioned_charts.training_charts(Run(run_dir).log),
+        "pictures": gallery.draw_gallery(moments, found.provenance.cue_weights),
         "event_rows": tables.event_rows(found),
         "kind_rows": list(found.kinds.items()),
     }
     return {
         "run": run_dir.resolve().name,
         "version": lgn_tf.__version__,
-        "subtitle": report_parts.subtitle(found),
-        "sections": report_parts.sections(shown),
-        "cards": report_parts.cards(found),
-        "verdicts": tables.verdicts(found),
+        "subtitle": contents.subtitle(found),
+        "sections": contents.sections(shown),
+        "cards": contents.cards(found),
+        "verdicts": notes.verdicts(found),
         "event_columns": tables.EVENT_COLUMNS,
-        "kind_titles": tables.kind_titles(found),
-        "kind_verdicts": tables.kind_verdicts(found),
-        "kind_rule": tables.KIND_RULE,
-        "kind_word": tables.kind_word,
-        "notes": tables.notes(found),
+        "kind_titles": notes.kind_titles(found),
+        "kind_verdicts": notes.kind_verdicts(found),
+        "kind_rule": notes.KIND_RULE,
+        "kind_word": notes.kind_word,
+        "notes": notes.notes(found),
         "results": found,
         "maps": found.maps,
-        "rows": report_parts.rows(found),
+        "rows": contents.rows(found),
         "videos": videos,
         "has_online": "online" in found.scores,
         "map_names": {name for one in moments for name in one.maps},
@@ -124,11 +122,11 @@ def _contents(run_dir: Path) -> dict[str, Any]:
 def _videos(
     folder: Path, found: Results
 ) -> tuple[list[dict[str, Any]], list[Moment]]:
-    """Curves of every video, and the moments that are shown."""
+    """Returns curves of every video, and the moments that are shown."""
     told = {video.name: video for video in found.videos}
     weight = found.provenance.normality_weight
     curves, moments = [], []
-    for scores in video_scores.Folder(folder):
+    for scores in video_scores.ScoreFolder(folder):
         labels = video_scores.read_labels(folder, scores.name)
         svg = figures.curves_of(scores, labels, weight)
         curves.append(
@@ -171,7 +169,7 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
 
 
 def _setup(run_dir: Path) -> dict[str, dict[str, str]]:
-    """Configuration and environment, flat, by title; none that is not there."""
+    """Returns configuration and environment, flat, by title."""
     setup = {}
     for title, name in (
         ("Configuration", "config.json"),

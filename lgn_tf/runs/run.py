@@ -60,7 +60,7 @@ class Run(RunFiles):
         folder = self.folder / directory.EVALUATION
         if not (folder / results.FILE).is_file():
             return None
-        return results.read(folder)
+        return results.read_results(folder)
 
     def source(self, progress: Progress | None = None) -> sources.Source:
         """Opens the training and test videos; decodes what is not yet stored.
@@ -151,7 +151,7 @@ class Run(RunFiles):
         """
         from lgn_tf.inference import run_scorer
 
-        scoring = run_scorer.describe(self, gamma, reset_memory)
+        scoring = run_scorer.scoring_of(self, gamma, reset_memory)
         scorer = run_scorer.RunScorer(self, scoring)
         for video in layouts.videos_at(*paths):
             yield scorer.score_video(video)
@@ -188,7 +188,7 @@ class Run(RunFiles):
         from lgn_tf.evaluation import protocol
 
         self.calibrate()
-        return protocol.evaluate(
+        return protocol.evaluate_run(
             self,
             test_set or self.test_set(),
             Path(out or self.folder / directory.EVALUATION),
@@ -239,7 +239,7 @@ class Run(RunFiles):
         """Writes the run as one page of HTML, and returns its path."""
         from lgn_tf.report import page
 
-        return page.write(self.folder, Path(out) if out else None)
+        return page.write_report(self.folder, Path(out) if out else None)
 
 
 def load(folder: Path | str, weights: Weights = "last") -> Run:

@@ -1,8 +1,8 @@
-"""What normal video of a camera looks like: the fit behind the online score.
+"""The calibration of the online score, from normal video of a camera.
 
 The online score of a frame needs nothing but the past. Evidence is a sum of
 *cues*, each the largest mean over a box of one map: of the prediction's error,
-of the distance to the prototypes, of the motion between two frames. `fit`
+of the distance to the prototypes, of the motion between two frames. `fitting`
 measures on normal clips, which the model was not fitted on, what is usual of
 each cue and by how much it varies; in these units the cues are added, each by
 its weight, and the sum is mapped to [0, 1] by the distribution that it has on
@@ -11,9 +11,7 @@ the same clips. `lgn_tf.scores.frame_scores` applies that in graphs.
 """
 
 import dataclasses
-import io
 import types
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,9 +27,9 @@ from lgn_tf.scores.evidence import (
     Array,
     CueStatistics,
     Statistics,
+    cue_statistics,
     distribution,
     to_score,
-    usual,
 )
 from lgn_tf.scores.local_scales import Maps
 
@@ -53,13 +51,13 @@ WEIGHTS: Mapping[str, float] = types.MappingProxyType(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Calibration:
-    """What was measured on normal clips.
+    """Measurements on normal clips, behind the online score.
 
     Attributes:
-        cues: for each of `CUES` that there is, float64 (frames,): its value on
-            each scored frame, clip after clip.
-        scales: for each of them, float32 (rows, columns): what its map is
-            divided by, see `local_scales`.
+        cues: for each of `CUES` that was measured, float64 (frames,): its
+            value on each scored frame, clip after clip.
+        scales: for each of them, float32 (rows, columns): the local scale,
+            which its map is divided by; see `local_scales`.
         quantiles: for each of `MEASURES` that the model has, (LEVELS,) float64
             from the smallest to the largest value.
         names: of the clips.
@@ -67,6 +65,20 @@ class Calibration:
         in_sample: whether the model was fitted on them, which makes normal
             video look more usual than it is.
         weights: of the cues, by name; a cue without one has 0.
+
+    Example:
+        >>> import lgn_tf
+        >>> calibration = lgn_tf.load("runs/demo").calibration
+        >>> calibration.frames, calibration.in_sample
+        (20, False)
+        >>> calibration.cue_weights
+        {'error': 1.0, 'distance': 0.0, 'motion': 1.0}
+
+        Half of the normal frames stay below this regular score:
+
+        >>> gamma = calibration.update_threshold(0.5)
+        >>> round(gamma, 2)
+        0.06
     """
 
     cues: Mapping[str, Array]
@@ -89,7 +101,7 @@ class Calibration:
 
     @property
     def moves(self) -> bool:
-        """Whether the motion has a part in the online score of all cues."""
+        """True where the motion counts in the online score of all cues."""
         return MOTION in self.cues and bool(self.weights.get(MOTION))
 
     @property
@@ -102,7 +114,7 @@ class Calibration:
 
     @property
     def statistics(self) -> Statistics:
-        """What a graph needs, which sees no motion.
+        """Statistics for a graph, which computes no motion.
 
         Raises:
             ValueError: where no cue of a graph has a weight.
@@ -111,7 +123,7 @@ class Calibration:
 
     @property
     def moving_statistics(self) -> Statistics | None:
-        """What it needs to add a motion that it is told; None without one."""
+        """Statistics for a graph that is told the motion; or None."""
         return self._statistics(CUES) if self.moves else None
 
     def _statistics(self, chosen: Sequence[str]) -> Statistics:
@@ -123,7 +135,9 @@ class Calibration:
         )
 
     def _usual(self, cue: str) -> CueStatistics:
-        return usual(self.cues[cue], self.weights.get(cue, 0), self.scales[cue])
+        return cue_statistics(
+            self.cues[cue], self.weights.get(cue, 0), self.scales[cue]
+        )
 
     def evidence(
         self, cues: Mapping[str, ArrayLike], chosen: Sequence[str]
@@ -168,7 +182,7 @@ class Calibration:
         """Returns the motion cue of a frame.
 
         Args:
-            cells: float32 (rows, columns), `motion.Motion.cells`.
+            cells: float32 (rows, columns), `optical_flow.Motion.cells`.
         """
         return cue_values.strength(cells, self.scales[MOTION])
 
@@ -177,7 +191,11 @@ class Calibration:
         return np.split(values, np.cumsum(self.lengths)[:-1])
 
     def quantile(self, measure: str, level: float) -> float:
-        """Returns what a share `level` of normal frames stays below.
+        """Returns the value that a share of normal frames stays below.
+
+        Args:
+            measure: one of `MEASURES`.
+            level: the share, in [0, 1].
 
         Raises:
             ValueError: for an unknown measure, or a level out of [0, 1].
@@ -203,10 +221,10 @@ class Calibration:
         return self.quantile("regular_score", level)
 
     def save(self, path: Path) -> None:
-        """Writes an `.npz` in one step.
+        """Writes an `.npz` file in one step.
 
         Raises:
-            OSError: where there is no space left.
+            OSError: naming the file, where there is no space left.
         """
         arrays: dict[str, Any] = {
             "format": FORMAT,
@@ -219,15 +237,14 @@ class Calibration:
             arrays[f"scale_{name}"] = self.scales[name]
         for name, values in self.quantiles.items():
             arrays[f"quantiles_{name}"] = values
-        buffer = io.BytesIO()
-        np.savez_compressed(buffer, **arrays)
-        atomic.write_bytes(path, buffer.getvalue())
+        with atomic.opened(path) as file:
+            atomic.write_arrays(file, arrays, compressed=True)
 
     @classmethod
     def load(
         cls, path: Path, weights: Mapping[str, float] = WEIGHTS
     ) -> "Calibration":
-        """Reads what `save` wrote.
+        """Reads the file that `save` wrote.
 
         Args:
             path: of the file.
@@ -241,10 +258,7 @@ class Calibration:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: no calibration there")
         try:
-            # Opened here: of a damaged file NumPy would leave it open.
-            with path.open("rb") as file:
-                archive = np.load(file, allow_pickle=False)
-                arrays = {name: archive[name] for name in archive.files}
+            arrays = atomic.read_arrays(path)
             if 0 < arrays["format"] < FORMAT:
                 raise OutdatedError(
                     f"{path}: is of an older format; `lgn evaluate` on its run "
@@ -265,10 +279,10 @@ class Calibration:
             )
         except OutdatedError:
             raise
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, KeyError) as error:
             raise ValueError(
                 f"{path}: must be a calibration of format {FORMAT}. "
-                f"Found there: {error}"
+                f"Found there: {error.__cause__ or error}"
             ) from error
 
 

@@ -16,7 +16,7 @@ CUES = (ERROR, DISTANCE, MOTION)
 """Their names."""
 
 IN_GRAPH = (ERROR, DISTANCE)
-"""What a graph computes: the cues of the online score that is served."""
+"""The cues that a graph computes, for the online score that is served."""
 
 
 def map_cues(

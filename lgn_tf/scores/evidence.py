@@ -1,8 +1,8 @@
-"""What is usual of a cue on normal video, and what a sum of cues means there.
+"""Statistics of cues on normal video, and the evidence, which sums cues.
 
 A value of a cue counts in spreads of normal video, times the weight of the cue;
 the sum is the evidence, and its distribution on normal video maps it to [0, 1].
-`scoring` does the same in graphs.
+`frame_scores` does the same in graphs.
 """
 
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ _HIGH = 0.95
 
 
 class CueStatistics(NamedTuple):
-    """What is usual of a cue, and how much it counts.
+    """Statistics of one cue on normal video, and its weight.
 
     Attributes:
         median: on normal video.
@@ -36,13 +36,13 @@ class CueStatistics(NamedTuple):
     scale: NDArray[np.float32]
 
     def part(self, values: ArrayLike) -> Array:
-        """Returns what values of the cue (frames,) add to the evidence."""
+        """Returns the evidence of values of the cue, float64 (frames,)."""
         part = (np.asarray(values, np.float64) - self.median) / self.spread
         return np.asarray(self.weight * part)
 
 
 class Statistics(NamedTuple):
-    """All that an online score needs, in a graph too.
+    """Statistics that the online score needs, in a graph too.
 
     Attributes:
         error: `CueStatistics` of the prediction's error.
@@ -64,14 +64,14 @@ class Statistics(NamedTuple):
 
 
 class Distribution(NamedTuple):
-    """Of the evidence on normal video; see `Statistics`."""
+    """The distribution of evidence on normal video; see `Statistics`."""
 
     levels: NDArray[np.float32]
     knots: NDArray[np.float32]
     tail: np.float32
 
 
-def usual(
+def cue_statistics(
     values: Array, weight: float, scale: NDArray[np.float32]
 ) -> CueStatistics:
     """Measures a cue on normal video.
@@ -109,7 +109,15 @@ def distribution(evidence: Array) -> Distribution:
 
 
 def to_score(evidence: Array, known: Distribution) -> Array:
-    """Maps evidence (frames,) to [0, 1]; see `frame_scores.online_score`."""
+    """Maps evidence to the anomaly score; see `frame_scores.online_score`.
+
+    Args:
+        evidence: float64 (frames,).
+        known: the distribution of evidence on normal video.
+
+    Returns:
+        float64 (frames,) in [0, 1].
+    """
     levels, knots, tail = known
     inner = np.interp(evidence, knots, levels)
     above = np.maximum(evidence - knots[-1], 0) / tail

@@ -1,4 +1,4 @@
-"""The calibration, measured on normal clips."""
+"""Measures the calibration on normal clips."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,7 +13,7 @@ from lgn_tf.scores.video_scores import VideoScores
 
 
 def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
-    """Of each cue; how a place looks says nothing of how fast it moves."""
+    """Returns the local scale of each cue; the distance has none."""
     size = video.error_map.shape[1:]
     found = {ERROR: local_scales.resized(scale, size), MOTION: scale}
     if video.distance_map is not None:
@@ -21,7 +21,7 @@ def _scales(video: VideoScores, scale: Maps) -> dict[str, Maps]:
     return found
 
 
-def fit(
+def fit_calibration(
     videos: Sequence[VideoScores],
     *,
     in_sample: bool,
@@ -35,7 +35,7 @@ def fit(
         videos: scores of normal clips, by a memory that stays as it is.
         in_sample: whether the model was fitted on these clips.
         weights: of the cues, by name.
-        motion: for each clip, `motion.Motion.cells` in its scored frames,
+        motion: for each clip, `optical_flow.Motion.cells` in its scored frames,
             (frames, rows, columns); or None.
         scale: how fast things usually move at each place, from
             `local_scales.measure`; default that of `motion`, and the same
@@ -53,7 +53,7 @@ def fit(
     if scale is None:
         scale = np.ones((1, 1), np.float32)
         if motion is not None:
-            scale = local_scales.measure(motion)
+            scale = local_scales.measure_scale(motion)
     scales = _scales(videos[0], scale)
     parts = [cue_values.map_cues(video, scales) for video in videos]
     values = {

@@ -10,6 +10,7 @@ which are handed in, so that a graph can hold them as weights.
 
 from keras import ops
 
+from lgn_tf.data.video import optical_flow
 from lgn_tf.scores import grids
 
 MINIMAL_ERROR = 1e-10
@@ -17,7 +18,7 @@ MINIMAL_ERROR = 1e-10
 
 
 def error_map(target, prediction):
-    """Squared error on [0, 1] for each pixel and channel.
+    """Returns the squared error on [0, 1] for each pixel and channel.
 
     Args:
         target: tensor (batch, height, width, channels) in [-1, 1].
@@ -33,7 +34,7 @@ def error_map(target, prediction):
 
 
 def mean_squared_error(target, prediction):
-    """Mean of `error_map` over each frame.
+    """Returns the mean of `error_map` over each frame.
 
     Returns:
         A float32 tensor (batch,).
@@ -42,7 +43,7 @@ def mean_squared_error(target, prediction):
 
 
 def psnr(target, prediction):
-    """Peak signal-to-noise ratio in dB, 10 log10(1 / MSE) (Eq. 13).
+    """Returns the peak signal-to-noise ratio in dB, 10 log10(1 / MSE) (Eq. 13).
 
     The peak is 1, the largest value a frame can take, rather than the largest
     value of this frame.
@@ -55,7 +56,7 @@ def psnr(target, prediction):
 
 
 def regular_score(target, prediction):
-    """Error weighted towards the badly predicted pixels (Eq. 7 and 8).
+    """Returns the error weighted towards badly predicted pixels (Eq. 7 and 8).
 
     e is the squared error of a pixel and channel, w = (1 - exp(-e)) divided by
     its sum over the frame, and the score is the sum of w e. Frames whose score
@@ -74,7 +75,7 @@ def regular_score(target, prediction):
 
 
 def feature_distance(distance_map):
-    """Mean over a frame of the distance to the nearest item, D (Eq. 14).
+    """Returns the mean distance to the nearest item, D (Eq. 14).
 
     Args:
         distance_map: tensor (batch, height, width), `MemoryReadout.distance`.
@@ -86,21 +87,24 @@ def feature_distance(distance_map):
 
 
 def pooled(maps, size):
-    """Averages cells of `size` x `size`; see `grids.pooled`.
+    """Averages cells of `size` x `size`.
+
+    Where a side is no multiple of `size`, the cells at both ends are smaller,
+    and are averaged over what they hold.
 
     Args:
         maps: tensor (batch, height, width).
         size: of a cell.
 
     Returns:
-        A float32 tensor (batch, rows, columns).
+        A float32 tensor (batch, rows, columns), rounded up.
     """
     maps = ops.cast(maps, "float32")[..., None]
     return ops.average_pool(maps, size, strides=size, padding="same")[..., 0]
 
 
 def stored_error_map(target, prediction):
-    """Absolute error on [0, 1], pooled as it is stored.
+    """Returns the absolute error on [0, 1], pooled as it is stored.
 
     Args:
         target: tensor (batch, height, width, channels) in [-1, 1].
@@ -117,7 +121,7 @@ def stored_error_map(target, prediction):
 
 
 def largest(maps, sides, scale=1.0):
-    """Largest mean over a box of each map; see `grids.largest`.
+    """Returns the largest mean over a box of each map; see `grids.largest`.
 
     Args:
         maps: tensor (batch, rows, columns).
@@ -134,7 +138,7 @@ def largest(maps, sides, scale=1.0):
 
 
 def online_evidence(errors, distances, statistics, size):
-    """How unusual a frame is, and where.
+    """Returns the evidence against a frame, and the anomaly map.
 
     A sum of cues, each in units of its spread on normal video: by how much the
     largest mean over a box, divided by the local scale, exceeds what is usual,
@@ -170,10 +174,10 @@ def online_evidence(errors, distances, statistics, size):
 
 
 def motion_evidence(cells, sides, statistics):
-    """What the motion adds to the evidence: a graph is told, and sees none.
+    """Returns the evidence of the motion, which a graph is told.
 
     Args:
-        cells: tensor (batch, rows, columns), `motion.Motion.cells`.
+        cells: tensor (batch, rows, columns), `optical_flow.Motion.cells`.
         sides: (rows, columns) of the box that they are averaged over.
         statistics: `evidence.Statistics` with motion.
 
@@ -213,3 +217,44 @@ def online_score(evidence, statistics):
         above > 0, 1.0 - (1.0 - levels[-1]) / (1.0 + above), inner
     )
     return ops.where(below > 0, levels[0] / (1.0 + below), score)
+
+
+def all_scores(
+    target, prediction, distances, statistics, *, motion=None, regular=None
+):
+    """Returns every score and map of predicted frames, by name.
+
+    Args:
+        target: tensor (batch, height, width, channels) in [-1, 1].
+        prediction: tensor of the same shape.
+        distances: tensor (batch, rows, columns), `MemoryReadout.distance`;
+            None where there is no memory.
+        statistics: `evidence.Statistics`, or None for no online score.
+        motion: tensor (batch, rows, columns), `optical_flow.Motion.cells`, that
+            the online score takes in; or None.
+        regular: tensor (batch,), the regular score where it is known.
+
+    Returns:
+        float32 tensors. `psnr`, `regular_score`, `distance` and `online` are
+        (batch,); `error_map`, `distance_map` and `online_map`, the anomaly map,
+        are (batch, rows, columns). Those of the distance and those of the
+        online score are left out where there is none.
+    """
+    if regular is None:
+        regular = regular_score(target, prediction)
+    errors = stored_error_map(target, prediction)
+    result = {"psnr": psnr(target, prediction), "regular_score": regular}
+    result["error_map"] = errors
+    if distances is not None:
+        result["distance"] = feature_distance(distances)
+        result["distance_map"] = distances
+    if statistics is not None:
+        evidence, places = online_evidence(
+            errors, distances, statistics, target.shape[1:3]
+        )
+        if motion is not None:
+            sides = (optical_flow.BOX,) * 2
+            evidence += motion_evidence(motion, sides, statistics)
+        result["online"] = online_score(evidence, statistics)
+        result["online_map"] = places
+    return result

@@ -1,13 +1,15 @@
-"""The grids on which scores are local: how maps are pooled and filtered.
+"""The grids of maps: sizes of cells and boxes, and filtering.
 
-An error map is stored pooled, so that a video's maps stay small; the online
-score lives on a grid of an eighth of the frame's height and width, where the
-memory's distance map lies too. Maps are pooled and filtered here in NumPy, and
-in `lgn_tf.scores.frame_scores` by the same rules in `keras.ops`.
+An error map is stored pooled, so that a video's maps stay small. The anomaly
+map of the online score lies on a grid of an eighth of the frame's height and
+width, as the memory's distance map does. `lgn_tf.scores.frame_scores` pools and
+filters in graphs; stored maps are filtered here by the same rule.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lgn_tf.data.video import optical_flow
 
 Maps = NDArray[np.float32]
 
@@ -29,7 +31,7 @@ _TOGETHER = 1024  # Maps that are filtered at once.
 
 
 def factor(size: tuple[int, int]) -> int:
-    """Returns by how much an error map is pooled before it is stored.
+    """Returns the side of the cells that a stored error map is pooled by.
 
     Args:
         size: (height, width) of the frames.
@@ -53,59 +55,27 @@ def box(shape: tuple[int, ...], share: float) -> tuple[int, int]:
     return rows, columns
 
 
-def pooled(maps: Maps, size: int) -> Maps:
-    """Averages cells of `size` x `size`.
-
-    Where a side is no multiple of `size`, the cells at both ends are smaller,
-    and are averaged over what they hold.
-
-    Args:
-        maps: (frames, height, width).
-        size: of a cell.
-
-    Returns:
-        float32 (frames, rows, columns), rounded up.
-    """
-    sides = maps.shape[1:]
-    missing = [-side % size for side in sides]
-    margins = [(lack // 2, lack - lack // 2) for lack in missing]
-    padded = np.pad(
-        maps.astype(np.float64),
-        [(0, 0), *margins],
-        constant_values=np.nan,
-    )
-    rows, columns = (side // size for side in padded.shape[1:])
-    cells = padded.reshape(len(maps), rows, size, columns, size)
-    return np.nanmean(cells, axis=(2, 4)).astype(np.float32)
-
-
 def filtered(maps: Maps, share: float) -> Maps:
     """Averages a box around every place, over what lies within the map.
 
     Args:
-        maps: (frames, rows, columns).
+        maps: float32 (frames, rows, columns).
         share: of each side of the grid, the side of the box.
 
     Returns:
         float32 (frames, rows, columns).
     """
-    values = maps.astype(np.float64)
     sides = box(maps.shape[1:], share)
-    for axis, side in zip((1, 2), sides, strict=True):
-        length, reach = values.shape[axis], side // 2
-        places = np.arange(length)
-        within = np.abs(places[:, None] - places) <= reach
-        weights = within / within.sum(axis=1, keepdims=True)
-        values = np.moveaxis(
-            np.tensordot(values, weights, axes=(axis, 1)), -1, axis
-        )
-    return values.astype(np.float32)
+    found = np.empty(maps.shape, np.float32)
+    for place, one in enumerate(maps):
+        found[place] = optical_flow.box_means(one, sides)
+    return found
 
 
 def largest(
     maps: Maps, share: float, scale: Maps | float = 1.0
 ) -> NDArray[np.float64]:
-    """Returns the largest mean over a box of each map: how strong a cue is.
+    """Returns the largest mean over a box of each map: the value of a cue.
 
     Args:
         maps: (frames, rows, columns); may lie in a file that is larger than

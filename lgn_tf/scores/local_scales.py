@@ -1,4 +1,4 @@
-"""How fast things usually move at each place: what a cue is divided by there.
+"""Local scales: the usual speed at each place, which divides a cue there.
 
 Near the camera people are large and fast, far away they are small and slow, and
 on the road things go faster than on the pavement. With one measure for the
@@ -35,13 +35,13 @@ MOST_FRAMES = 4000
 """Frames that a scale is made of, at most; evenly spread over the clips."""
 
 
-def measure(clips: Sequence[Maps]) -> Maps:
+def measure_scale(clips: Sequence[Maps]) -> Maps:
     """Measures the scale on normal clips.
 
     Args:
-        clips: `motion.Motion.cells` of each clip, (frames, rows, columns). A
-            clip with maps of another size counts as if it had that of the
-            first.
+        clips: `optical_flow.Motion.cells` of each clip, (frames, rows,
+            columns). A clip with maps of another size counts as if it had that
+            of the first.
 
     Returns:
         float32 (rows, columns), in (0, 1], the largest is 1. All are 1 where
@@ -78,6 +78,10 @@ def resized(scale: Maps, size: tuple[int, ...]) -> Maps:
 
     A video whose frames have other proportions than the normal clips has maps
     of another size.
+
+    Args:
+        scale: float32 (rows, columns).
+        size: (rows, columns) of the result.
     """
     if scale.shape == tuple(size):
         return scale

@@ -1,7 +1,7 @@
-"""The online score of all cues, motion too: what no graph computes.
+"""The online score of all cues with motion, which no graph computes.
 
-Beside the other scores of a video, from the maps that scoring it yields and
-the motion that OpenCV measured in its frames.
+It is made from the maps of a scored video, and from the motion that OpenCV
+measured in its frames.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from lgn_tf.scores.cue_values import CUES, MOTION
 from lgn_tf.scores.video_scores import Series, VideoScores
 
 
-def score(
+def score_with_motion(
     scores: VideoScores, calibration: Calibration, motion: ArrayLike
 ) -> Series:
     """Returns the online score of all cues of a video.
@@ -43,7 +43,7 @@ def score(
     return calibration.score(cues, CUES)
 
 
-def add(
+def add_motion_scores(
     folder: Path, calibration: Calibration, motion: Mapping[str, ArrayLike]
 ) -> None:
     """Adds `online_motion` to the tables of all videos of a folder.
@@ -51,7 +51,7 @@ def add(
     Args:
         folder: an evaluation folder.
         calibration: of the online score; where not `moves`, nothing is added.
-        motion: by video, see `score`.
+        motion: by video, see `score_with_motion`.
 
     Raises:
         ValueError: where a video has no online score, or not as many frames.
@@ -59,6 +59,6 @@ def add(
     """
     if not calibration.moves:
         return
-    for scores in video_scores.Folder(folder):
-        series = score(scores, calibration, motion[scores.name])
+    for scores in video_scores.ScoreFolder(folder):
+        series = score_with_motion(scores, calibration, motion[scores.name])
         video_scores.add_online_motion(folder, scores.name, series)

@@ -1,4 +1,4 @@
-"""From the measures of a video's frames to one normality score.
+"""The paper's normality score of the frames of a video.
 
 Pure NumPy, and for whole videos: the scores of the paper are divided by their
 own range within the video (Eq. 15 and 16), which no camera can know ahead.
@@ -41,10 +41,11 @@ def min_max(values: ArrayLike, constant: float) -> NDArray[np.float64]:
 def normality(
     psnr: ArrayLike, distance: ArrayLike | None, weight: float
 ) -> NDArray[np.float64]:
-    """Normality of each frame of one video (Eq. 17): high means normal.
+    """Returns the normality of each frame of a video (Eq. 17).
 
-    N = lambda minmax(PSNR) + (1 - lambda) (1 - minmax(D)). A constant series
-    says nothing about its frames and counts as full normality.
+    High means normal. N = lambda minmax(PSNR) + (1 - lambda) (1 - minmax(D)).
+    A constant series says nothing about its frames and counts as full
+    normality.
 
     Args:
         psnr: (frames,) in dB.

@@ -14,7 +14,7 @@ SECONDS = 0.3
 def share_of_newest(
     seconds: float | None, frame_rate: float | None
 ) -> float | None:
-    """Returns what the newest frame counts in the average.
+    """Returns the share of the newest frame in the average.
 
     Args:
         seconds: after which a frame counts a third (1 / e) of what it did; None
@@ -45,7 +45,7 @@ def share_of_newest(
 
 
 def smooth(series: Series, share: float) -> Series:
-    """Exponential moving average of a video, from the past alone.
+    """Returns the exponential moving average of a series.
 
     Args:
         series: (frames,).

@@ -1,4 +1,4 @@
-"""What scoring one video yields, and its files.
+"""The scores of one video, and their files.
 
 An evaluation folder holds, for each video NAME:
   frames/NAME.csv   one row a scored frame: its place, its label, every measure
@@ -6,7 +6,6 @@ An evaluation folder holds, for each video NAME:
 """
 
 import dataclasses
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, overload
@@ -31,7 +30,7 @@ _REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class VideoScores:
-    """Every measure of the scored frames of one video.
+    """The scores and maps of one video, for every scored frame.
 
     Arrays are converted to the types below. Letters: h, w of each map its own.
 
@@ -43,18 +42,31 @@ class VideoScores:
             memory.
         regular_score: float64 (frames,), R of Eq. 8.
         updated: bool (frames,), whether the frame updated the memory.
-        online: float64 (frames,) in [0, 1], high means abnormal; calibrated,
-            from the past alone. None for a run without calibration.
+        online: float64 (frames,) in [0, 1], the anomaly score: high means
+            abnormal. Calibrated, from past frames only; None for a run without
+            calibration.
         error_map: float32 (frames, h, w), absolute error on [0, 1].
         distance_map: float32 (frames, h, w), to the nearest item; or None.
-        online_map: float32 (frames, h, w), where `online` comes from; or None.
-        online_motion: float64 (frames,) like `online`, of all cues: the motion
-            too, which no graph sees; or None.
+        online_map: float32 (frames, h, w), the anomaly map: the evidence of
+            `online` by place; or None.
+        online_motion: float64 (frames,) like `online`, of all cues, with the
+            motion, which no graph computes; or None.
 
     Raises:
         ValueError: for a name that is no file name, for arrays of unequal
             length or another shape, and for numbers that are not finite,
             naming the video.
+
+    Example:
+        >>> import lgn_tf
+        >>> run = lgn_tf.load("runs/demo")
+        >>> [scores] = run.score("videos/Test/Test001")
+        >>> scores.name, scores.first, len(scores)
+        ('Test001', 4, 20)
+        >>> scores.online.shape, scores.error_map.shape, scores.online_map.shape
+        ((20,), (20, 16, 24), (20, 2, 3))
+        >>> bool(scores.online.min() >= 0 and scores.online.max() <= 1)
+        True
     """
 
     name: str
@@ -121,11 +133,11 @@ class VideoScores:
         return array
 
     def __len__(self) -> int:
-        """The number of scored frames."""
+        """Returns the number of scored frames."""
         return len(self.psnr)
 
 
-def write(
+def write_scores(
     scores: VideoScores,
     folder: Path,
     labels: ArrayLike | None = None,
@@ -164,7 +176,7 @@ def write(
     columns["updated"] = [int(mark) for mark in scores.updated]
     maps = {name: getattr(scores, name) for name in _MAPS}
     found = {name: one for name, one in maps.items() if one is not None}
-    frame_tables.write(folder / FRAMES / f"{scores.name}.csv", columns)
+    frame_tables.write_table(folder / FRAMES / f"{scores.name}.csv", columns)
     # Array by array: those of a long video do not fit into memory.
     with atomic.opened(folder / MAPS / f"{scores.name}.npz") as file:
         atomic.write_arrays(file, found)
@@ -185,19 +197,23 @@ def add_online_motion(folder: Path, name: str, series: ArrayLike) -> None:
         OSError: naming the file, where it cannot be written.
     """
     path = folder / FRAMES / f"{name}.csv"
-    frame_tables.insert(path, "online_motion", series, after="online")
+    frame_tables.insert_column(path, "online_motion", series, after="online")
 
 
-def read(folder: Path, name: str) -> VideoScores:
-    """Reads what `write` wrote of one video.
+def read_scores(folder: Path, name: str) -> VideoScores:
+    """Reads both files of a video.
+
+    Args:
+        folder: an evaluation folder.
+        name: of the video.
 
     Raises:
         FileNotFoundError: naming the file that is missing.
         ValueError: naming the file that is damaged.
     """
     path = folder / FRAMES / f"{name}.csv"
-    table = frame_tables.read(path)
-    maps = _load(folder / MAPS / f"{name}.npz")
+    table = frame_tables.read_table(path)
+    maps = atomic.read_arrays(folder / MAPS / f"{name}.npz")
     missing = [key for key in _REQUIRED_COLUMNS if key not in table]
     if missing:
         raise ValueError(
@@ -227,26 +243,13 @@ def read(folder: Path, name: str) -> VideoScores:
 
 def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
     """Reads the labels (frames,) of the scored frames, or None."""
-    labels = frame_tables.read(folder / FRAMES / f"{name}.csv").get("label")
+    labels = frame_tables.read_table(folder / FRAMES / f"{name}.csv").get(
+        "label"
+    )
     return None if labels is None else labels.astype(np.uint8)
 
 
-def _load(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        # By name, NumPy would leave a damaged archive open.
-        with (
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise ValueError(
-            f"{path}: must be an .npz archive of arrays, not cut short. "
-            f"Found there: {error}"
-        ) from error
-
-
-class Folder(Sequence[VideoScores]):
+class ScoreFolder(Sequence[VideoScores]):
     """The scores of all videos of an evaluation folder, each read when asked.
 
     Args:
@@ -267,7 +270,7 @@ class Folder(Sequence[VideoScores]):
             )
 
     def __len__(self) -> int:
-        """The number of videos."""
+        """Returns the number of videos."""
         return len(self.names)
 
     @overload
@@ -279,5 +282,7 @@ class Folder(Sequence[VideoScores]):
     ) -> VideoScores | Sequence[VideoScores]:
         """Reads one video, or several."""
         if isinstance(index, slice):
-            return [read(self._folder, name) for name in self.names[index]]
-        return read(self._folder, self.names[index])
+            return [
+                read_scores(self._folder, name) for name in self.names[index]
+            ]
+        return read_scores(self._folder, self.names[index])

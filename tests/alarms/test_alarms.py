@@ -12,7 +12,7 @@ from lgn_tf.alarms.alarms import (
     Alarms,
     Rule,
     Timing,
-    alarms,
+    find_alarms,
 )
 from tests.helpers.alarms_by_hand import alarms_by_hand
 
@@ -31,27 +31,27 @@ def drawn_rule(random):
 
 def test_an_alarm_is_raised_when_its_run_is_long_enough():
     scores = [0, 5, 5, 5, 5, 0]
-    assert alarms(scores, Rule(5, 5)) == [Alarm(1, 1, 4)]
-    assert alarms(scores, Rule(5, 5, minimum=3)) == [Alarm(1, 3, 4)]
-    assert alarms(scores, Rule(5, 5, minimum=4)) == [Alarm(1, 4, 4)]
-    assert alarms(scores, Rule(5, 5, minimum=5)) == []
+    assert find_alarms(scores, Rule(5, 5)) == [Alarm(1, 1, 4)]
+    assert find_alarms(scores, Rule(5, 5, minimum=3)) == [Alarm(1, 3, 4)]
+    assert find_alarms(scores, Rule(5, 5, minimum=4)) == [Alarm(1, 4, 4)]
+    assert find_alarms(scores, Rule(5, 5, minimum=5)) == []
 
 
 def test_hysteresis_holds_a_run_and_begins_none():
     scores = [3, 5, 3, 3, 2, 3, 3]
-    assert alarms(scores, Rule(5, 3)) == [Alarm(1, 1, 3)]
-    assert alarms(scores, Rule(5, 3, minimum=3)) == [Alarm(1, 3, 3)]
-    assert alarms(scores, Rule(5, 5)) == [Alarm(1, 1, 1)]
+    assert find_alarms(scores, Rule(5, 3)) == [Alarm(1, 1, 3)]
+    assert find_alarms(scores, Rule(5, 3, minimum=3)) == [Alarm(1, 3, 3)]
+    assert find_alarms(scores, Rule(5, 5)) == [Alarm(1, 1, 1)]
 
 
 def test_short_runs_do_not_add_up():
-    assert alarms([5, 5, 0, 5, 5, 0], Rule(5, 5, minimum=3, merge=4)) == []
+    assert find_alarms([5, 5, 0, 5, 5, 0], Rule(5, 5, minimum=3, merge=4)) == []
 
 
 def test_an_alarm_goes_on_within_the_gap_and_is_not_raised_anew():
     scores = [5, 5, 0, 0, 5, 0, 0, 0, 5, 5]
     rule = Rule(5, 5, minimum=2, merge=2)
-    assert alarms(scores, rule) == [Alarm(0, 1, 4), Alarm(8, 9, 9)]
+    assert find_alarms(scores, rule) == [Alarm(0, 1, 4), Alarm(8, 9, 9)]
     stream = Alarms(rule)
     seen = [(stream.step(one), stream.sounding) for one in scores]
     # Frame 7 is the third low one in a row: only now the alarm is over.
@@ -62,20 +62,20 @@ def test_an_alarm_goes_on_within_the_gap_and_is_not_raised_anew():
 
 def test_after_an_alarm_none_is_raised_for_a_while():
     scores = [5, 0, 5, 5, 0, 5, 5, 5, 0]
-    assert len(alarms(scores, Rule(5, 5))) == 3
+    assert len(find_alarms(scores, Rule(5, 5))) == 3
     # Frames 1 to 5 keep silent; the run that outlasts them is raised late.
-    assert alarms(scores, Rule(5, 5, cool_down=5)) == [
+    assert find_alarms(scores, Rule(5, 5, cool_down=5)) == [
         Alarm(0, 0, 0),
         Alarm(5, 6, 7),
     ]
-    assert alarms(scores, Rule(5, 5, cool_down=7)) == [Alarm(0, 0, 0)]
+    assert find_alarms(scores, Rule(5, 5, cool_down=7)) == [Alarm(0, 0, 0)]
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_alarms_are_the_rule(seed):
     random = np.random.default_rng(seed)
     scores, rule = drawn(random, random.integers(0, 120)), drawn_rule(random)
-    found = alarms(scores, rule)
+    found = find_alarms(scores, rule)
     assert found == alarms_by_hand(scores, rule)
     for before, after in itertools.pairwise(found):
         assert after.first - before.last - 1 > rule.merge
@@ -89,12 +89,14 @@ def test_the_drawn_series_hold_all_that_the_rule_speaks_of():
         random = np.random.default_rng(seed)
         scores = drawn(random, random.integers(0, 120))
         rule = drawn_rule(random)
-        found = alarms(scores, rule)
+        found = find_alarms(scores, rule)
         several += len(found) > 1
         late += any(a.raised - a.first >= rule.minimum for a in found)
-        merged += found != alarms(scores, dataclasses.replace(rule, merge=0))
+        merged += found != find_alarms(
+            scores, dataclasses.replace(rule, merge=0)
+        )
         plain = dataclasses.replace(rule, minimum=1)
-        refused += len(found) < len(alarms(scores, plain))
+        refused += len(found) < len(find_alarms(scores, plain))
     assert min(late, merged, refused, several) >= 10
 
 
@@ -102,13 +104,13 @@ def test_the_drawn_series_hold_all_that_the_rule_speaks_of():
 def test_a_later_frame_never_changes_the_past(seed):
     random = np.random.default_rng(1000 + seed)
     scores, rule = drawn(random, 90), drawn_rule(random)
-    whole = alarms(scores, rule)
+    whole = find_alarms(scores, rule)
     stream = Alarms(rule)
     raised = []
     for frame, score in enumerate(scores):
         if stream.step(score):
             raised.append(frame)
-        past = alarms(scores[: frame + 1], rule)
+        past = find_alarms(scores[: frame + 1], rule)
         assert (past[-1] if past else None) == stream.latest
         assert [a.raised for a in past] == raised
         known = [a for a in whole if a.raised <= frame]
@@ -127,7 +129,7 @@ def test_a_sounding_alarm_is_one_that_a_next_frame_may_prolong(seed):
     assert not stream.sounding
     for frame, score in enumerate(scores):
         stream.step(score)
-        longer = alarms([*scores[: frame + 1], rule.start], rule)
+        longer = find_alarms([*scores[: frame + 1], rule.start], rule)
         assert stream.sounding == (
             stream.latest is not None
             and longer[-1] == dataclasses.replace(stream.latest, last=frame + 1)
@@ -146,17 +148,17 @@ def test_a_sounding_alarm_is_one_that_a_next_frame_may_prolong(seed):
     ],
 )
 def test_short_and_constant_series(scores, expected):
-    assert alarms(scores, Rule(5, 5)) == expected
+    assert find_alarms(scores, Rule(5, 5)) == expected
 
 
 def test_scores_may_be_negative():
-    assert alarms([-9, -2, -9], Rule(-2, -3)) == [Alarm(1, 1, 1)]
+    assert find_alarms([-9, -2, -9], Rule(-2, -3)) == [Alarm(1, 1, 1)]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_refused(bad):
     with pytest.raises(ValueError, match=r"finite.*shape \(2,\), 1 not finite"):
-        alarms([0, bad], Rule(5, 5))
+        find_alarms([0, bad], Rule(5, 5))
     stream = Alarms(Rule(5, 5, minimum=2))
     stream.step(5)
     with pytest.raises(ValueError, match=r"finite.*at frame 1"):
@@ -167,7 +169,7 @@ def test_a_score_that_is_no_number_is_refused(bad):
 
 def test_scores_are_one_series():
     with pytest.raises(ValueError, match=r"Received: shape \(2, 3\)"):
-        alarms(np.zeros((2, 3)), Rule(5, 5))
+        find_alarms(np.zeros((2, 3)), Rule(5, 5))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lgn_tf.alarms.alarms import Timing, alarms
+from lgn_tf.alarms.alarms import Timing, find_alarms
 from lgn_tf.alarms.thresholds import leave_one_out, threshold_for
 from tests.helpers.alarms_by_hand import NOW, alarms_by_hand, peaks, poisson
 
@@ -84,7 +84,9 @@ def test_a_threshold_is_not_below_one_that_breaks_the_rate():
     """At 2 the three peaks have grown together to a single alarm."""
     video = peaks(9)
     video[1000:1005] = [8, 2, 8, 2, 8]
-    counts = [len(alarms(video, NOW.rule(level, 1))) for level in (9, 8, 2)]
+    counts = [
+        len(find_alarms(video, NOW.rule(level, 1))) for level in (9, 8, 2)
+    ]
     assert counts == [1, 4, 2]
     assert threshold_for([video], 1, 2, NOW) == 9
 
@@ -169,7 +171,7 @@ def test_leave_one_out_is_not_below_a_threshold_that_breaks_the_rate():
     joining[1000:1005] = [8, 2, 8, 2, 8]
     check = leave_one_out([joining, peaks(5), peaks(1)], 1, 1, NOW)
     # The two others give the first one 1, and it gives them 9.
-    assert check.alarms == len(alarms(joining, NOW.rule(1, 1))) == 2
+    assert check.alarms == len(find_alarms(joining, NOW.rule(1, 1))) == 2
 
 
 def test_leave_one_out_of_one_video_is_none():

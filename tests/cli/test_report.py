@@ -3,7 +3,8 @@
 import numpy as np
 
 from lgn_tf.cli import main
-from lgn_tf.evaluation import frame_level, results
+from lgn_tf.evaluation import results
+from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores import video_scores
 from tests.helpers.drawn_scores import draw
@@ -12,11 +13,11 @@ from tests.helpers.drawn_scores import draw
 def test_report(tmp_path, capsys):
     labels = np.arange(20) // 10
     folder = tmp_path / "evaluation"
-    video_scores.write(draw("01", labels), folder, labels[4:])
-    found = frame_level.evaluate(
-        video_scores.Folder(folder), {"01": labels}, Provenance()
+    video_scores.write_scores(draw("01", labels), folder, labels[4:])
+    found = evaluate_scores(
+        video_scores.ScoreFolder(folder), {"01": labels}, Provenance()
     )
-    results.write(found, folder)
+    results.write_results(found, folder)
     assert main.main(["report", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}/report.html: 0.1 MB\n"
     other = tmp_path / "other.html"

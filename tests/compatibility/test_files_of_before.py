@@ -38,8 +38,8 @@ def series(scores):
 
 def test_a_run_scores_as_it_did():
     assert main.main(["score", str(RUN), "videos/Test/Test001"]) == 0
-    before = series(video_scores.read(Path("scores"), "Test001"))
-    found = series(video_scores.read(RUN / "scores", "Test001"))
+    before = series(video_scores.read_scores(Path("scores"), "Test001"))
+    found = series(video_scores.read_scores(RUN / "scores", "Test001"))
     for name, values in before.items():
         assert np.isfinite(values).all()
         np.testing.assert_allclose(found[name], values, 1e-3, 1e-5, name)
@@ -53,7 +53,9 @@ def test_an_evaluation_makes_a_report():
 def test_a_run_is_evaluated_anew():
     argv = ["evaluate", str(RUN), "--gamma", "0.01", "--out", "again"]
     assert main.main(argv) == 0
-    before, found = map(results.read, (RUN / "evaluation", Path("again")))
+    before, found = map(
+        results.read_results, (RUN / "evaluation", Path("again"))
+    )
     assert found.provenance == before.provenance
     for name, score in before.scores.items():
         area = found.scores[name].micro_auc

@@ -1,4 +1,4 @@
-"""Drawn videos, an untrained run on them, and its evaluation."""
+"""A data set, a trained run, and its evaluation."""
 
 import dataclasses
 
@@ -6,19 +6,16 @@ import keras
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.config.schema import Config, DataConfig, ModelConfig, ScoringConfig
+from lgn_tf.config.schema import (
+    Config,
+    DataConfig,
+    ModelConfig,
+    ScoringConfig,
+)
 from lgn_tf.data.datasets import archives
 from lgn_tf.data.synthetic import walkways
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import model_files
-
-MODEL = ModelConfig(
-    # The variant that is compiled fastest.
-    variant="glo_net",
-    image_size=(32, 32),
-    channels=1,
-    width=1 / 16,
-)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +39,13 @@ def run_dir(place):
     """An untrained run: the protocol does not ask how good it is."""
     keras.utils.set_random_seed(1)
     config = Config(
-        model=MODEL,
+        model=ModelConfig(
+            # The variant that is compiled fastest.
+            variant="glo_net",
+            image_size=(32, 32),
+            channels=1,
+            width=1 / 16,
+        ),
         scoring=ScoringConfig(update_threshold="auto"),
         data=DataConfig(
             "folder",

@@ -21,25 +21,25 @@ def test_a_single_frame():
 def test_write_and_read(tmp_path):
     random = np.random.default_rng(0)
     frame, prediction = random.integers(0, 256, (2, 6, 4, 3), np.uint8)
-    keyframes.write(tmp_path, "a b", 12, frame, prediction)
-    keyframes.write(tmp_path, "a b", 3, prediction, frame)
+    keyframes.write_keyframe(tmp_path, "a b", 12, frame, prediction)
+    keyframes.write_keyframe(tmp_path, "a b", 3, prediction, frame)
     assert keyframes.places(tmp_path, "a b") == [3, 12]
-    found = keyframes.read(tmp_path, "a b", 12)
+    found = keyframes.read_keyframe(tmp_path, "a b", 12)
     np.testing.assert_array_equal(found.frame, frame)
     np.testing.assert_array_equal(found.prediction, prediction)
     assert found.motion is None
     assert keyframes.places(tmp_path, "other") == []
     with pytest.raises(FileNotFoundError, match="000004"):
-        keyframes.read(tmp_path, "a b", 4)
+        keyframes.read_keyframe(tmp_path, "a b", 4)
 
 
 def test_the_motion_of_a_frame_is_added_later(tmp_path):
     random = np.random.default_rng(1)
     frame, prediction = random.integers(0, 256, (2, 6, 4, 1), np.uint8)
     cells = random.uniform(size=(40, 60)).astype(np.float32)
-    keyframes.write(tmp_path, "a", 12, frame, prediction)
+    keyframes.write_keyframe(tmp_path, "a", 12, frame, prediction)
     keyframes.add_motion(tmp_path, "a", 12, cells)
-    found = keyframes.read(tmp_path, "a", 12)
+    found = keyframes.read_keyframe(tmp_path, "a", 12)
     np.testing.assert_array_equal(found.frame, frame)
     np.testing.assert_array_equal(found.prediction, prediction)
     np.testing.assert_array_equal(found.motion, cells)

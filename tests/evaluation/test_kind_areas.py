@@ -33,10 +33,10 @@ KINDS = {
     video: {kind: marks(video, kind) for kind in ("cart", "fall", "jump")}
     for video in NAMES
 }
-TRUTH = [marks(video, "labels")[FIRST:] for video in NAMES]
+LABELS = [marks(video, "labels")[FIRST:] for video in NAMES]
 GIVEN = [
     opposition(len(labels), labels, seed=k, strength={baselines.FLOW: 2.0})
-    for k, labels in enumerate(TRUTH)
+    for k, labels in enumerate(LABELS)
 ]
 
 
@@ -49,7 +49,7 @@ def score(strengths):
                 strength * KINDS[video][kind][FIRST:]
                 for kind, strength in strengths.items()
             )
-            for video, labels in zip(NAMES, TRUTH, strict=True)
+            for video, labels in zip(NAMES, LABELS, strict=True)
         ],
         None,
     )
@@ -62,12 +62,12 @@ TABLE = {
 }
 
 
-def measure(kinds=KINDS, truth=TRUTH, names=NAMES, given=GIVEN):
-    contest = Contest(truth)
-    return kind_areas.measure(
+def measure(kinds=KINDS, labels=LABELS, names=NAMES, given=GIVEN):
+    contest = Contest(labels)
+    return kind_areas.measure_kinds(
         kinds,
         names,
-        truth,
+        labels,
         TABLE,
         given,
         contest.compare(TABLE, given),
@@ -77,7 +77,7 @@ def measure(kinds=KINDS, truth=TRUTH, names=NAMES, given=GIVEN):
 def frames_of(kind, series):
     """(labels, scores) of each video: this kind, and what is normal."""
     parts = []
-    for video, labels, values in zip(NAMES, TRUTH, series, strict=True):
+    for video, labels, values in zip(NAMES, LABELS, series, strict=True):
         shown = KINDS[video][kind][FIRST:]
         kept = (labels == 0) | (shown == 1)
         parts.append((shown[kept], values[kept]))
@@ -187,7 +187,7 @@ def test_a_score_that_knows_nothing_seldom_finds_a_kind():
             + random.normal(0, 1, 90)
             for _ in names
         ]
-        found = kind_areas.measure(
+        found = kind_areas.measure_kinds(
             kinds, names, [event] * 18, {"online": Score(series, None)}, [], {}
         )
         for kind, one in found.items():
@@ -207,8 +207,8 @@ def test_found_is_said_of_each_score():
 
 
 def test_without_normal_frames_there_is_no_area():
-    truth = [np.ones_like(labels) for labels in TRUTH]
-    found = measure(truth=truth)
+    labels = [np.ones_like(one) for one in LABELS]
+    found = measure(labels=labels)
     assert found["cart"].frames == 22
     assert {one.area for one in found["cart"].areas.values()} == {None}
 
@@ -216,7 +216,7 @@ def test_without_normal_frames_there_is_no_area():
 def test_without_kinds_or_labels_there_is_nothing():
     assert measure(kinds=None) == {}
     assert measure(kinds={name: {} for name in NAMES}) == {}
-    assert kind_areas.measure(KINDS, NAMES, [], TABLE, GIVEN, {}) == {}
+    assert kind_areas.measure_kinds(KINDS, NAMES, [], TABLE, GIVEN, {}) == {}
 
 
 def test_what_does_not_fit():

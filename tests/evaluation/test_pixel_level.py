@@ -34,7 +34,7 @@ def enlarged(maps, height, width):
 
 def test_the_pixel_area_is_that_of_the_enlarged_map():
     """Sizes that divide: every pixel is counted, on 24 x 48 for 8 x 16."""
-    result = pixel_level.evaluate(VIDEOS, lambda n: masks_of(n, 24, 48))
+    result = pixel_level.evaluate_maps(VIDEOS, lambda n: masks_of(n, 24, 48))
     for name, attribute in pixel_level.MAPS.items():
         pixels = [
             enlarged(getattr(video, attribute), 24, 48) for video in VIDEOS
@@ -56,7 +56,7 @@ def test_a_map_that_is_the_mask_is_perfect():
         )
         for video in VIDEOS
     ]
-    result = pixel_level.evaluate(videos, masks_of)
+    result = pixel_level.evaluate_maps(videos, masks_of)
     error, online = result.maps["error"], result.maps["online"]
     assert (error.pixel_auc, error.rbdc, error.tbdc) == (1, 1, 1)
     assert error.region_curve.y[-1] == error.track_curve.y[-1] == 1
@@ -65,14 +65,14 @@ def test_a_map_that_is_the_mask_is_perfect():
 
 
 def test_regions_and_tracks_are_those_of_the_maps():
-    result = pixel_level.evaluate(VIDEOS, masks_of)
+    result = pixel_level.evaluate_maps(VIDEOS, masks_of)
     for name, size in (("error", (8, 16)), ("online", (4, 8))):
         maps = [getattr(v, pixel_level.MAPS[name]) for v in VIDEOS]
-        truth = [
-            tracks.on_grid(tracks.find(masks_of(v.name)[4:]), size)
+        ground_truth = [
+            tracks.on_grid(tracks.find_tracks(masks_of(v.name)[4:]), size)
             for v in VIDEOS
         ]
-        expected = regions.evaluate(maps, truth)
+        expected = regions.evaluate_regions(maps, ground_truth)
         found = result.maps[name]
         assert (found.rbdc, found.tbdc) == (expected.rbdc, expected.tbdc)
         assert found.region_curve == expected.region_curve
@@ -80,25 +80,27 @@ def test_regions_and_tracks_are_those_of_the_maps():
 
 def test_videos_without_masks_are_left_out(tmp_path):
     for video in VIDEOS:
-        video_scores.write(video, tmp_path)
-    folder = video_scores.Folder(tmp_path)
+        video_scores.write_scores(video, tmp_path)
+    folder = video_scores.ScoreFolder(tmp_path)
     given = {"01": masks_of("01"), "03": masks_of("03")}
-    some = pixel_level.evaluate(folder, given.get)
-    assert some == pixel_level.evaluate([VIDEOS[0], VIDEOS[2]], masks_of)
+    some = pixel_level.evaluate_maps(folder, given.get)
+    assert some == pixel_level.evaluate_maps([VIDEOS[0], VIDEOS[2]], masks_of)
     assert (some.regions, some.tracks) == (10, 1)
-    none = pixel_level.evaluate(folder, lambda _: None)
+    none = pixel_level.evaluate_maps(folder, lambda _: None)
     assert (none.maps, none.regions, none.tracks) == ({}, 0, 0)
 
 
 def test_masks_of_nothing():
-    result = pixel_level.evaluate(VIDEOS, lambda _: np.zeros((30, 4, 4), bool))
+    result = pixel_level.evaluate_maps(
+        VIDEOS, lambda _: np.zeros((30, 4, 4), bool)
+    )
     for found in result.maps.values():
         assert (found.pixel_auc, found.rbdc, found.tbdc) == (None, None, None)
 
 
 def test_a_map_that_some_videos_lack():
     videos = [*VIDEOS[:2], draw("03", LABELS, online=False)]
-    result = pixel_level.evaluate(videos, masks_of)
+    result = pixel_level.evaluate_maps(videos, masks_of)
     assert list(result.maps) == ["error"]
 
 
@@ -109,4 +111,4 @@ def test_masks_that_do_not_fit(shape):
         f"video. Received: {shape}"
     )
     with pytest.raises(ValueError, match=message):
-        pixel_level.evaluate(VIDEOS, lambda _: np.zeros(shape, bool))
+        pixel_level.evaluate_maps(VIDEOS, lambda _: np.zeros(shape, bool))

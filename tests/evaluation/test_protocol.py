@@ -1,4 +1,4 @@
-"""From a run on disk to an evaluation on disk."""
+"""From a run on disk to an evaluation on disk, and what can go wrong."""
 
 import csv
 
@@ -9,8 +9,7 @@ import pytest
 from lgn_tf.cli import main
 from lgn_tf.data.datasets import archives, layouts
 from lgn_tf.data.synthetic import walkways
-from lgn_tf.data.video import footage, optical_flow
-from lgn_tf.data.video import preprocessing as frames
+from lgn_tf.data.video import footage, optical_flow, preprocessing
 from lgn_tf.evaluation import baselines, keyframes, results, roc
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
@@ -20,7 +19,7 @@ from lgn_tf.scores.normality import normality
 
 
 def test_evaluate_writes_all_there_is(evaluated, run_dir):
-    found = results.read(evaluated)
+    found = results.read_results(evaluated)
     assert [video.name for video in found.videos] == ["Test001", "Test003"]
     assert found.scored_frames == 24
     assert found.skipped == ("Test002",)
@@ -28,7 +27,7 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
     for score in found.scores.values():
         assert 0 <= score.micro_auc <= 1
     assert set(found.maps) == {"error", "online"}
-    assert set(found.baselines) == set(baselines.KINDS)
+    assert set(found.baselines) == set(baselines.BASELINES)
     assert found.baselines["local optical flow"].milliseconds > 0
     assert set(found.comparisons) == {"paper", "online", "online motion"}
     assert found.frame_rate == 2
@@ -46,7 +45,7 @@ def test_evaluate_writes_all_there_is(evaluated, run_dir):
 
 
 def test_each_kind_has_an_area(evaluated):
-    kinds = results.read(evaluated).kinds
+    kinds = results.read_results(evaluated).kinds
     frames = {kind: one.frames for kind, one in kinds.items()}
     videos = {kind: one.videos for kind, one in kinds.items()}
     assert set(kinds) <= set(walkways.KINDS)
@@ -65,13 +64,15 @@ def test_opponents_see_frames_of_the_models_size_and_originals(
     quality, areas, labels = [], [], []
     for video in videos[0], videos[2]:
         whole = list(footage.read_frames(video))
-        small = [frames.prepare(frame, (32, 32), 1) for frame in whole]
-        one = baselines.score(video.name, [np.stack(small)], whole, channels=1)
-        scores = video_scores.read(evaluated, video.name)
+        small = [preprocessing.prepare(frame, (32, 32), 1) for frame in whole]
+        one = baselines.score_without_model(
+            video.name, [np.stack(small)], whole, channels=1
+        )
+        scores = video_scores.read_scores(evaluated, video.name)
         quality.append(scores.psnr - one.copying)
         areas.append(one.series["local optical flow"])
         labels.append(video_scores.read_labels(evaluated, video.name))
-    found = results.read(evaluated)
+    found = results.read_results(evaluated)
     assert config.model.image_size == (32, 32)
     assert found.gain == pytest.approx(np.concatenate(quality).mean())
     flow = found.baselines["local optical flow"]
@@ -90,13 +91,15 @@ def test_the_table_says_what_was_not_beaten(run_dir, evaluated, capsys):
 
 
 def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated, place):
-    scores = video_scores.read(evaluated, "Test003")
+    scores = video_scores.read_scores(evaluated, "Test003")
     assert (scores.first, len(scores)) == (4, 12)
     assert scores.online_map.shape == (12, 4, 4)
     assert video_scores.read_labels(evaluated, "Test003").shape == (12,)
     shown = keyframes.places(evaluated, "Test003")
     assert shown and all(4 <= one < 16 for one in shown)
-    frame, prediction, moved = keyframes.read(evaluated, "Test003", shown[0])
+    frame, prediction, moved = keyframes.read_keyframe(
+        evaluated, "Test003", shown[0]
+    )
     assert frame.shape == prediction.shape == (32, 32, 1)
     # The stored prediction is the one that was scored.
     error = ((frame.astype(float) - prediction) / 255) ** 2
@@ -109,9 +112,12 @@ def test_evaluate_writes_scores_and_pictures_of_each_video(evaluated, place):
     cells = [flow.update(frame).cells for frame in whole]
     np.testing.assert_array_equal(moved, cells[shown[0]])
     for other in shown:
-        assert keyframes.read(evaluated, "Test003", other).motion is not None
+        assert (
+            keyframes.read_keyframe(evaluated, "Test003", other).motion
+            is not None
+        )
     weights = {"error": 1.0, "distance": 0.0, "motion": 1.0}
-    assert results.read(evaluated).provenance.cue_weights == weights
+    assert results.read_results(evaluated).provenance.cue_weights == weights
 
 
 def test_online_score_is_that_of_fixed_items(evaluated, run_dir):
@@ -119,15 +125,17 @@ def test_online_score_is_that_of_fixed_items(evaluated, run_dir):
     out = evaluated.parent / "fixed"
     argv = ["evaluate", str(run_dir), "--gamma", "0", "--out", str(out)]
     assert main.main([*argv, "--no-gamma-sweep"]) == 0
-    fixed, moved = (video_scores.read(f, "Test003") for f in (out, evaluated))
+    fixed, moved = (
+        video_scores.read_scores(f, "Test003") for f in (out, evaluated)
+    )
     assert not fixed.updated.any() and moved.updated.any()
     for name in ("online", "online_motion", "error_map", "distance_map"):
         np.testing.assert_allclose(
             getattr(fixed, name), getattr(moved, name), rtol=1e-4, atol=1e-6
         )
     assert np.any(fixed.distance != moved.distance)
-    assert results.read(out).gamma_sweep == ()
-    assert results.read(out).provenance.threshold_origin == "no update"
+    assert results.read_results(out).gamma_sweep == ()
+    assert results.read_results(out).provenance.threshold_origin == "no update"
 
 
 def test_the_table_names_what_was_skipped(run_dir, evaluated, capsys):
@@ -154,8 +162,8 @@ def test_options_are_said(run_dir, evaluated, capsys):
     assert "online, causal average" in text
     assert "each video begins with the trained items" in text
     assert "weights of the last epoch" in text
-    assert results.read(out).provenance.memory_reset
-    assert video_scores.read(out, "Test003").online_motion is None
+    assert results.read_results(out).provenance.memory_reset
+    assert video_scores.read_scores(out, "Test003").online_motion is None
 
 
 def test_the_best_weights_have_a_calibration_of_their_own(
@@ -176,12 +184,14 @@ def test_the_best_weights_have_a_calibration_of_their_own(
         for name in (directory.CALIBRATION, directory.BEST_CALIBRATION)
     )
     assert np.any(last.cues["error"] != best.cues["error"])
-    scores = video_scores.read(out, "Test003")
-    assert np.any(scores.psnr != video_scores.read(evaluated, "Test003").psnr)
+    scores = video_scores.read_scores(out, "Test003")
+    assert np.any(
+        scores.psnr != video_scores.read_scores(evaluated, "Test003").psnr
+    )
 
 
 def test_the_table_of_frames_has_the_papers_normality(evaluated):
-    scores = video_scores.read(evaluated, "Test003")
+    scores = video_scores.read_scores(evaluated, "Test003")
     with (evaluated / "frames" / "Test003.csv").open() as file:
         found = [float(row["normality"]) for row in csv.DictReader(file)]
     wanted = normality(scores.psnr, scores.distance, 0.6)
@@ -200,14 +210,16 @@ def test_the_score_of_all_cues_is_the_same_wherever_it_is_written(
     assert main.main(["score", *plain, str(scored), *videos]) == 0
     series, labels = [], []
     for name in names:
-        ours, theirs = (video_scores.read(f, name) for f in (evaluated, scored))
+        ours, theirs = (
+            video_scores.read_scores(f, name) for f in (evaluated, scored)
+        )
         np.testing.assert_array_equal(ours.online_motion, theirs.online_motion)
         assert np.any(ours.online_motion != ours.online)
         series.append(ours.online_motion)
         labels.append(video_scores.read_labels(evaluated, name))
     # What the results say is of that column.
     area = roc.area(np.concatenate(labels), np.concatenate(series))
-    found = results.read(evaluated).scores["online motion"]
+    found = results.read_results(evaluated).scores["online motion"]
     assert found.micro_auc == pytest.approx(area, abs=1e-12)
 
 
@@ -223,10 +235,10 @@ def test_without_labels_scores_are_written_and_metrics_absent(
     argv = ["evaluate", str(run_dir), "--out", str(out), "--data-root"]
     assert main.main([*argv, str(tmp_path / "own")]) == 0
     assert "metrics absent" in capsys.readouterr().out
-    found = results.read(out)
+    found = results.read_results(out)
     assert found.abnormal_frames is None
     assert found.scores["paper"].micro_auc is None
-    assert len(video_scores.Folder(out)) == 1
+    assert len(video_scores.ScoreFolder(out)) == 1
 
 
 def test_score_takes_files_folders_and_folders_of_them(
@@ -236,5 +248,5 @@ def test_score_takes_files_folders_and_folders_of_them(
     out = tmp_path / "scores"
     argv = ["score", str(run_dir), str(videos / "Test001")]
     assert main.main([*argv, "--gamma", "0", "--out", str(out)]) == 0
-    assert video_scores.Folder(out).names == ["Test001"]
+    assert video_scores.ScoreFolder(out).names == ["Test001"]
     assert "scores of 1 videos" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""What stops an evaluation, and that it leaves the former one."""
+"""Evaluations that cannot be, that are killed or that find a full disk."""
 
 import errno
 import os
@@ -43,7 +43,7 @@ def test_a_bad_table_of_kinds_is_one_line_before_anything_is_scored(
     path = place / "data" / "kinds.csv"
     before = path.read_text()
     path.write_text(text)
-    monkeypatch.setattr(protocol, "score", scored)
+    monkeypatch.setattr(protocol, "score_test_set", scored)
     argv = ["evaluate", str(evaluated.parent), "--gamma", "0"]
     try:
         assert main.main([*argv, "--no-gamma-sweep"]) == 2
@@ -60,7 +60,7 @@ def test_a_full_disk_leaves_the_former_evaluation(
         raise OSError(errno.ENOSPC, "No space left on device", "results.json")
 
     before = (evaluated / "results.json").read_bytes()
-    monkeypatch.setattr(results, "write", full)
+    monkeypatch.setattr(results, "write_results", full)
     argv = ["evaluate", str(run_dir), "--gamma", "0", "--no-gamma-sweep"]
     assert main.main(argv) == 2
     assert "No space left" in capsys.readouterr().err
@@ -74,7 +74,7 @@ def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
         "import sys, time\n"
         "from lgn_tf.cli import main\n"
         "from lgn_tf.evaluation import results\n"
-        "results.write = lambda *_: time.sleep(600)\n"
+        "results.write_results = lambda *_: time.sleep(600)\n"
         f"main.main(['evaluate', {str(run_dir)!r}, '--no-gamma-sweep'])"
     )
     process = subprocess.Popen(

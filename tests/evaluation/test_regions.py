@@ -18,61 +18,61 @@ def grid(text):
     )
 
 
-def truth(*frames):
+def marked(*frames):
     """Abnormal regions from frames of text, on the same grid."""
     found = np.stack([grid(frame) > 0 for frame in frames])
-    return tracks.on_grid(tracks.find(found), found.shape[1:])
+    return tracks.on_grid(tracks.find_tracks(found), found.shape[1:])
 
 
 def test_a_region_is_found_from_an_overlap_of_a_tenth():
     # 11 detected cells in a row, 1 of them abnormal: 1 / 11 is too little.
     frame = grid("9999999999999999 ................")[:, :16]
-    [[region]] = truth("1............... ................")
+    [[region]] = marked("1............... ................")
     # 10 detected cells: 1 / 10 is enough, and the region is not false.
     narrow, wide = frame.copy(), frame.copy()
     narrow[0, 10:] = 0
     wide[0, 11:] = 0
-    assert regions.match(narrow, 9, [region]) == (0, [True])
-    assert regions.match(wide, 9, [region]) == (1, [False])
+    assert regions.match_regions(narrow, 9, [region]) == (0, [True])
+    assert regions.match_regions(wide, 9, [region]) == (1, [False])
 
 
 def test_regions_found_and_false_in_one_frame():
     frame = grid("55...... 55....77 ........ 3.......")
-    [found] = truth("11...... 11.11... ...11... ........")
+    [found] = marked("11...... 11.11... ...11... ........")
     # Cut at 3: three detected regions; one covers the first abnormal region,
     # whole (4 / 4); nothing covers the second. Two are false.
-    assert regions.match(frame, 3, found) == (2, [True, False])
-    assert regions.match(frame, 5, found) == (1, [True, False])
-    assert regions.match(frame, 7, found) == (1, [False, False])
-    assert regions.match(frame, 8, found) == (0, [False, False])
-    assert regions.match(frame, 3, []) == (3, [])
+    assert regions.match_regions(frame, 3, found) == (2, [True, False])
+    assert regions.match_regions(frame, 5, found) == (1, [True, False])
+    assert regions.match_regions(frame, 7, found) == (1, [False, False])
+    assert regions.match_regions(frame, 8, found) == (0, [False, False])
+    assert regions.match_regions(frame, 3, []) == (3, [])
 
 
 def test_one_detected_region_may_find_several():
     frame = grid("4444 4444")
-    [found] = truth("11.1 ....")
+    [found] = marked("11.1 ....")
     # 2 / 8 and 1 / 8.
-    assert regions.match(frame, 4, found) == (0, [True, True])
+    assert regions.match_regions(frame, 4, found) == (0, [True, True])
 
 
 def test_several_detected_regions_may_find_one():
     frame = grid("4.4. ....")
-    [found] = truth("1111 ....")
+    [found] = marked("1111 ....")
     # 1 / 4 each: neither is false.
-    assert regions.match(frame, 4, found) == (0, [True])
+    assert regions.match_regions(frame, 4, found) == (0, [True])
 
 
 def test_parts_of_cells_count_as_parts():
     """A region that covers a quarter of a cell: 0.25 / (2 + 0.25 - 0.25)."""
     mask = np.zeros((1, 2, 4), bool)
     mask[0, 0, 0] = True
-    [[region]] = tracks.on_grid(tracks.find(mask), (1, 2))
+    [[region]] = tracks.on_grid(tracks.find_tracks(mask), (1, 2))
     assert region.area == pytest.approx(0.25)
-    assert regions.match(grid("44"), 4, [region]) == (0, [True])
+    assert regions.match_regions(grid("44"), 4, [region]) == (0, [True])
     wide = np.full((1, 3), 4, np.float32)
     region = tracks.Region(region.cells, region.shares, 0)
     # 0.25 / 3 is below a tenth.
-    assert regions.match(wide, 4, [region]) == (1, [False])
+    assert regions.match_regions(wide, 4, [region]) == (1, [False])
 
 
 MAPS = [
@@ -85,8 +85,8 @@ MAPS = [
         ]
     )
 ]
-TRUTH = [
-    truth("1..... ......", "1..... ......", "1..... ......", "...... ......")
+GROUND_TRUTH = [
+    marked("1..... ......", "1..... ......", "1..... ......", "...... ......")
 ]
 
 
@@ -98,7 +98,7 @@ def test_a_sweep_by_hand():
     regions. 0: whole frames, one region each, of 12 cells: 1 / 12 is too
     little, so 4 false ones, 4/4, and none found.
     """
-    found = regions.sweep(MAPS, TRUTH, regions.thresholds(MAPS))
+    found = regions.sweep(MAPS, GROUND_TRUTH, regions.thresholds(MAPS))
     assert found.thresholds.tolist() == [9, 8, 7, 6, 5, 4, 0]
     assert found.false.tolist() == [0, 0.25, 0.25, 0.5, 0.75, 0.75, 1]
     np.testing.assert_allclose(
@@ -112,7 +112,7 @@ def test_areas_by_hand():
 
     1/4 x 1/3 + 1/4 x 2/3 + 1/4 x 2/3 + 1/4 x 1 = 2/3.
     """
-    result = regions.evaluate(MAPS, TRUTH)
+    result = regions.evaluate_regions(MAPS, GROUND_TRUTH)
     assert result.rbdc == pytest.approx(2 / 3)
     assert result.tbdc == pytest.approx(1)
 
@@ -125,7 +125,7 @@ def test_a_track_takes_a_tenth_of_its_regions():
             frames[:hits, 0, 0] = 5
             mask = np.zeros((length, 2, 3), bool)
             mask[:, 0, 0] = True
-            found = tracks.on_grid(tracks.find(mask), (2, 3))
+            found = tracks.on_grid(tracks.find_tracks(mask), (2, 3))
             result = regions.sweep([frames], [found], np.array([5.0]))
             assert result.tracks.tolist() == [hits == enough], (length, hits)
             assert result.regions[0] == pytest.approx(hits / length)
@@ -134,7 +134,7 @@ def test_a_track_takes_a_tenth_of_its_regions():
 def test_tracks_of_several_videos_are_apart():
     """Both videos have a track 0; the second is not found."""
     maps = [MAPS[0], np.zeros_like(MAPS[0])]
-    found = regions.sweep(maps, TRUTH * 2, np.array([9.0, 7.0]))
+    found = regions.sweep(maps, GROUND_TRUTH * 2, np.array([9.0, 7.0]))
     np.testing.assert_allclose(found.regions, [1 / 6, 2 / 6])
     assert found.tracks.tolist() == [0.5, 0.5]
     # One false region in the eight frames of both.
@@ -195,7 +195,7 @@ def brute_force(maps, masks, cut):
     found, all_tracks = {}, {}
     for video, (frames, marks) in enumerate(zip(maps, masks, strict=True)):
         for frame, mark in zip(frames, marks, strict=True):
-            truths = {
+            abnormal = {
                 number: set(zip(*np.nonzero(mark == number), strict=True))
                 for number in np.unique(mark[mark > 0])
             }
@@ -203,9 +203,9 @@ def brute_force(maps, masks, cut):
             for region in detected:
                 false += all(
                     len(region & one) / len(region | one) < 0.1
-                    for one in truths.values()
+                    for one in abnormal.values()
                 )
-            for number, one in truths.items():
+            for number, one in abnormal.items():
                 hit = any(
                     len(region & one) / len(region | one) >= 0.1
                     for region in detected
@@ -236,7 +236,7 @@ def test_a_sweep_again_by_brute_force(seed):
         maps.append(frames)
         masks.append(marks)
     given = [
-        tracks.on_grid(tracks.find(marks > 0), marks.shape[1:])
+        tracks.on_grid(tracks.find_tracks(marks > 0), marks.shape[1:])
         for marks in masks
     ]
     cuts = regions.thresholds(maps)
@@ -259,7 +259,7 @@ def large(seed=0):
     noise = numbers.normal(size=(40, 24, 24)).astype(np.float32)
     smooth = np.stack([cv2.GaussianBlur(one, (0, 0), 1.5) for one in noise])
     maps = smooth + 0.3 * mask.astype(np.float32)
-    return [maps], [tracks.on_grid(tracks.find(mask), (24, 24))]
+    return [maps], [tracks.on_grid(tracks.find_tracks(mask), (24, 24))]
 
 
 def test_chosen_thresholds_are_close_to_all():
@@ -269,7 +269,7 @@ def test_chosen_thresholds_are_close_to_all():
     assert (np.diff(chosen) < 0).all()
     assert chosen[0] == maps[0].max()
     assert len(chosen) < 200
-    result = regions.evaluate(maps, given)
+    result = regions.evaluate_regions(maps, given)
     # All values above those at which there is more than one false region.
     last = regions.sweep(maps, given, chosen).thresholds[-1]
     every = np.unique(maps[0][maps[0] >= last])[::-1].astype(float)
@@ -293,4 +293,4 @@ def test_without_an_abnormal_region():
         "Received: none in 1 videos"
     )
     with pytest.raises(ValueError, match=message):
-        regions.evaluate(MAPS, [[[], [], [], []]])
+        regions.evaluate_regions(MAPS, [[[], [], [], []]])

@@ -55,13 +55,13 @@ WHOLE = results.Results(
 
 
 def test_round_trip(tmp_path):
-    results.write(WHOLE, tmp_path)
-    assert results.read(tmp_path) == WHOLE
+    results.write_results(WHOLE, tmp_path)
+    assert results.read_results(tmp_path) == WHOLE
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
 def test_the_file_is_plain_json(tmp_path):
-    results.write(WHOLE, tmp_path)
+    results.write_results(WHOLE, tmp_path)
     values = json.loads((tmp_path / "results.json").read_text())
     assert values["scores"]["paper"]["micro_auc"] == 0.8125
     assert values["provenance"]["in_sample"] is True
@@ -74,29 +74,29 @@ def test_the_file_is_plain_json(tmp_path):
 
 def test_missing(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"results\.json is missing"):
-        results.read(tmp_path)
+        results.read_results(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"scores": 3}', "\xff"])
 def test_damaged(tmp_path, text):
     (tmp_path / "results.json").write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=r"results\.json: not the results"):
-        results.read(tmp_path)
+        results.read_results(tmp_path)
 
 
 def test_results_without_kinds_and_weights_of_cues(tmp_path):
-    results.write(WHOLE, tmp_path)
+    results.write_results(WHOLE, tmp_path)
     path = tmp_path / "results.json"
     values = json.loads(path.read_text())
     del values["kinds"], values["provenance"]["cue_weights"]
     path.write_text(json.dumps(values))
-    found = results.read(tmp_path)
+    found = results.read_results(tmp_path)
     stand = dataclasses.replace(WHOLE.provenance, cue_weights={})
     assert found == dataclasses.replace(WHOLE, kinds={}, provenance=stand)
 
 
 def test_results_of_an_older_version(tmp_path):
-    results.write(WHOLE, tmp_path)
+    results.write_results(WHOLE, tmp_path)
     path = tmp_path / "results.json"
     values = json.loads(path.read_text())
     del values["gain"]
@@ -104,9 +104,9 @@ def test_results_of_an_older_version(tmp_path):
     with pytest.raises(
         ValueError, match="of this version; `lgn evaluate` makes them anew"
     ):
-        results.read(tmp_path)
+        results.read_results(tmp_path)
     values["gain"] = None
     values["baselines"] = {"difference": 0.5}
     path.write_text(json.dumps(values))
     with pytest.raises(ValueError, match=r"results\.json: not the results"):
-        results.read(tmp_path)
+        results.read_results(tmp_path)

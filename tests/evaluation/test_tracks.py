@@ -14,7 +14,7 @@ def masks(*frames):
 
 
 def test_a_region_goes_on_where_it_overlaps():
-    found = tracks.find(
+    found = tracks.find_tracks(
         masks(
             "##.... ##.... ......",
             ".##... .##... ....##",
@@ -30,27 +30,27 @@ def test_a_region_goes_on_where_it_overlaps():
 
 
 def test_corners_touch():
-    assert tracks.find(masks("#. .#")).tracks == ((0,),)
+    assert tracks.find_tracks(masks("#. .#")).tracks == ((0,),)
 
 
 def test_after_a_split_the_larger_part_goes_on():
-    found = tracks.find(masks("###### ......", "####.# ......"))
+    found = tracks.find_tracks(masks("###### ......", "####.# ......"))
     assert found.tracks == ((0,), (0, 1))
-    found = tracks.find(masks("###### ......", "#.#### ......"))
+    found = tracks.find_tracks(masks("###### ......", "#.#### ......"))
     assert found.tracks == ((0,), (1, 0))
 
 
 def test_after_a_merger_one_track_goes_on():
-    found = tracks.find(masks("#.#### ......", "###### ......"))
+    found = tracks.find_tracks(masks("#.#### ......", "###### ......"))
     assert found.tracks == ((0, 1), (1,))
     assert found.count == 2
 
 
 def test_without_overlap_a_track_is_new():
-    found = tracks.find(masks("##....", "...##."))
+    found = tracks.find_tracks(masks("##....", "...##."))
     assert found.tracks == ((0,), (1,))
     # One goes on, the other is new, though both pairs could be named.
-    found = tracks.find(masks("##....##", "##..#..."))
+    found = tracks.find_tracks(masks("##....##", "##..#..."))
     assert found.tracks == ((0, 1), (0, 2))
 
 
@@ -60,7 +60,7 @@ def test_the_pairing_with_the_largest_sum_is_taken():
     A1 = 1 / 4, A2 = 2 / 7, B2 = 1 / 5: A2 is the largest of all, but A1 and B2
     together are more than A2 alone.
     """
-    found = tracks.find(masks("####..#", "#.#####"))
+    found = tracks.find_tracks(masks("####..#", "#.#####"))
     assert found.tracks == ((0, 1), (0, 1))
 
 
@@ -77,7 +77,7 @@ def test_cells_know_their_share(size):
     np.testing.assert_allclose(
         tracks.coverage(mask, size).ravel(), by_hand, atol=1e-6
     )
-    [[region]] = tracks.on_grid(tracks.find(mask[None]), size)
+    [[region]] = tracks.on_grid(tracks.find_tracks(mask[None]), size)
     np.testing.assert_array_equal(region.cells, np.flatnonzero(by_hand))
     np.testing.assert_allclose(
         region.shares, [one for one in by_hand if one], atol=1e-6
@@ -94,7 +94,7 @@ def test_cells_that_pixels_straddle():
 
 
 def test_regions_of_a_frame_stay_apart_on_the_grid():
-    found = tracks.find(masks("#.## #... ...."))
+    found = tracks.find_tracks(masks("#.## #... ...."))
     [[first, second]] = tracks.on_grid(found, (3, 4))
     assert (first.track, second.track) == (0, 1)
     assert (first.area, second.area) == (2, 2)
@@ -102,6 +102,6 @@ def test_regions_of_a_frame_stay_apart_on_the_grid():
 
 
 def test_frames_without_regions():
-    found = tracks.find(np.zeros((3, 4, 5), bool))
+    found = tracks.find_tracks(np.zeros((3, 4, 5), bool))
     assert (found.tracks, found.count) == (((), (), ()), 0)
     assert tracks.on_grid(found, (2, 2)) == [[], [], []]

@@ -63,7 +63,7 @@ def evaluated(exported_run, tmp_path, monkeypatch):
         scores = dataclasses.replace(
             scores, online=still.online, online_map=still.online_map
         )
-        video_scores.write(scores, folder / "evaluation")
+        video_scores.write_scores(scores, folder / "evaluation")
         return folder, scores
 
     return evaluate
@@ -123,7 +123,7 @@ def test_the_memory_goes_along(evaluated, exported, capsys):
     for name in ("psnr", "distance", "regular_score", "online"):
         assert f"  {name}: largest difference" in printed
     changed = dataclasses.replace(scores, psnr=scores.psnr + 0.01)
-    video_scores.write(changed, run_dir / "evaluation")
+    video_scores.write_scores(changed, run_dir / "evaluation")
     assert main.main(["check-served", str(run_dir), str(models)]) == 2
     assert "psnr of walk must be that of" in capsys.readouterr().err
 
@@ -143,7 +143,7 @@ def test_the_motion_goes_along(moving, exported_moving, capsys):
         *("psnr", "distance", "regular_score", "online", "online_motion"),
     }
     assert not any("scored anew" in line for line in lines.values())
-    scores = video_scores.read(run_dir / "evaluation", "walk")
+    scores = video_scores.read_scores(run_dir / "evaluation", "walk")
     assert np.abs(scores.online_motion - scores.online).min() > 1e-3
     video_scores.add_online_motion(
         run_dir / "evaluation", "walk", scores.online_motion + 2e-4
@@ -166,7 +166,7 @@ def test_other_weights_and_a_memory_that_learns(
         )
     assert "anew" not in lines["psnr"]
     # The evaluation's own numbers are others.
-    stored = video_scores.read(run_dir / "evaluation", "walk")
+    stored = video_scores.read_scores(run_dir / "evaluation", "walk")
     known = calibration_of(run_dir)
     cues = cue_values.map_cues(stored, known.scales)
     ours = known.score(cues, IN_GRAPH)
@@ -183,16 +183,16 @@ def test_what_is_scored_anew(moving):
     """What the evaluation holds not, and no more than is compared."""
     run_dir = moving()
     moved = np.full((FRAMES - 4, 40, 60), 0.01, np.float32)
-    stored = video_scores.read(run_dir / "evaluation", "walk")
+    stored = video_scores.read_scores(run_dir / "evaluation", "walk")
     wanted, anew = expected(run_dir, moved)
     assert not anew
     np.testing.assert_array_equal(wanted["online_motion"], stored.online_motion)
     # An evaluation of before there was such a column.
     without = dataclasses.replace(stored, online_motion=None)
-    video_scores.write(without, run_dir / "evaluation")
+    video_scores.write_scores(without, run_dir / "evaluation")
     wanted, anew = expected(run_dir, moved)
     assert anew == {"online_motion": "the evaluation holds none"}
-    video_scores.write(stored, run_dir / "evaluation")
+    video_scores.write_scores(stored, run_dir / "evaluation")
     known = calibration_of(run_dir)
     cues = cue_values.map_cues(stored, known.scales)
     cues["motion"] = [known.strength(cells) for cells in moved]
@@ -206,7 +206,7 @@ def test_what_is_scored_anew(moving):
     assert set(expected(run_dir, moved, motion=9.0)[1]) == {"online_motion"}
     assert expected(run_dir, None, motion=9.0)[1] == {}
     assert set(expected(run_dir, None, error=9.0)[1]) == {"online"}
-    video_scores.write(without, run_dir / "evaluation")
+    video_scores.write_scores(without, run_dir / "evaluation")
     assert expected(run_dir, None)[1] == {}
     # And of before its weights were noted: those of the run.
     (run_dir / "evaluation" / "results.json").unlink()

@@ -10,17 +10,16 @@ import pytest
 import tensorflow as tf
 
 from lgn_tf.data.video import preprocessing
-from lgn_tf.exporting import signatures
+from lgn_tf.exporting import tensors
 from lgn_tf.exporting.endpoints import Endpoints
 from lgn_tf.model.lgn_net import LGNNet
-from tests.exporting.endpoints_by_hand import (
+from tests.exporting.expected import (
     CLOSE,
     Expected,
     check,
     colourful,
     decode,
     encode,
-    own_items,
 )
 
 
@@ -76,7 +75,7 @@ def test_pictures(served, exported_run):
     wanted = preprocessing.to_uint8(np.asarray(expected.prediction))
     # One level off where 1e-6 decides the rounding.
     assert np.abs(picture - wanted[..., ::-1]).max() <= 1
-    levels = np.sqrt(expected.error.mean(-1)) / signatures.PICTURE_SCALE
+    levels = np.sqrt(expected.error.mean(-1)) / tensors.PICTURE_SCALE
     levels = np.rint(np.minimum(levels, 1) * 255).astype(np.uint8)
     colours = decode(found["error_map_bytes"])
     assert colours.shape == (2, 16, 24, 3)
@@ -132,6 +131,10 @@ def test_a_video_is_encoded_once_and_in_chunks(exported_run, monkeypatch):
     # Three at first, then one more for each window: every frame but the last,
     # which is only compared with. The graph may begin with any of them.
     assert sorted(sizes["encode_frames"]) == [1, 3, 3, 3, 3]
+
+
+def own_items(run):
+    return np.asarray(run[2].memory.items)
 
 
 @pytest.mark.parametrize("encoded", [False, True])

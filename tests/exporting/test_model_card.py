@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation import frame_level, results, tables
+from lgn_tf.evaluation import notes, results
+from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.exporting import model_card
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.runs.run import Run
@@ -21,12 +22,12 @@ LABELS = {
 
 
 def describe(run_dir):
-    return model_card.describe(Run(run_dir), Config(), (), {}, {})
+    return model_card.make_card(Run(run_dir), Config(), (), {}, {})
 
 
 @pytest.fixture
 def evaluated(tmp_path):
-    found = frame_level.evaluate(
+    found = evaluate_scores(
         [draw(name, marks) for name, marks in LABELS.items()],
         LABELS,
         Provenance(dataset="ped2", normality_weight=0.5),
@@ -34,18 +35,18 @@ def evaluated(tmp_path):
     )
     folder = tmp_path / "run" / "evaluation"
     folder.mkdir(parents=True)
-    results.write(found, folder)
+    results.write_results(found, folder)
     return found
 
 
 def test_the_results_stand_on_the_card(evaluated, tmp_path):
-    model_card.write(describe(tmp_path / "run"), tmp_path)
+    model_card.write_card(describe(tmp_path / "run"), tmp_path)
     card = json.loads((tmp_path / model_card.JSON).read_text())
     path = tmp_path / "run" / "evaluation" / "results.json"
     assert card["results"] == json.loads(path.read_text())
-    assert card["verdicts"] == tables.verdicts(evaluated)
+    assert card["verdicts"] == notes.verdicts(evaluated)
     text = (tmp_path / model_card.TEXT).read_text()
-    verdicts = tables.verdicts(evaluated)
+    verdicts = notes.verdicts(evaluated)
     assert len(verdicts) == 2
     for sentence in verdicts:
         assert f"- {sentence}\n" in text
@@ -56,11 +57,11 @@ def test_the_results_stand_on_the_card(evaluated, tmp_path):
 def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
     theirs = {"error": 1.0, "motion": 1.0}
     stand = dataclasses.replace(evaluated.provenance, cue_weights=theirs)
-    results.write(
+    results.write_results(
         dataclasses.replace(evaluated, provenance=stand),
         tmp_path / "run" / "evaluation",
     )
-    known = fitting.fit(
+    known = fitting.fit_calibration(
         [draw("clip", np.zeros(14), memory=False)],
         in_sample=False,
         weights={"error": 1.0, "motion": weight},
@@ -68,7 +69,7 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
     )
     run = Run(tmp_path / "run")
     run.__dict__["calibration"] = known
-    card = model_card.describe(run, Config(), (), {}, {})
+    card = model_card.make_card(run, Config(), (), {}, {})
     marks = [line for line in card["notes"] if "weigh the cues" in line]
     assert marks == (
         []
@@ -78,13 +79,13 @@ def test_results_of_other_weights_are_marked(evaluated, tmp_path, weight):
             "version: error 1, motion 1"
         ]
     )
-    assert set(tables.notes(evaluated)) <= set(card["notes"])
+    assert set(notes.notes(evaluated)) <= set(card["notes"])
 
 
 def test_a_run_that_was_not_evaluated(tmp_path):
     card = describe(tmp_path)
     assert card["results"] is card["verdicts"] is card["notes"] is None
-    model_card.write(card, tmp_path)
+    model_card.write_card(card, tmp_path)
     text = (tmp_path / model_card.TEXT).read_text()
     assert text.endswith("## Results\n\n\n```json\nnull\n```\n")
 

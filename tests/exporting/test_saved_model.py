@@ -1,5 +1,6 @@
-"""An exported model holds what it should, and nothing else."""
+"""A version appears whole or not at all, and holds what it should."""
 
+import dataclasses
 import json
 import re
 
@@ -8,11 +9,12 @@ import pytest
 import tensorflow as tf
 
 from lgn_serving.arrays import dtype_name
-from lgn_serving.models.servable import Servable, read_warm_up
+from lgn_serving.models.servable import Servable
+from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.conversion import convert
 from lgn_tf.data.video import preprocessing
-from lgn_tf.exporting import model_card, saved_model, signatures, warm_up
+from lgn_tf.exporting import model_card, saved_model, signatures
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
@@ -109,33 +111,6 @@ def test_what_comes_along(exported, exported_run):
     assert "20 frames" not in text and "16 frames of 1 clips, held out" in text
 
 
-def test_warm_up_requests(served, exported_run, tmp_path):
-    config = exported_run[1]
-    endpoints = signatures.endpoints(config.model, True, 32)
-    path = tmp_path / warm_up.FILE
-    size = warm_up.write(path, endpoints, config.model, (1, 3))
-    assert size == path.stat().st_size < 10_000
-    found = list(read_warm_up(path))
-    assert [name for name, _ in found] == [
-        endpoint.name for endpoint in endpoints for _ in (1, 3)
-    ]
-    for name, inputs in found:
-        rows = {len(array) for array in inputs.values()}
-        outputs = served.run(name, inputs)
-        assert rows <= {1, 3} and {len(each) for each in outputs.values()} == (
-            rows
-        )
-        assert outputs["valid"].all()
-
-
-def test_too_many_warm_up_requests(exported_run, tmp_path, monkeypatch):
-    monkeypatch.setattr(warm_up, "MOST_BYTES", 100)
-    config = exported_run[1]
-    endpoints = signatures.endpoints(config.model, True, 32)
-    with pytest.raises(ValueError, match=r"100 bytes.*batch sizes \(1,\)"):
-        warm_up.write(tmp_path / "x", endpoints, config.model, (1,))
-
-
 @pytest.fixture
 def authors_files(tmp_path):
     """Draws a checkpoint of the authors' names, channels a sixteenth."""
@@ -177,6 +152,89 @@ def test_a_run_converted_from_the_authors(authors_files, tmp_path):
     }.items():
         np.testing.assert_allclose(found[name], wanted, rtol=1e-5, atol=1e-5)
     assert found["valid"].all()
+
+
+@pytest.mark.usefixtures("quick")
+def test_the_command(exported_run, tmp_path, capsys):
+    out = tmp_path / "models"
+    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
+    assert main.main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{out / '1'}\n")
+    for name in ("weights", "variables", "graph", "warm-up requests"):
+        assert re.search(rf"^  {name}: [\d,]+ bytes$", printed, re.MULTILINE)
+    assert "no calibration" not in printed
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Notes the statistics that the endpoints get."""
+    given = []
+
+    class Noted(saved_model.Endpoints):
+        def __init__(self, model, statistics, *_, moving, **__):
+            del model
+            given.append((statistics, moving))
+
+    monkeypatch.setattr(saved_model, "Endpoints", Noted)
+    return given
+
+
+WEIGHTS = {"error": 2.0, "distance": 0.25, "motion": 3.0}
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("left_out", [None, "motion", "distance"])
+def test_other_weights_of_the_cues(moving_run, tmp_path, told, left_out):
+    run_dir, config, _, known = moving_run
+    weights = WEIGHTS | ({left_out: 0.0} if left_out else {})
+    arguments = ["export", "--run", str(run_dir), "--out", str(tmp_path)]
+    for name, value in weights.items():
+        arguments += [f"--{name}-weight", str(value)]
+    assert main.main(arguments) == 0
+    ((statistics, moving),) = told
+    wanted = dataclasses.replace(known, weights=weights)
+    for ours, theirs in (
+        (statistics, wanted.statistics),
+        (moving, wanted.moving_statistics),
+    ):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            for name in ("error", "distance", "motion"):
+                mine, other = getattr(ours, name), getattr(theirs, name)
+                assert (mine and mine[:3]) == (other and other[:3])
+            np.testing.assert_array_equal(ours.knots, theirs.knots)
+    extra = tmp_path / "1" / saved_model.EXTRA
+    card = json.loads((extra / model_card.JSON).read_text())
+    assert card["calibration"]["cue_weights"] == weights
+    exported = model_card.read_config(extra)
+    assert exported.scoring.cue_weights == weights
+    names = {each["name"] for each in card["endpoints"]}
+    assert ("score_with_motion" in names) == (left_out != "motion")
+    text = (extra / model_card.TEXT).read_text()
+    words = ", ".join(f"{name} {value:g}" for name, value in weights.items())
+    assert f"weights of the cues: {words} |" in text
+    # The run keeps its own.
+    assert directory.read_config(run_dir) == config
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--motion-weight", "-1"], "`motion_weight` must"),
+        (
+            ["--error-weight", "0", "--distance-weight", "0"],
+            "`error_weight` or `distance_weight` must be above 0",
+        ),
+    ],
+)
+def test_weights_that_are_none(exported_run, tmp_path, capsys, flags, message):
+    out = tmp_path / "out"
+    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
+    assert main.main([*arguments, *flags]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
+    assert not out.exists()
 
 
 def frames_of(config, rows=2, size=(30, 20)):

@@ -13,12 +13,8 @@ from lgn_tf.exporting import model_card, signatures, warm_up
 from lgn_tf.exporting.served_scores import ServedScores
 from lgn_tf.scores import frame_scores, grids
 from lgn_tf.scores.cue_values import CUES, IN_GRAPH
-from tests.exporting.endpoints_by_hand import (
-    Expected,
-    colourful,
-    decode,
-    encode,
-)
+from tests.exporting.expected import Expected, colourful, decode, encode
+from tests.helpers import by_hand
 
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
 TOLD = list(signatures.TOLD_MOTION.values())
@@ -50,7 +46,7 @@ def with_motion(run, known, frames, motion):
     errors = np.sqrt(expected.error).mean(axis=-1)
     cues = {
         "error": grids.largest(
-            grids.pooled(errors, grids.factor(errors.shape[1:])),
+            by_hand.pool_cells(errors, grids.factor(errors.shape[1:])),
             grids.ERROR_SHARE,
             known.scales["error"],
         ),
@@ -267,7 +263,7 @@ def test_the_version_says_so(exported_moving, moving_run, told):
 def test_warm_up_requests_of_several_rows(told, moving_run, tmp_path):
     described = described_by(moving_run)[-4:]
     path = tmp_path / warm_up.FILE
-    warm_up.write(path, described, moving_run[1].model, (3,))
+    warm_up.write_requests(path, described, moving_run[1].model, (3,))
     for name, inputs in read_warm_up(path):
         outputs = told.run(name, inputs)
         assert {len(each) for each in outputs.values()} == {3}

@@ -46,6 +46,18 @@ def max_pool(inputs):
     return outputs
 
 
+def pool_cells(maps, size):
+    """Averages cells of `size` x `size`; those at both ends may be smaller."""
+    missing = [-side % size for side in maps.shape[1:]]
+    margins = [(lack // 2, lack - lack // 2) for lack in missing]
+    padded = np.pad(
+        maps.astype(float), [(0, 0), *margins], constant_values=np.nan
+    )
+    rows, columns = (side // size for side in padded.shape[1:])
+    cells = padded.reshape(len(maps), rows, size, columns, size)
+    return np.nanmean(cells, axis=(2, 4))
+
+
 def batch_norm(inputs, gamma, beta, mean, variance):
     return gamma * (inputs - mean) / np.sqrt(variance + EPSILON) + beta
 

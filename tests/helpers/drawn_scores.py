@@ -53,13 +53,13 @@ def opposition(frames, labels=None, *, seed=0, strength=None, copying=36.0):
     marks = np.zeros(frames) if labels is None else np.asarray(labels)
     strong = strength or {}
     series = {}
-    for name, kind in baselines.KINDS.items():
+    for name, kind in baselines.BASELINES.items():
         values = numbers.normal(strong.get(name, 0.0) * marks, 1)
         if kind.floor is not None:
             values = kind.floor + 1 / (1 + np.exp(-values))
         series[name] = values
     copied = numbers.normal(copying, 1, frames)
-    return baselines.Scores(
+    return baselines.BaselineScores(
         series=series,
         copying=copied,
         frames=frames + 4,

@@ -48,7 +48,7 @@ def test_all_clips_that_were_held_out(model, monkeypatch):
         progress=lambda *state: seen.append(state),
     )
     scores = [one for (one,) in VideoScorer(model).score_all(held_out)]
-    expected = fitting.fit(scores, in_sample=False)
+    expected = fitting.fit_calibration(scores, in_sample=False)
     assert found.names == ("held0", "held2")
     assert found.lengths == (3, 2)
     assert not found.in_sample
@@ -109,7 +109,7 @@ def test_motion_is_measured_in_the_videos_own_size(model, tmp_path):
         for v in source.dataset.split("train")
     }
     held_out = cells.pop(name)[model.frames :]
-    scale = local_scales.measure([held_out, *cells.values()])
+    scale = local_scales.measure_scale([held_out, *cells.values()])
     np.testing.assert_array_equal(found.scales["motion"], scale)
     # Of a long clip no more than is wanted of all.
     few = calibrate._cells(video, 1, 3)

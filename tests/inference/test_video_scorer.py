@@ -10,46 +10,16 @@ import pytest
 from keras import ops
 
 from lgn_tf.data.video.footage import InMemory
-from lgn_tf.inference import video_scorer
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.model import prototypes
-from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.scores import cue_values, fitting, frame_scores
 from lgn_tf.scores.cue_values import IN_GRAPH
 from tests.helpers import scoring_run
+from tests.inference.small_models import small, videos
 
 ROOT = Path(__file__).parents[2]
-VARIANTS = ("lgn_net", "lgn_st", "glo_net", "loc_net")
-SMALL = {"image_size": (16, 24), "channels": 1, "frames": 3, "width": 1 / 16}
 SERIES = ("psnr", "distance", "regular_score")
 MAPS = ("error_map", "distance_map")
-
-
-def small(variant="glo_net", **arguments):
-    """By default the variant that is compiled fastest."""
-    model = LGNNet(
-        **(SMALL | {"memory_items": 4, "variant": variant} | arguments)
-    )
-    model.build()
-    if model.residual:
-        # An untrained one predicts no change.
-        model.decoder.scale.assign(1.0)
-        last = model.decoder.last
-        random = np.random.default_rng(9)
-        last.kernel.assign(random.normal(0, 0.05, last.kernel.shape))
-    return model
-
-
-def videos(*lengths, channels=1, size=(16, 24)):
-    random = np.random.default_rng(2)
-    shape = (*size, channels)
-    return InMemory(
-        [f"{place:02d}" for place in range(len(lengths))],
-        [
-            random.integers(0, 256, (length, *shape), np.uint8)
-            for length in lengths
-        ],
-    )
 
 
 def array(tensor):
@@ -230,7 +200,7 @@ def test_online_score_beside_the_others():
     footage = videos(13, 9)
     scores = [one for (one,) in VideoScorer(model).score_all(footage)]
     weights = {"error": 1.0, "distance": 0.5}
-    fitted = fitting.fit(scores, in_sample=True, weights=weights)
+    fitted = fitting.fit_calibration(scores, in_sample=True, weights=weights)
     scorer = VideoScorer(model, calibration=fitted, gammas=(0.0, 10.0))
     for plain, (found, moved) in zip(
         scores, scorer.score_all(footage), strict=True
@@ -252,62 +222,6 @@ def test_online_score_beside_the_others():
         again = fitted.score(cues, IN_GRAPH)
         np.testing.assert_allclose(found.online, again, atol=5e-5)
         assert np.any(moved.online != found.online)
-
-
-def test_videos_that_are_too_short():
-    model = small()
-    scorer = VideoScorer(model)
-    for pieces in ([], videos(3).stream(0, 2)):
-        with pytest.raises(video_scorer.TooShortError, match="short: a video"):
-            scorer.score("short", pieces)
-    found = list(scorer.score_all(videos(3, 5, 4)))
-    assert [one.name for (one,) in found] == ["01", "02"]
-    assert [len(one) for (one,) in found] == [2, 1]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"gammas": ()}, "`gammas` must be"),
-        ({"gammas": (0.1, -1.0)}, "`gammas` must be"),
-        ({"gammas": (float("nan"),)}, "`gammas` must be"),
-        ({"chunk": 0}, "`chunk` must be at least 1"),
-    ],
-)
-def test_arguments_out_of_bounds(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        VideoScorer(None, **arguments)
-
-
-def test_weights_that_are_not_finite_are_named():
-    model = small()
-    kernel = model.decoder.weights[0]
-    kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(ValueError, match=r"must be finite.*decoder"):
-        VideoScorer(model)
-
-
-def test_a_prediction_that_is_not_finite_is_named():
-    model = small()
-    scorer = VideoScorer(model)
-    # As if it came out of the decoder: the weights were looked at before.
-    bias = model.decoder.weights[-1]
-    bias.assign(np.full(bias.shape, np.nan))
-    with pytest.raises(ValueError, match="00: the prediction of frame 3"):
-        scorer.score("00", videos(5).stream(0, 5))
-
-
-def test_frames_of_another_size():
-    with pytest.raises(ValueError, match="x: frames must be of the model's"):
-        VideoScorer(small()).score("x", [np.zeros((5, 24, 16, 1), np.uint8)])
-
-
-def test_a_calibration_of_another_model():
-    other = small(variant="loc_net")
-    ((scores,),) = VideoScorer(other).score_all(videos(6))
-    fitted = fitting.fit([scores], in_sample=True)
-    with pytest.raises(ValueError, match="`calibration` must be of this model"):
-        VideoScorer(small(), calibration=fitted)
 
 
 def test_half_precision_scores_are_float32_inside():

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lgn_tf.cli import main
-from lgn_tf.data.store import store
+from lgn_tf.data.store.manifest import read_manifest, write_manifest
 from lgn_tf.files import atomic
 from lgn_tf.inference import run_scorer
 from lgn_tf.parallel import beam_job, bulk_score
@@ -80,12 +80,10 @@ def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
 
 def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
     del by_one
-    scoring = run_scorer.describe(Run(place / "run"), None, False)
+    scoring = run_scorer.scoring_of(Run(place / "run"), None, False)
     job = beam_job.Job("run", "store", str(tmp_path), scoring)
     (entry,) = [
-        e
-        for e in store.read_manifest(place / "store").entries
-        if e.name == "Test001"
+        e for e in read_manifest(place / "store").entries if e.name == "Test001"
     ]
     job.finish(entry)
     assert not job.is_done(entry)
@@ -126,14 +124,14 @@ def test_other_settings_are_refused(place, tmp_path):
 
 @pytest.mark.usefixtures("alone")
 def test_what_cannot_be_scored_in_bulk(place, tmp_path):
-    manifest = store.read_manifest(place / "store")
+    manifest = read_manifest(place / "store")
     for changes, message in (
         ({"size": (16, 32)}, "must be of the run's size, 16 x 24.*16 x 32"),
         ({"entries": manifest.entries[:1]}, "no videos of the split 'test'"),
         ({"complete": False}, "was interrupted"),
     ):
         (tmp_path / "store").mkdir(exist_ok=True)
-        store.write_manifest(
+        write_manifest(
             dataclasses.replace(manifest, **changes), tmp_path / "store"
         )
         (tmp_path / "run").unlink(missing_ok=True)
@@ -150,7 +148,7 @@ def test_what_cannot_be_scored_in_bulk(place, tmp_path):
         bulk(place, gamma=0.1)
     double = (manifest.entries[0], manifest.entries[0])
     double = (double[0], dataclasses.replace(double[1], split="test"))
-    store.write_manifest(
+    write_manifest(
         dataclasses.replace(manifest, entries=double), tmp_path / "store"
     )
     with pytest.raises(ValueError, match="must have different names"):
@@ -160,12 +158,12 @@ def test_what_cannot_be_scored_in_bulk(place, tmp_path):
 def test_a_file_of_another_length(place, tmp_path, capsys, monkeypatch):
     """In one line: the traceback of a worker is not the user's."""
     (tmp_path / "run").symlink_to(place / "run")
-    manifest = store.read_manifest(place / "store")
+    manifest = read_manifest(place / "store")
     for entry in manifest.entries:
         path = tmp_path / "store" / entry.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(bytes(entry.bytes(manifest.size) + 1))
-    store.write_manifest(manifest, tmp_path / "store")
+    write_manifest(manifest, tmp_path / "store")
 
     class Reader:
         """Reads and scores nothing, which is not asked here."""

@@ -13,7 +13,7 @@ from lgn_tf.evaluation.results import (
     VideoResult,
 )
 from lgn_tf.evaluation.roc import Curve
-from lgn_tf.report import contents
+from lgn_tf.report import captioned_charts, contents
 
 CURVE = Curve((0.0, 0.2, 1.0), (0.0, 0.7, 1.0))
 WHOLE = Results(
@@ -90,13 +90,13 @@ def test_a_calibration_in_sample_is_said():
         "paper (whole video)",
         "online (past alone), in-sample",
     ]
-    roc = contents.frame_charts(found)[0]
+    roc = captioned_charts.frame_charts(found)[0]
     assert "online, in-sample: 80.0" in roc.svg
-    assert "in-sample" not in contents.frame_charts(WHOLE)[0].svg
+    assert "in-sample" not in captioned_charts.frame_charts(WHOLE)[0].svg
 
 
 def test_sweeps_show_the_online_score():
-    for figure in contents.frame_charts(WHOLE)[2:]:
+    for figure in captioned_charts.frame_charts(WHOLE)[2:]:
         assert "online: 80.0 %" in figure.svg
 
 
@@ -105,8 +105,8 @@ def test_without_labels_and_calibration():
     assert [card.share for card in cards] == [None, None, None]
     assert cards[2].why == "What any detector has to beat."
     assert cards[1].why == "The run has no calibration."
-    assert contents.frame_charts(BARE) == []
-    assert contents.map_charts(BARE) == []
+    assert captioned_charts.frame_charts(BARE) == []
+    assert captioned_charts.map_charts(BARE) == []
     assert contents.subtitle(BARE) == (
         "own videos · 1 test videos · 1,046 scored frames · seed 0"
     )
@@ -144,21 +144,21 @@ def test_rows():
 
 
 def test_charts_of_what_is_there():
-    titles = [figure.title for figure in contents.frame_charts(WHOLE)]
+    titles = [figure.title for figure in captioned_charts.frame_charts(WHOLE)]
     assert titles == ["ROC", "Gap", "AUC by λ", "AUC by γ"]
-    assert ">flow: 70.0<" in contents.frame_charts(WHOLE)[0].svg
+    assert ">flow: 70.0<" in captioned_charts.frame_charts(WHOLE)[0].svg
     without = dataclasses.replace(WHOLE, lambda_sweep=(), gamma_sweep=())
-    titles = [figure.title for figure in contents.frame_charts(without)]
+    titles = [figure.title for figure in captioned_charts.frame_charts(without)]
     assert titles == ["ROC", "Gap"]
-    [figure] = contents.map_charts(WHOLE)
+    [figure] = captioned_charts.map_charts(WHOLE)
     assert figure.caption == "40 abnormal regions in 2 derived tracks."
 
 
 def test_charts_of_the_columns_that_a_log_has():
     log = [{"epoch": 1.0, "loss": 3.0, "items_in_use": 4.0, "seconds": 9.0}]
-    titles = [figure.title for figure in contents.training_charts(log)]
+    titles = [figure.title for figure in captioned_charts.training_charts(log)]
     assert titles == ["Loss", "Memory items in use"]
-    assert contents.training_charts([]) == []
+    assert captioned_charts.training_charts([]) == []
 
 
 def test_sections_that_hold_something():

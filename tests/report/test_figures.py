@@ -8,8 +8,7 @@ import pytest
 
 from lgn_tf.evaluation.results import MapResult, ScoreResult
 from lgn_tf.evaluation.roc import Curve
-from lgn_tf.report import figures
-from lgn_tf.report import svg as charts
+from lgn_tf.report import charts, figures
 from tests.helpers.drawn_scores import draw
 
 SPAN = charts.COLOURS["span"]

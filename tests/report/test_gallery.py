@@ -26,7 +26,7 @@ def pictured(folder, name="01", places=(8, 12, 25), motion=True, **kinds):
     scores = dataclasses.replace(scores, **{series: values})
     for place in places:
         frames = NUMBERS.integers(0, 255, (2, 16, 32, 1), np.uint8)
-        keyframes.write(folder, name, place, *frames)
+        keyframes.write_keyframe(folder, name, place, *frames)
         if motion:
             cells = NUMBERS.uniform(0, 1e-2, (30, 60)).astype(np.float32)
             keyframes.add_motion(folder, name, place, cells)
@@ -34,7 +34,7 @@ def pictured(folder, name="01", places=(8, 12, 25), motion=True, **kinds):
 
 
 def titles(moments, weights=WEIGHTS):
-    [one] = gallery.draw(moments, weights)
+    [one] = gallery.draw_gallery(moments, weights)
     return [panel["title"] for panel in one["panels"]]
 
 
@@ -43,7 +43,7 @@ def test_the_most_abnormal_frame_and_its_maps(tmp_path):
     found = gallery.moment(tmp_path, scores, LABELS[4:])
     assert (found.name, found.place, found.strength) == ("01", 12, 1.0)
     assert found.caption.endswith("online score 1.00 · abnormal")
-    frame, prediction, motion = keyframes.read(tmp_path, "01", 12)
+    frame, prediction, motion = keyframes.read_keyframe(tmp_path, "01", 12)
     np.testing.assert_array_equal(found.frame, frame)
     np.testing.assert_array_equal(found.prediction, prediction)
     expected = {
@@ -96,7 +96,7 @@ def test_a_video_without_pictures(tmp_path):
     # Frames that have no score.
     scores = pictured(tmp_path, "02", places=(3, 30))
     assert gallery.moment(tmp_path, scores, None) is None
-    assert gallery.draw([], WEIGHTS) == []
+    assert gallery.draw_gallery([], WEIGHTS) == []
 
 
 def test_a_map_has_one_range_for_all_frames(tmp_path):
@@ -110,7 +110,7 @@ def test_a_map_has_one_range_for_all_frames(tmp_path):
     strong.maps["motion"] = 3 * cells
 
     def brightness(place, moments):
-        panel = gallery.draw(moments, {})[place]["panels"][-1]
+        panel = gallery.draw_gallery(moments, {})[place]["panels"][-1]
         kind, data = panel["source"].split(",")
         assert (panel["title"], kind) == ("motion", "data:image/jpeg;base64")
         contents = np.frombuffer(base64.b64decode(data), np.uint8)

@@ -39,7 +39,7 @@ def test_panels(channels, size, shown):
     error[2, 12] = 0.25
     online = np.zeros((4, 8), np.float32)
     online[3, 0] = 9
-    panels = heat_maps.draw(
+    panels = heat_maps.draw_panels(
         frame,
         prediction,
         {"error": error, "online": online},
@@ -71,7 +71,7 @@ def test_boxes_lie_in_the_map_that_is_named():
     frame = np.full((256, 256, 1), 90, np.uint8)
     error = np.zeros((4, 4), np.float32)
     error[0, 3] = 1e-3
-    panels = heat_maps.draw(frame, frame, {}, {}, error)
+    panels = heat_maps.draw_panels(frame, frame, {}, {}, error)
     assert panels.maps == {}
     boxed = decoded(panels.frame).astype(int)
     amber = boxed[..., 2] - boxed[..., 0] > 100
@@ -83,7 +83,7 @@ def test_boxes_lie_in_the_map_that_is_named():
 def test_a_range_is_dark_below_and_bright_above():
     frame = np.zeros((256, 256, 3), np.uint8)
     steps = np.array([[-5.0, 2.0, 3.0, 4.0, 9.0]], np.float32)
-    panels = heat_maps.draw(
+    panels = heat_maps.draw_panels(
         frame, frame, {"a": steps}, {"a": Range(2.0, 4.0)}, steps
     )
     drawn = decoded(panels.maps["a"]).astype(int)
@@ -109,7 +109,7 @@ def test_a_map_of_nothing_is_dark():
     frame = np.zeros((16, 16, 3), np.uint8)
     for value in (0, 3):
         nothing = np.full((4, 4), value, np.float32)
-        panels = heat_maps.draw(
+        panels = heat_maps.draw_panels(
             frame,
             frame,
             {"a": nothing},

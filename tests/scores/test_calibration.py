@@ -1,51 +1,15 @@
 """The fit of the online score, on arrays that can be checked by hand."""
 
 import dataclasses
-import errno
-import os
 
 import numpy as np
 import pytest
 
 from lgn_tf.config.schema import ScoringConfig
-from lgn_tf.data.video import optical_flow as motion
-from lgn_tf.scores import fitting, grids
-from lgn_tf.scores import frame_scores as scoring
-from lgn_tf.scores.calibration import WEIGHTS, Calibration, OutdatedError
+from lgn_tf.data.video import optical_flow
+from lgn_tf.scores import frame_scores, grids
 from lgn_tf.scores.cue_values import CUES, IN_GRAPH
-from lgn_tf.scores.video_scores import VideoScores
-
-SIZE = (40, 24)
-"""Of the error maps; distance maps have 5 x 3 cells."""
-
-
-def video(name, frames, seed, memory=True, **replaced):
-    random = np.random.default_rng(seed)
-    distances = random.gamma(2.0, 1e-3, (frames, 5, 3)).astype(np.float32)
-    values = {
-        "name": name,
-        "first": 4,
-        "psnr": random.normal(30, 2, frames),
-        "distance": distances.mean(axis=(1, 2)) if memory else None,
-        "regular_score": random.random(frames),
-        "updated": np.zeros(frames, bool),
-        "online": None,
-        "error_map": random.gamma(2.0, 1e-2, (frames, *SIZE)),
-        "distance_map": distances if memory else None,
-    }
-    return VideoScores(**(values | replaced))
-
-
-VIDEOS = [video("a", 30, 1), video("b", 21, 2), video("c", 40, 3)]
-
-
-BOTH = {"error": 1.0, "distance": 0.5, "motion": 0.25}
-
-
-def fitted(videos=VIDEOS, in_sample=False, weights=BOTH, motion=None):
-    return fitting.fit(
-        videos, in_sample=in_sample, weights=weights, motion=motion
-    )
+from tests.scores.normal_clips import BOTH, SIZE, VIDEOS, fitted, video
 
 
 def cells(seed=5):
@@ -59,7 +23,7 @@ def cue(videos, name, scales):
     if name == "motion":
         return np.array(
             [
-                motion.strength(one, scales[name])
+                optical_flow.strength(one, scales[name])
                 for clip in cells()
                 for one in clip
             ]
@@ -135,7 +99,7 @@ def test_the_score_is_that_of_the_graph():
         "error": np.linspace(-0.2, 0.5, 301),
         "distance": np.full(301, found.statistics.distance.median),
     }
-    expected = scoring.online_score(
+    expected = frame_scores.online_score(
         found.evidence(wide, IN_GRAPH).astype(np.float32),
         found.statistics,
     )
@@ -156,9 +120,9 @@ def test_the_score_of_all_cues_is_that_of_the_graph_told_the_motion():
     # The cues of a graph count as they do without motion.
     for one, same in zip(moving[:2], found.statistics[:2], strict=True):
         assert one[:3] == same[:3]
-    told = scoring.motion_evidence(frames, (5, 5), moving)
+    told = frame_scores.motion_evidence(frames, (5, 5), moving)
     np.testing.assert_allclose(
-        scoring.online_score(still + told, moving),
+        frame_scores.online_score(still + told, moving),
         found.score(new, CUES),
         rtol=1e-4,
         atol=1e-6,
@@ -241,75 +205,6 @@ def test_without_memory_the_error_alone():
     found = fitted([video("a", 30, 1, memory=False)])
     assert found.statistics.distance is None
     assert set(found.quantiles) == {"psnr", "regular_score"}
-
-
-@pytest.mark.parametrize("memory", [True, False])
-def test_save_and_load(tmp_path, memory):
-    videos = [video("é 1", 9, 1, memory), video("b", 5, 2, memory)]
-    moved = [np.ones((9, 3, 4), "f4"), np.ones((5, 3, 4), "f4")]
-    one = fitted(videos, in_sample=memory, motion=moved if memory else None)
-    path = tmp_path / "calibration.npz"
-    one.save(path)
-    again = Calibration.load(path)
-    assert again.weights == WEIGHTS
-    again = Calibration.load(path, BOTH)
-    assert again.weights == BOTH
-    assert (again.names, again.lengths) == (one.names, one.lengths)
-    assert again.in_sample == one.in_sample
-    for ours, theirs in (
-        (one.cues, again.cues),
-        (one.quantiles, again.quantiles),
-        (one.scales, again.scales),
-    ):
-        assert list(ours) == list(theirs)
-        for name, values in ours.items():
-            assert values.dtype == theirs[name].dtype
-            np.testing.assert_array_equal(values, theirs[name])
-
-
-def test_a_full_disk_leaves_the_old_calibration(tmp_path, monkeypatch):
-    path = tmp_path / "calibration.npz"
-    fitted().save(path)
-    before = path.read_bytes()
-
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
-        fitted(VIDEOS[:1]).save(path)
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("damage", ["text", "cut", "other", "format"])
-def test_load_names_a_file_that_is_none(tmp_path, damage):
-    path = tmp_path / "calibration.npz"
-    fitted().save(path)
-    if damage == "text":
-        path.write_text("none")
-    elif damage == "cut":
-        path.write_bytes(path.read_bytes()[:200])
-    elif damage == "other":
-        np.savez(path, values=np.zeros(2))
-    else:
-        with np.load(path) as archive:
-            found = {name: archive[name] for name in archive.files}
-        np.savez(path, **(found | {"format": 99}))
-    with pytest.raises(ValueError, match=r"calibration\.npz: must be a"):
-        Calibration.load(path)
-
-
-def test_load_knows_a_file_of_an_older_version(tmp_path):
-    path = tmp_path / "calibration.npz"
-    np.savez(path, format=2, knots=np.zeros(3))
-    with pytest.raises(OutdatedError, match="measures it again"):
-        Calibration.load(path)
-
-
-def test_load_names_a_file_that_is_missing(tmp_path):
-    with pytest.raises(FileNotFoundError, match="no calibration there"):
-        Calibration.load(tmp_path / "calibration.npz")
 
 
 def test_fit_needs_frames():

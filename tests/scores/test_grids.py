@@ -1,4 +1,4 @@
-"""Pooling and filtering by hand, unequal sides."""
+"""Sizes of cells and boxes, and filtering by hand, with unequal sides."""
 
 import numpy as np
 import pytest
@@ -36,22 +36,6 @@ def test_factor_is_the_smallest_that_fits(size, factor):
 )
 def test_box_is_the_nearest_odd_number(side, share, box):
     assert grids.box((side, 1), share) == (box, 1)
-
-
-def test_pooled_averages_cells():
-    maps = np.arange(24, dtype=np.float32).reshape(1, 4, 6)
-    expected = [[[3.5, 5.5, 7.5], [15.5, 17.5, 19.5]]]
-    np.testing.assert_array_equal(grids.pooled(maps, 2), expected)
-
-
-def test_cells_at_both_ends_hold_what_is_there():
-    """Five columns in cells of two: the last one stands alone."""
-    maps = np.array([[[1, 2, 3, 4, 5], [3, 4, 5, 6, 9]]], np.float32)
-    expected = [[[2.5, 4.5, 7.0]]]
-    np.testing.assert_array_equal(grids.pooled(maps, 2), expected)
-    # Twelve rows in cells of eight: six and six.
-    maps = np.arange(12, dtype=np.float32).reshape(1, 12, 1)
-    np.testing.assert_array_equal(grids.pooled(maps, 8), [[[2.5], [8.5]]])
 
 
 def test_filtered_averages_what_lies_within():

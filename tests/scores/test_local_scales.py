@@ -39,7 +39,7 @@ def clips():
 
 def test_is_what_the_definition_says():
     maps = clips()
-    found = local_scales.measure(maps)
+    found = local_scales.measure_scale(maps)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, by_hand(np.concatenate(maps)), rtol=1e-5)
     assert found.max() == 1
@@ -50,8 +50,8 @@ def test_is_what_the_definition_says():
 def test_the_unit_has_no_part():
     maps = clips()
     np.testing.assert_allclose(
-        local_scales.measure([7 * one for one in maps]),
-        local_scales.measure(maps),
+        local_scales.measure_scale([7 * one for one in maps]),
+        local_scales.measure_scale(maps),
         rtol=1e-5,
     )
 
@@ -59,23 +59,23 @@ def test_the_unit_has_no_part():
 def test_of_many_frames_some_are_enough(monkeypatch):
     maps = clips()
     monkeypatch.setattr(local_scales, "MOST_FRAMES", 17)
-    found = local_scales.measure(maps)
+    found = local_scales.measure_scale(maps)
     # Every third of 51.
     np.testing.assert_array_equal(
-        found, local_scales.measure([one[::3] for one in maps])
+        found, local_scales.measure_scale([one[::3] for one in maps])
     )
 
 
 def test_still_video_has_no_scale():
     still = [np.zeros((5, 4, 6), np.float32)]
     np.testing.assert_array_equal(
-        local_scales.measure(still), np.ones((4, 6), "f4")
+        local_scales.measure_scale(still), np.ones((4, 6), "f4")
     )
 
 
 def test_clips_of_other_proportions():
     wide = np.ones((4, 6, 12), np.float32)
-    found = local_scales.measure([np.ones((3, 9, 12), np.float32), wide])
+    found = local_scales.measure_scale([np.ones((3, 9, 12), np.float32), wide])
     np.testing.assert_allclose(found, np.ones((9, 12)), rtol=1e-6)
     assert local_scales.resized(found, (6, 12)).shape == (6, 12)
     assert local_scales.resized(found, (9, 12)) is found
@@ -83,4 +83,4 @@ def test_clips_of_other_proportions():
 
 def test_no_frame():
     with pytest.raises(ValueError, match="`clips` must hold at least one"):
-        local_scales.measure([np.ones((0, 4, 6), "f4")])
+        local_scales.measure_scale([np.ones((0, 4, 6), "f4")])

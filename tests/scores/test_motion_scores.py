@@ -23,7 +23,7 @@ def motion():
 
 def fitted(weights=WEIGHTS):
     clips = [draw("clip", np.zeros(44), seed=1)]
-    return fitting.fit(
+    return fitting.fit_calibration(
         clips,
         in_sample=False,
         weights=weights,
@@ -33,7 +33,7 @@ def fitted(weights=WEIGHTS):
 
 def test_every_cue_has_its_part():
     scores, moved, found = scored("01"), motion()["01"], fitted()
-    series = motion_scores.score(scores, found, moved)
+    series = motion_scores.score_with_motion(scores, found, moved)
     cues = {**cue_values.map_cues(scores, found.scales), "motion": moved}
     np.testing.assert_array_equal(
         series, found.score(cues, ("error", "distance", "motion"))
@@ -45,24 +45,26 @@ def test_every_cue_has_its_part():
 
 def test_one_number_a_scored_frame():
     with pytest.raises(ValueError, match=r"01: `motion` must be.*12.*\(16,\)"):
-        motion_scores.score(scored("01"), fitted(), np.zeros(16))
+        motion_scores.score_with_motion(scored("01"), fitted(), np.zeros(16))
 
 
 def test_a_folder_of_videos(tmp_path):
     found, moved = fitted(), motion()
     for name in NAMES:
-        video_scores.write(scored(name), tmp_path)
-    motion_scores.add(tmp_path, found, moved)
+        video_scores.write_scores(scored(name), tmp_path)
+    motion_scores.add_motion_scores(tmp_path, found, moved)
     for name in NAMES:
         np.testing.assert_array_equal(
-            video_scores.read(tmp_path, name).online_motion,
-            motion_scores.score(scored(name), found, moved[name]),
+            video_scores.read_scores(tmp_path, name).online_motion,
+            motion_scores.score_with_motion(scored(name), found, moved[name]),
         )
 
 
 def test_a_calibration_without_motion_adds_nothing(tmp_path):
-    video_scores.write(scored("01"), tmp_path)
+    video_scores.write_scores(scored("01"), tmp_path)
     table = tmp_path / "frames" / "01.csv"
     before = table.read_bytes()
-    motion_scores.add(tmp_path, fitted(WEIGHTS | {"motion": 0.0}), {})
+    motion_scores.add_motion_scores(
+        tmp_path, fitted(WEIGHTS | {"motion": 0.0}), {}
+    )
     assert table.read_bytes() == before

@@ -40,8 +40,8 @@ MOVING = {"online_motion": NUMBERS.uniform(0, 1, 5)}
 def test_what_is_written_reads_back_the_same(tmp_path, name, changes):
     scores = made(name, **changes)
     paper = [0.0, 0.25, 0.5, 1.0, 0.75]
-    video_scores.write(scores, tmp_path, [0, 1, 1, 0, 1], paper)
-    again = video_scores.read(tmp_path, name)
+    video_scores.write_scores(scores, tmp_path, [0, 1, 1, 0, 1], paper)
+    again = video_scores.read_scores(tmp_path, name)
     for field in dataclasses.fields(scores):
         before, after = (getattr(s, field.name) for s in (scores, again))
         if before is None or isinstance(before, str | int):
@@ -56,7 +56,7 @@ def test_what_is_written_reads_back_the_same(tmp_path, name, changes):
 
 
 def test_the_table_is_for_people(tmp_path):
-    video_scores.write(
+    video_scores.write_scores(
         made(psnr=[20.5, 21, 22, 23, 24]), tmp_path, [0, 1, 1, 0, 1]
     )
     with (tmp_path / "frames" / "01.csv").open() as file:
@@ -77,7 +77,7 @@ def test_the_table_is_for_people(tmp_path):
 
 
 def test_the_motion_stands_behind_the_online_score(tmp_path):
-    video_scores.write(made(**MOVING), tmp_path)
+    video_scores.write_scores(made(**MOVING), tmp_path)
     with (tmp_path / "frames" / "01.csv").open() as file:
         head = next(csv.reader(file))
     assert head[-3:] == ["online", "online_motion", "updated"]
@@ -87,9 +87,9 @@ def test_the_motion_stands_behind_the_online_score(tmp_path):
 def test_the_motion_that_is_known_later_makes_the_same_files(tmp_path, before):
     more = [0, 1, 1, 0, 1], [0.0, 0.25, 0.5, 1.0, 0.75]
     scores = made(name="a b", **MOVING)
-    video_scores.write(scores, tmp_path / "once", *more)
+    video_scores.write_scores(scores, tmp_path / "once", *more)
     scores = dataclasses.replace(scores, **{"online_motion": None} | before)
-    video_scores.write(scores, tmp_path / "twice", *more)
+    video_scores.write_scores(scores, tmp_path / "twice", *more)
     video_scores.add_online_motion(
         tmp_path / "twice", "a b", MOVING["online_motion"]
     )
@@ -108,7 +108,7 @@ def test_the_motion_that_is_known_later_makes_the_same_files(tmp_path, before):
     ],
 )
 def test_motion_that_does_not_fit(tmp_path, changes, series, message):
-    video_scores.write(made(**changes), tmp_path)
+    video_scores.write_scores(made(**changes), tmp_path)
     before = (tmp_path / "frames" / "01.csv").read_bytes()
     with pytest.raises(ValueError, match=rf"frames/01\.csv: {message}"):
         video_scores.add_online_motion(tmp_path, "01", series)
@@ -116,20 +116,20 @@ def test_motion_that_does_not_fit(tmp_path, changes, series, message):
 
 
 def test_without_labels(tmp_path):
-    video_scores.write(made(), tmp_path)
+    video_scores.write_scores(made(), tmp_path)
     assert video_scores.read_labels(tmp_path, "01") is None
 
 
 def test_writing_again_replaces(tmp_path):
-    video_scores.write(made(frames=5), tmp_path)
-    video_scores.write(made(frames=9), tmp_path)
-    assert len(video_scores.read(tmp_path, "01")) == 9
+    video_scores.write_scores(made(frames=5), tmp_path)
+    video_scores.write_scores(made(frames=9), tmp_path)
+    assert len(video_scores.read_scores(tmp_path, "01")) == 9
 
 
 def test_a_folder_is_in_natural_order_and_read_when_asked(tmp_path):
     for name in ("10", "2", "1"):
-        video_scores.write(made(name, frames=int(name)), tmp_path)
-    folder = video_scores.Folder(tmp_path)
+        video_scores.write_scores(made(name, frames=int(name)), tmp_path)
+    folder = video_scores.ScoreFolder(tmp_path)
     assert folder.names == ["1", "2", "10"]
     assert [len(scores) for scores in folder] == [1, 2, 10]
     assert folder[-1].name == "10"
@@ -183,28 +183,28 @@ def test_scores_that_are_none(changes, message):
 def test_labels_of_another_length(tmp_path):
     message = "01: `labels` must hold one label for each of the 5"
     with pytest.raises(ValueError, match=message):
-        video_scores.write(made(), tmp_path, [0, 1])
+        video_scores.write_scores(made(), tmp_path, [0, 1])
     assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     scores = made()
-    video_scores.write(scores, tmp_path)
+    video_scores.write_scores(scores, tmp_path)
 
     def full(_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match=r"frames/01\.csv"):
-        video_scores.write(made(), tmp_path)
+        video_scores.write_scores(made(), tmp_path)
     assert not list(tmp_path.rglob(".partial-*"))
-    again = video_scores.read(tmp_path, "01")
+    again = video_scores.read_scores(tmp_path, "01")
     np.testing.assert_array_equal(again.psnr, scores.psnr)
 
 
 def test_an_empty_folder(tmp_path):
     with pytest.raises(FileNotFoundError, match="frames holds no scores"):
-        video_scores.Folder(tmp_path)
+        video_scores.ScoreFolder(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -225,25 +225,25 @@ def test_an_empty_folder(tmp_path):
     ],
 )
 def test_a_damaged_table(tmp_path, text, message):
-    video_scores.write(made(), tmp_path)
+    video_scores.write_scores(made(), tmp_path)
     (tmp_path / "frames" / "01.csv").write_text(text)
     with pytest.raises(ValueError, match=message) as error:
-        video_scores.read(tmp_path, "01")
+        video_scores.read_scores(tmp_path, "01")
     assert "frames/01.csv" in str(error.value)
 
 
 def test_a_damaged_archive(tmp_path):
-    video_scores.write(made(), tmp_path)
+    video_scores.write_scores(made(), tmp_path)
     path = tmp_path / "maps" / "01.npz"
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(ValueError, match=r"01\.npz: must be an \.npz archive"):
-        video_scores.read(tmp_path, "01")
+        video_scores.read_scores(tmp_path, "01")
 
 
 def test_missing_files(tmp_path):
-    video_scores.write(made(), tmp_path)
+    video_scores.write_scores(made(), tmp_path)
     (tmp_path / "maps" / "01.npz").unlink()
     with pytest.raises(FileNotFoundError, match=r"01\.npz"):
-        video_scores.read(tmp_path, "01")
+        video_scores.read_scores(tmp_path, "01")
     with pytest.raises(FileNotFoundError, match=r"02\.csv"):
-        video_scores.read(tmp_path, "02")
+        video_scores.read_scores(tmp_path, "02")

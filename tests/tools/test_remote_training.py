@@ -103,7 +103,7 @@ def test_there_and_back(home, tmp_path, capsys):
     assert config["model"]["dtype"] == "mixed_bfloat16"
     assert run("home", out, home / "data", run_dir) == 0
     assert "frame level" in capsys.readouterr().out
-    found = results.read(run_dir / "evaluation")
+    found = results.read_results(run_dir / "evaluation")
     assert found.scored_frames == 16
     assert found.abnormal_frames is not None
     assert found.provenance.holdout == 1

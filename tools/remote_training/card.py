@@ -22,7 +22,7 @@ from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
 from lgn_tf.data.datasets import presets
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.evaluation import protocol
+from lgn_tf.evaluation import protocol, scoring
 from lgn_tf.files import atomic
 from lgn_tf.inference import video_scorer
 from lgn_tf.runs import directory, environment, model_files
@@ -224,10 +224,10 @@ def _score(
         # Areas are computed at home, where scikit-learn is.
         atomic.folder(run_dir / SWEEP) as sweep,
     ):
-        series = protocol.score(scorer, test_set, folder, weight)
+        series = scoring.score_test_set(scorer, test_set, folder, weight)
         for gamma, videos in zip(
             scorer.gammas, zip(*series, strict=True), strict=True
         ):
             for scores in videos:
-                video_scores.write(scores, sweep / repr(gamma))
+                video_scores.write_scores(scores, sweep / repr(gamma))
     return sum(len(each[0]) for each in series)

@@ -51,7 +51,7 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
         found = _evaluate(Run(folder, config=config))
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
-    for line in tables.everything(found):
+    for line in tables.all_tables(found):
         console.print(line)
 
 
@@ -76,7 +76,7 @@ def _restore(weights: Path, config: Config, folder: Path) -> None:
 def _evaluate(run: Run) -> Results:
     stand, test_set = run.provenance(), run.test_set()
     sweep = run.folder / SWEEP
-    return protocol.conclude(
+    return protocol.evaluate_folder(
         run.folder / EVALUATION,
         test_set,
         stand,
@@ -87,17 +87,17 @@ def _evaluate(run: Run) -> Results:
 
 
 def _sweep(
-    folder: Path, truth: protocol.Labels | None, weight: float
+    folder: Path, labels: protocol.Labels | None, weight: float
 ) -> list[tuple[float, float]]:
     """Returns (gamma, area) of all that were scored in one pass."""
     gammas = sorted(float(path.name) for path in folder.iterdir())
-    if truth is None or len(gammas) == 1:
+    if labels is None or len(gammas) == 1:
         return []
     areas = [
         (
             gamma,
             frame_level.paper_auc(
-                video_scores.Folder(folder / repr(gamma)), truth, weight
+                video_scores.ScoreFolder(folder / repr(gamma)), labels, weight
             ),
         )
         for gamma in gammas

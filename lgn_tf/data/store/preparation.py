@@ -1,6 +1,5 @@
 """Fills a frame store: on all cores, restartable, nothing half written."""
 
-import dataclasses
 import errno
 import os
 import shutil
@@ -11,13 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import cv2
-import numpy as np
 
 from lgn_tf.data.datasets.dataset import Dataset, Video
 from lgn_tf.data.store import store
-from lgn_tf.data.video import footage, optical_flow, preprocessing
-from lgn_tf.files import atomic, locks
-from lgn_tf.files.spool import Spool
+from lgn_tf.data.store.manifest import (
+    MANIFEST,
+    MOTION_SUFFIX,
+    Entry,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
+from lgn_tf.data.store.video_writer import VideoWriter
+from lgn_tf.data.video import footage
+from lgn_tf.files import locks
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
@@ -25,10 +31,6 @@ Progress = Callable[[int, int], None]
 
 LOCK = ".lock"
 """In a store that is being filled."""
-
-
-class _Stopped(Exception):
-    """Another video failed, or the user pressed Ctrl-C."""
 
 
 def prepare(
@@ -42,13 +44,13 @@ def prepare(
     progress: Progress | None = None,
     wait: bool = False,
 ) -> store.Store:
-    """Decodes and resizes every video into a store, or what is missing of it.
+    """Decodes and resizes every video that a store does not hold yet.
 
     What an earlier run finished is kept where the checksum of its source still
     agrees; the rest is made anew.
 
     Args:
-        dataset: from `layouts.recognise`.
+        dataset: the videos.
         folder: of the store; made where it does not exist.
         size: (height, width) that frames are resized to.
         workers: threads; default one for each core this process may use.
@@ -85,8 +87,9 @@ def prepare(
 
 
 def _require_own_folder(folder: Path) -> None:
-    if folder.is_dir() and not (folder / store.MANIFEST).exists():
-        ours = (LOCK, "train", "test", "all", f"{store.MANIFEST}.partial")
+    if folder.is_dir() and not (folder / MANIFEST).exists():
+        halves = (f"{MANIFEST}.partial", f".partial-{MANIFEST}")
+        ours = (LOCK, "train", "test", "all", *halves)
         others = [p.name for p in folder.iterdir() if p.name not in ours]
         if others:
             raise ValueError(
@@ -97,8 +100,9 @@ def _require_own_folder(folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Removes what a killed run had not finished."""
-    for path in folder.rglob("*.partial"):
-        path.unlink()
+    for pattern in ("*.partial", ".partial-*"):
+        for path in folder.rglob(pattern):
+            path.unlink()
 
 
 class _Preparation:
@@ -112,10 +116,13 @@ class _Preparation:
         progress: Progress | None,
     ) -> None:
         self.dataset, self.folder, self.size = dataset, folder, size
-        self.skip_bad, self.motion, self.progress = skip_bad, motion, progress
-        self.entries: dict[tuple[str, str], store.Entry] = {}
+        self.skip_bad, self.progress = skip_bad, progress
+        self.entries: dict[tuple[str, str], Entry] = {}
         self.skipped: dict[tuple[str, str], str] = {}
         self.stop = threading.Event()
+        self.writer = VideoWriter(
+            folder, size, motion, self.stop, self._advance
+        )
         self.lock = threading.Lock()
         self.done = self.total = 0
 
@@ -140,18 +147,16 @@ class _Preparation:
         self._save(complete=True)
         self._remove_others()
 
-    def _earlier(self) -> dict[tuple[str, str], store.Entry]:
+    def _earlier(self) -> dict[tuple[str, str], Entry]:
         try:
-            manifest = store.read_manifest(self.folder)
+            manifest = read_manifest(self.folder)
         except FileNotFoundError:
             return {}
         if manifest.size != self.size:
             return {}
         return {(e.split, e.name): e for e in manifest.entries}
 
-    def _require_space(
-        self, earlier: dict[tuple[str, str], store.Entry]
-    ) -> None:
+    def _require_space(self, earlier: dict[tuple[str, str], Entry]) -> None:
         # The least it can take: one channel a frame.
         kept = sum(entry.frames for entry in earlier.values())
         needed = max(0, self.total - kept) * self.size[0] * self.size[1]
@@ -166,12 +171,12 @@ class _Preparation:
     def _gather(
         self,
         pool: ThreadPoolExecutor,
-        earlier: dict[tuple[str, str], store.Entry],
+        earlier: dict[tuple[str, str], Entry],
     ) -> None:
-        waiting: dict[Future[store.Entry], Video] = {}
+        waiting: dict[Future[Entry], Video] = {}
         for video in self.dataset.videos:
             entry = earlier.get((video.split, video.name))
-            waiting[pool.submit(self._one, video, entry)] = video
+            waiting[pool.submit(self.writer.write, video, entry)] = video
         try:
             while waiting:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -183,7 +188,7 @@ class _Preparation:
             pool.shutdown(cancel_futures=True)
             raise
 
-    def _take(self, video: Video, future: Future[store.Entry]) -> None:
+    def _take(self, video: Video, future: Future[Entry]) -> None:
         key = (video.split, video.name)
         try:
             self.entries[key] = future.result()
@@ -194,96 +199,14 @@ class _Preparation:
 
     def _save(self, complete: bool) -> None:
         keys = [(video.split, video.name) for video in self.dataset.videos]
-        manifest = store.Manifest(
+        manifest = Manifest(
             self.dataset.layout,
             self.size,
             complete,
             tuple(self.entries[key] for key in keys if key in self.entries),
             tuple(self.skipped[key] for key in keys if key in self.skipped),
         )
-        store.write_manifest(manifest, self.folder)
-
-    def _one(self, video: Video, earlier: store.Entry | None) -> store.Entry:
-        source = store.fingerprint(video)
-        if earlier is not None and earlier.source == source:
-            if self._is_whole(earlier):
-                self._advance(earlier.frames)
-                return earlier
-        entry = store.Entry(video.name, video.split, 0, 1, source)
-        path = self.folder / entry.path
-        path.parent.mkdir(exist_ok=True)
-        temporary = path.with_name(path.name + ".partial")
-        try:
-            moved, channels = Spool(), 1
-            written = self._write(video, temporary, channels, moved)
-            if written is None:
-                moved, channels = Spool(), 3
-                written = self._write(video, temporary, channels, moved)
-            if self.motion and written:
-                # First: where the frames have their name, all is there.
-                cells = moved.array()
-                with atomic.opened(self.folder / entry.motion_path) as file:
-                    file.write(np.ascontiguousarray(cells).data)
-                rows, columns = cells.shape[1:]
-                entry = dataclasses.replace(entry, cells=(rows, columns))
-            temporary.replace(path)
-        except OSError as error:
-            # Without the name of the file nobody knows which disk is full.
-            raise OSError(
-                error.errno, error.strerror, str(temporary)
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        atomic.sync_folder(path.parent)
-        return dataclasses.replace(
-            entry, frames=written or 0, channels=channels
-        )
-
-    def _is_whole(self, entry: store.Entry) -> bool:
-        """Whether all is there that this run would write of a video."""
-        if self.motion and not entry.motion:
-            return False
-        wanted = {entry.path: entry.bytes(self.size)}
-        if entry.motion:
-            wanted[entry.motion_path] = entry.motion_bytes
-        paths = {self.folder / name: size for name, size in wanted.items()}
-        return all(
-            path.is_file() and path.stat().st_size == size
-            for path, size in paths.items()
-        )
-
-    def _write(
-        self, video: Video, path: Path, channels: int, moved: Spool
-    ) -> int | None:
-        """Writes every frame; None where one of them has colour after all."""
-        count = 0
-        read = footage.read_frames(video)
-        if self.motion:
-            read = optical_flow.watched(
-                read,
-                lambda one: moved.append(
-                    one.cells[None].astype(store.MOTION_TYPE)
-                ),
-            )
-        # Written rather than mapped: a mapped write on a full disk kills the
-        # process, a plain one raises.
-        with path.open("wb") as file:
-            for frame in read:
-                if self.stop.is_set():
-                    raise _Stopped
-                if channels == 1:
-                    if not preprocessing.is_gray(frame):
-                        self._advance(-count)
-                        return None
-                    frame = frame[..., :1].copy()
-                file.write(
-                    preprocessing.prepare(frame, self.size, channels).data
-                )
-                count += 1
-                self._advance(1)
-            file.flush()
-            os.fsync(file.fileno())
-        return count
+        write_manifest(manifest, self.folder)
 
     def _advance(self, count: int) -> None:
         with self.lock:
@@ -295,7 +218,7 @@ class _Preparation:
         entries = self.entries.values()
         kept = {e.path for e in entries}
         kept |= {e.motion_path for e in entries if e.motion}
-        for kind in ("*/*.frames", f"*/*{store.MOTION}"):
+        for kind in ("*/*.frames", f"*/*{MOTION_SUFFIX}"):
             for path in self.folder.glob(kind):
                 if path.relative_to(self.folder) not in kept:
                     path.unlink()

@@ -1,6 +1,7 @@
 """Frames of several videos, wherever they are: in memory or still encoded.
 
-A `Footage` hands out uint8 frames of one size. `store.Stored` is another one.
+A `Footage` hands out uint8 frames of one size. So does `store.Stored`, of a
+frame store.
 """
 
 import itertools
@@ -117,10 +118,10 @@ class Encoded:
     """Footage that is decoded and resized when it is asked for.
 
     Right for one pass in order. Random reads of a video file decode it from
-    its start; `store.prepare` is made for them.
+    its start; `preparation.prepare` is made for them.
 
     Args:
-        videos: from `layouts.recognise`.
+        videos: the videos on disk.
         size: (height, width) that frames are resized to.
     """
 
@@ -257,7 +258,7 @@ def read_video(path: Path) -> Iterator[Frames]:
 
 
 def promised_frames(video: Video) -> int:
-    """Returns how many frames there should be, without decoding any."""
+    """Returns the number of frames by the header, without decoding any."""
     if not video.is_file:
         return len(video.frame_files())
     capture = cv2.VideoCapture(str(video.source), cv2.CAP_FFMPEG)

@@ -1,4 +1,4 @@
-"""Local optical flow: how fast what moves moves, and where in the frame.
+"""Local optical flow: the speed of motion, and its place in the frame.
 
 It needs no model and no training. Lengths are shares of the frame's longer
 side a frame, so that they do not depend on the resolution: 0.01 crosses a
@@ -32,7 +32,7 @@ _SHORTEST = 16
 
 
 class Motion(NamedTuple):
-    """Where something moves, and the one number that says how fast.
+    """The motion between two frames.
 
     Attributes:
         cells: float32 (rows, columns), the mean length of the flow in each
@@ -90,7 +90,7 @@ def means(cells: Field) -> Field:
 
 
 def strength(cells: Field, scale: Field) -> float:
-    """Returns the largest box mean, divided by what is usual at its place.
+    """Returns the largest box mean, divided by the usual one at its place.
 
     Args:
         cells: float32 (rows, columns), see `Motion`.
@@ -161,7 +161,7 @@ class LocalFlow:
     def _lengths(
         self, before: Gray, frame: Gray, size: tuple[int, ...]
     ) -> Field:
-        """Lengths of the flow by pixel, in shares of the longer side."""
+        """Returns lengths of the flow by pixel, as shares of a side."""
         if before is frame:
             return np.zeros(frame.shape, np.float32)
         flow = self._engine.calc(before, frame, None)

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 Frame = NDArray[np.uint8]
 
 TABLE = np.arange(256, dtype=np.float32) / 127.5 - 1.0
-"""What each value of a pixel is to the model."""
+"""The model's input for each value of a pixel."""
 # OpenCV's fixed-point weights of blue, green and red in gray.
 _GRAY_WEIGHTS, _GRAY_BITS = (3735, 19235, 9798), 15
 
 
 def is_gray(frame: Frame) -> bool:
-    """Whether a frame (height, width, channels) holds no colour."""
+    """Returns whether a frame (height, width, channels) holds no colour."""
     if frame.shape[-1] == 1:
         return True
     blue, green, red = cv2.split(frame)

@@ -1,4 +1,4 @@
-"""Decodes pictures that strangers sent, inside a TensorFlow graph.
+"""Decodes images that strangers sent, inside a TensorFlow graph.
 
 One picture that cannot be decoded must not fail those beside it, and none may
 take more memory than the limit allows. So the header is read first, with
@@ -73,14 +73,19 @@ def decode_all(
     batch = pictures.batch(count + 1).with_options(options)
     places, decoded, sides = batch.get_single_element()
 
-    def spread(values: Any) -> Any:
-        # Scattering has kernels for int32 on every device.
-        rows = tf.concat([[count + 1], tf.shape(values, tf.int64)[1:]], 0)
-        values = tf.cast(values, tf.int32)
-        return tf.scatter_nd(places[:, None], values, rows)[:count]
+    decoded = _spread(decoded, places, count)
+    result = tf.cast(tf.ensure_shape(decoded, (None, *shape)), tf.uint8)
+    return result, _spread(sides, places, count)
 
-    result = tf.ensure_shape(spread(decoded), (None, *shape))
-    return tf.cast(result, tf.uint8), spread(sides)
+
+def _spread(values: Any, places: Any, count: Any) -> Any:
+    """Puts values at their places among `count`; zeros lie elsewhere."""
+    import tensorflow as tf
+
+    # Scattering has kernels for int32 on every device.
+    rows = tf.concat([[count + 1], tf.shape(values, tf.int64)[1:]], 0)
+    values = tf.cast(values, tf.int32)
+    return tf.scatter_nd(places[:, None], values, rows)[:count]
 
 
 def picture_size(content: Any) -> Any:
@@ -122,7 +127,7 @@ def _png_size(values: Any) -> Any:
 
 
 def _jpeg_size(values: Any) -> Any:
-    """Goes from segment to segment until the one that holds the size."""
+    """Passes from segment to segment until the one that holds the size."""
     import tensorflow as tf
 
     end = tf.size(values) - 32

@@ -1,31 +1,21 @@
-import errno
-import json
-import os
+"""None"""
+
 import shutil
-import signal
-import subprocess
-import sys
-import time
 
 import cv2
 import numpy as np
 import pytest
 
 from lgn_tf.data.datasets import layouts
-from lgn_tf.data.store import preparation, store
-from lgn_tf.data.video import footage, optical_flow
-from lgn_tf.files import locks, media
+from lgn_tf.data.store import preparation
+from lgn_tf.data.store.manifest import (
+    MOTION_TYPE,
+    manifest_counts,
+)
+from lgn_tf.data.video import footage
+from lgn_tf.files import media
+from tests.data.store.contents import SIZE, cells, contents
 from tests.helpers.drawn_layouts import WHOLE
-
-SIZE = (24, 32)
-
-
-def contents(folder):
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != ".lock"
-    }
 
 
 @pytest.mark.parametrize("layout", WHOLE)
@@ -108,13 +98,8 @@ def test_only_what_changed_is_made_anew(written, tmp_path):
 
 
 def stored_motion(folder, entry):
-    found = np.fromfile(folder / entry.motion_path, store.MOTION_TYPE)
+    found = np.fromfile(folder / entry.motion_path, MOTION_TYPE)
     return found.reshape(entry.frames, *entry.cells)
-
-
-def cells(video):
-    frames = footage.read_frames(video)
-    return np.stack([one.cells for one in optical_flow.measured(frames)])
 
 
 @pytest.mark.parametrize("layout", ["ucsd", "own"])
@@ -176,119 +161,11 @@ def test_motion_is_added_kept_and_forgotten(written, tmp_path):
     assert not path.exists()
 
 
-def test_a_store_of_before_there_was_motion(written, tmp_path):
-    made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
-    path = made.folder / store.MANIFEST
-    values = json.loads(path.read_text())
-    for entry in values["entries"]:
-        del entry["cells"]
-    path.write_text(json.dumps(values))
-    assert store.read_manifest(made.folder) == made.manifest
-
-
 def test_another_size_makes_it_anew(written, tmp_path):
     dataset, folder = written("own"), tmp_path / "store"
     preparation.prepare(dataset, folder, SIZE)
     made = preparation.prepare(dataset, folder, (16, 16))
     assert made.split("train").read(0, 0, 1).shape == (1, 16, 16, 1)
-
-
-@pytest.mark.parametrize("after", range(0, 9))
-def test_what_fails_at_any_step_is_finished_by_the_next_run(
-    written, tmp_path, monkeypatch, after
-):
-    dataset, folder = written("ucsd"), tmp_path / "store"
-    whole = preparation.prepare(dataset, tmp_path / "whole", SIZE)
-    real, calls = os.fsync, []
-
-    def full(descriptor):
-        calls.append(descriptor)
-        if len(calls) > after:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        real(descriptor)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
-        with pytest.raises(OSError, match="No space left"):
-            preparation.prepare(dataset, folder, SIZE, workers=1)
-    if (folder / "manifest.json").exists():
-        with pytest.raises(ValueError, match="interrupted; run it again"):
-            store.open_store(folder)
-    else:
-        with pytest.raises(FileNotFoundError, match="is no store"):
-            store.open_store(folder)
-    # No store of before the failure is of another length than it should be.
-    assert {p.stat().st_size for p in folder.rglob("*.frames")} <= {
-        14 * SIZE[0] * SIZE[1]
-    }
-    made = preparation.prepare(dataset, folder, SIZE, workers=1)
-    assert contents(folder) == contents(whole.folder)
-    assert made.manifest.complete
-
-
-def test_no_space_left_names_the_file(written, tmp_path, monkeypatch):
-    def full(_):
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    dataset, folder = written("own"), tmp_path / "store"
-    preparation.prepare(dataset, folder, SIZE)
-    (folder / "train/01.frames").unlink()
-    monkeypatch.setattr(store, "write_manifest", lambda *_: None)
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match=r"No space left.*01\.frames") as caught:
-        preparation.prepare(dataset, folder, SIZE)
-    assert caught.value.errno == errno.ENOSPC
-    assert not list(folder.rglob("*.frames.partial"))
-
-
-def test_too_little_space_is_known_beforehand(written, tmp_path, monkeypatch):
-    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OSError, match="at least 53760 bytes, 1000 are free"):
-        preparation.prepare(written("own"), tmp_path / "store", SIZE)
-
-
-def test_a_killed_run_is_finished_by_the_next(tmp_path):
-    root = tmp_path / "own"
-    rng = np.random.default_rng(0)
-    for number in range(6):
-        frames = rng.integers(0, 256, (60, 64, 64, 3), dtype=np.uint8)
-        media.write_video(root / f"{number}.avi", frames)
-    folder = tmp_path / "store"
-    command = [sys.executable, "-m", "lgn_tf", "prepare"]
-    command += ["--data-root", str(root), "--out", str(folder)]
-    command += ["--image-size", "512", "512", "--workers", "1"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(folder.glob("*/*.frames")):
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    finished = {p: p.stat().st_mtime_ns for p in folder.glob("*/*.frames")}
-    assert 0 < len(finished) < 6
-    assert {p.stat().st_size for p in finished} == {60 * 512 * 512 * 3}
-    with pytest.raises(ValueError, match="interrupted"):
-        store.open_store(folder)
-    dataset = layouts.recognise(root)
-    made = preparation.prepare(dataset, folder, (512, 512))
-    assert not list(folder.rglob("*.partial"))
-    # The manifest may be a video behind the kill, not more.
-    kept = [p for p, t in finished.items() if p.stat().st_mtime_ns == t]
-    assert len(kept) >= len(finished) - 1
-    for place, video in enumerate(dataset.videos):
-        wanted = cv2.resize(next(footage.read_frames(video)), (512, 512))
-        found = made.split("train").read(place, 0, 1)[0]
-        np.testing.assert_array_equal(found, wanted)
-
-
-def test_two_runs_at_once(written, tmp_path):
-    dataset, folder = written("own"), tmp_path / "store"
-    folder.mkdir()
-    with locks.alone(folder / preparation.LOCK, folder):
-        with pytest.raises(BlockingIOError, match="another `lgn prepare`"):
-            preparation.prepare(dataset, folder, SIZE)
 
 
 def test_a_bad_video_stops_or_is_skipped_and_named(written, tmp_path):
@@ -301,7 +178,7 @@ def test_a_bad_video_stops_or_is_skipped_and_named(written, tmp_path):
     assert made.split("train").names == ["Train001"]
     (line,) = made.manifest.skipped
     assert "Train002/005.tif: not a readable image" in line
-    assert store.describe(made.manifest) == {
+    assert manifest_counts(made.manifest) == {
         "videos": 4,
         "frames": 56,
         "bytes": 56 * 24 * 32,
@@ -327,31 +204,3 @@ def test_bad_arguments(written, tmp_path):
     (tmp_path / "home/letters.txt").touch()
     with pytest.raises(ValueError, match=r"folder of its own.*letters\.txt"):
         preparation.prepare(dataset, tmp_path / "home", SIZE)
-
-
-def test_a_damaged_store(written, tmp_path):
-    folder = tmp_path / "store"
-    made = preparation.prepare(written("own"), folder, SIZE)
-    with pytest.raises(ValueError, match="no videos of the split 'val'"):
-        made.split("val")
-    path = folder / "train/01.frames"
-    path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(ValueError, match=r"01\.frames: must hold 10752 bytes"):
-        made.split("train")
-    path.unlink()
-    with pytest.raises(ValueError, match=r"01\.frames: .*no file"):
-        made.split("train")
-    manifest = folder / "manifest.json"
-    values = json.loads(manifest.read_text())
-    for bad in ("{", "[]", json.dumps({**values, "format": 2})):
-        manifest.write_text(bad)
-        with pytest.raises(ValueError, match="not a manifest of format 1"):
-            store.open_store(folder)
-    with pytest.raises(FileNotFoundError, match="is no store"):
-        store.open_store(tmp_path)
-
-
-def test_the_store_is_mapped_and_read_only(written, tmp_path):
-    made = preparation.prepare(written("own"), tmp_path / "store", SIZE)
-    found = made.split("train").read(0, 0, 3)
-    assert not found.flags.owndata and not found.flags.writeable

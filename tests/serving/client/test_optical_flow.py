@@ -16,11 +16,11 @@ from lgn_client import client, footage, score_table, scoring, transport
 from lgn_tf.cli import main
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.synthetic import walkways
-from lgn_tf.data.video import footage as footage_module
-from lgn_tf.data.video import optical_flow as motion
+from lgn_tf.data.video import optical_flow
+from lgn_tf.data.video.footage import read_frames
 from lgn_tf.files import media
 from lgn_tf.scores import video_scores
-from tests.exporting.endpoints_by_hand import colourful, encode
+from tests.exporting.expected import colourful, encode
 from tests.serving.client.test_client import TARGET, addresses
 
 ROOT = Path(__file__).parents[3]
@@ -54,7 +54,7 @@ def drawn(request):
 
 def test_there_is_one_algorithm():
     link = ROOT / "serving/lgn_client/optical_flow.py"
-    assert link.is_symlink() and link.samefile(motion.__file__)
+    assert link.is_symlink() and link.samefile(optical_flow.__file__)
 
 
 @pytest.mark.parametrize("kind", [".avi", ".png", ".tif", ".jpg"])
@@ -67,8 +67,8 @@ def test_the_client_measures_what_the_evaluation_does(drawn, tmp_path, kind):
     else:
         media.write_images(path, drawn, f"{{}}{kind}", 8)
     (video,) = layouts.recognise(path).videos
-    read = footage_module.read_frames(video)
-    wanted = np.stack([one.cells for one in motion.measured(read)])
+    read = read_frames(video)
+    wanted = np.stack([one.cells for one in optical_flow.measured(read)])
     assert wanted[0].max() == 0 < wanted[1:].max(axis=(1, 2)).min()
     found = list(score_table._moved(path, []))
     np.testing.assert_array_equal(found, wanted)
@@ -141,7 +141,9 @@ def test_the_client_gets_the_scores_of_lgn_score(
     argv = ["score", str(moving_run[0]), "clip.avi", "frames", "--gamma", "0"]
     assert main.main([*argv, "--out", "scores"]) == 0
     names = ("clip", "frames")
-    wanted = {name: video_scores.read(Path("scores"), name) for name in names}
+    wanted = {
+        name: video_scores.read_scores(Path("scores"), name) for name in names
+    }
     files = [f"frames/{place}.png" for place in range(len(drawn))]
     for address in addresses(moving_server).values():
         for sources, name in (
@@ -179,7 +181,7 @@ def test_frames_that_travel_as_jpeg(
     assert client.main([*argv, "--server", address]) == 0
     ((files, moved),) = sent
     frames = list(footage.decoded(tmp_path / "clip.avi"))
-    wanted = [one.cells for one in motion.measured(frames)]
+    wanted = [one.cells for one in optical_flow.measured(frames)]
     np.testing.assert_array_equal(moved, wanted)
     assert files[0].startswith(b"\xff\xd8") and len(files) == len(moved)
     capsys.readouterr()

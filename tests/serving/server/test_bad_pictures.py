@@ -12,8 +12,8 @@ import pytest
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
-from tests.exporting.bad_pictures import BAD, WHOLE
-from tests.exporting.endpoints_by_hand import colourful, encode
+from tests.exporting.expected import colourful, encode
+from tests.exporting.test_bad_requests import BAD, WHOLE
 
 PREDICT = "/v1/models/lgn_net:predict"
 GOOD = encode(colourful(1, 5, 20, 30), ".jpg")

@@ -1,31 +1,14 @@
-"""An export appears whole or not at all, as its options say."""
+"""Versions of an export: their numbers, and exports that fail."""
 
-import dataclasses
-import json
-import re
 import shutil
 
-import numpy as np
 import pytest
 import tensorflow as tf
 
 from lgn_tf.cli import main
-from lgn_tf.exporting import model_card, saved_model, warm_up
+from lgn_tf.exporting import saved_model, warm_up
 from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
-
-
-@pytest.fixture
-def quick(monkeypatch):
-    """Leaves the graphs out: what is tested is what is around them."""
-
-    def save(model, functions, endpoints, folder):
-        del model, functions, endpoints
-        (folder / "variables").mkdir()
-        (folder / "variables/data").touch()
-        (folder / "saved_model.pb").write_bytes(b"graph")
-
-    monkeypatch.setattr(saved_model, "_save", save)
 
 
 @pytest.mark.usefixtures("quick")
@@ -46,7 +29,7 @@ def test_a_failure_leaves_nothing_behind(exported_run, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(warm_up, "write", full)
+    monkeypatch.setattr(warm_up, "write_requests", full)
     kept = tmp_path / "kept"
     kept.mkdir()
     for out in (kept / "new/models", kept):
@@ -65,7 +48,7 @@ def test_a_failure_leaves_what_others_wrote(
         (out / "9").mkdir()
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(warm_up, "write", full)
+    monkeypatch.setattr(warm_up, "write_requests", full)
     with pytest.raises(OSError, match="No space left"):
         saved_model.export(Run(exported_run[0]), out)
     assert [path.name for path in out.iterdir()] == ["9"]
@@ -127,87 +110,4 @@ def test_a_run_without_weights(exported_run, tmp_path, capsys):
     assert main.main(["export", "--run", str(run_dir), "--out", str(out)]) == 2
     error = capsys.readouterr().err
     assert "model.weights.h5 is missing" in error and error.count("\n") == 1
-    assert not out.exists()
-
-
-@pytest.mark.usefixtures("quick")
-def test_the_command(exported_run, tmp_path, capsys):
-    out = tmp_path / "models"
-    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
-    assert main.main(arguments) == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith(f"{out / '1'}\n")
-    for name in ("weights", "variables", "graph", "warm-up requests"):
-        assert re.search(rf"^  {name}: [\d,]+ bytes$", printed, re.MULTILINE)
-    assert "no calibration" not in printed
-
-
-@pytest.fixture
-def told(monkeypatch):
-    """Notes the statistics that the endpoints get."""
-    given = []
-
-    class Noted(saved_model.Endpoints):
-        def __init__(self, model, statistics, *_, moving, **__):
-            del model
-            given.append((statistics, moving))
-
-    monkeypatch.setattr(saved_model, "Endpoints", Noted)
-    return given
-
-
-WEIGHTS = {"error": 2.0, "distance": 0.25, "motion": 3.0}
-
-
-@pytest.mark.usefixtures("quick")
-@pytest.mark.parametrize("left_out", [None, "motion", "distance"])
-def test_other_weights_of_the_cues(moving_run, tmp_path, told, left_out):
-    run_dir, config, _, known = moving_run
-    weights = WEIGHTS | ({left_out: 0.0} if left_out else {})
-    arguments = ["export", "--run", str(run_dir), "--out", str(tmp_path)]
-    for name, value in weights.items():
-        arguments += [f"--{name}-weight", str(value)]
-    assert main.main(arguments) == 0
-    ((statistics, moving),) = told
-    wanted = dataclasses.replace(known, weights=weights)
-    for ours, theirs in (
-        (statistics, wanted.statistics),
-        (moving, wanted.moving_statistics),
-    ):
-        assert (ours is None) == (theirs is None)
-        if ours is not None:
-            for name in ("error", "distance", "motion"):
-                mine, other = getattr(ours, name), getattr(theirs, name)
-                assert (mine and mine[:3]) == (other and other[:3])
-            np.testing.assert_array_equal(ours.knots, theirs.knots)
-    extra = tmp_path / "1" / saved_model.EXTRA
-    card = json.loads((extra / model_card.JSON).read_text())
-    assert card["calibration"]["cue_weights"] == weights
-    exported = model_card.read_config(extra)
-    assert exported.scoring.cue_weights == weights
-    names = {each["name"] for each in card["endpoints"]}
-    assert ("score_with_motion" in names) == (left_out != "motion")
-    text = (extra / model_card.TEXT).read_text()
-    words = ", ".join(f"{name} {value:g}" for name, value in weights.items())
-    assert f"weights of the cues: {words} |" in text
-    # The run keeps its own.
-    assert directory.read_config(run_dir) == config
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        (["--motion-weight", "-1"], "`motion_weight` must"),
-        (
-            ["--error-weight", "0", "--distance-weight", "0"],
-            "`error_weight` or `distance_weight` must be above 0",
-        ),
-    ],
-)
-def test_weights_that_are_none(exported_run, tmp_path, capsys, flags, message):
-    out = tmp_path / "out"
-    arguments = ["export", "--run", str(exported_run[0]), "--out", str(out)]
-    assert main.main([*arguments, *flags]) == 2
-    error = capsys.readouterr().err
-    assert message in error and error.count("\n") == 1
     assert not out.exists()

@@ -1,4 +1,4 @@
-"""Drawn frames, and what the layers, OpenCV and NumPy make of them."""
+"""Frames for endpoints, and the scores that are expected of them."""
 
 import cv2
 import numpy as np
@@ -89,7 +89,3 @@ def check(found, expected, valid=True):
         np.testing.assert_allclose(found[name], values, **CLOSE, err_msg=name)
     assert found["valid"].dtype == bool
     assert (found["valid"] == valid).all()
-
-
-def own_items(run):
-    return np.asarray(run[2].memory.items)

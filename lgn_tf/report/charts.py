@@ -59,7 +59,7 @@ _SETTINGS: dict[Any, Any] = {
 
 
 def marker(name: str) -> str:
-    """A colour that stands for a variable until the chart is written.
+    """Returns a colour that stands for a variable until the chart is written.
 
     Raises:
         KeyError: for a variable that does not exist.
@@ -138,7 +138,7 @@ class Chart:
 
         Args:
             name: unique on the page.
-            alternative: says in words what is to be seen.
+            alternative: text for readers who do not see the chart.
 
         Returns:
             An `svg` element as wide as what it lies in.

@@ -6,13 +6,13 @@ import xml.etree.ElementTree as ElementTree
 import matplotlib
 import pytest
 
-from lgn_tf.report import svg
+from lgn_tf.report import charts
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def drawn(name="one", alternative="a line"):
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         for place in range(4):
             chart.line([0, 1, 2], [place, 1, 0], f"line {place}", place)
         chart.label("across", "up")
@@ -24,14 +24,14 @@ def test_every_colour_is_a_variable():
     text = drawn()
     assert "#0102" not in text
     for name in ("first", "second", "third", "fourth", "grid", "ink", "muted"):
-        assert f"var(--{name}, {svg.COLOURS[name]})" in text
+        assert f"var(--{name}, {charts.COLOURS[name]})" in text
     literal = set(re.findall(r"(?<!, )#[0-9a-f]{6}", text))
     assert not literal, "colours that do not follow the page"
 
 
 def test_lines_differ_without_colours_too():
-    assert len({dashes for _, dashes in svg.LINES}) == len(svg.LINES)
-    assert len({colour for colour, _ in svg.LINES}) == len(svg.LINES)
+    assert len({dashes for _, dashes in charts.LINES}) == len(charts.LINES)
+    assert len({colour for colour, _ in charts.LINES}) == len(charts.LINES)
 
 
 def test_an_element_that_stands_in_a_page():
@@ -65,7 +65,7 @@ def test_settings_stay_as_they_were():
 
 
 def test_a_legend_above_lies_above():
-    with svg.chart() as chart:
+    with charts.chart() as chart:
         chart.line([0, 1], [0, 1], "one", 0)
         chart.legend(above=True)
         text = chart.svg("above", "")
@@ -74,11 +74,11 @@ def test_a_legend_above_lies_above():
 
 def test_an_unknown_variable():
     with pytest.raises((KeyError, ValueError)):
-        svg.marker("pink")
+        charts.marker("pink")
 
 
 def test_a_file_of_its_own_needs_no_page():
-    text = svg.standalone(drawn())
+    text = charts.standalone(drawn())
     assert "var(" not in text
-    assert svg.COLOURS["first"] in text
+    assert charts.COLOURS["first"] in text
     assert ElementTree.fromstring(text).tag == f"{SVG}svg"
