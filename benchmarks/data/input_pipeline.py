@@ -1,17 +1,20 @@
-"""Clips per second: from the store, decoded on the fly, and from PyTorch.
+"""Clips per second: from the store, with --no-store, and from PyTorch.
 
-    python benchmarks/data/input_pipeline.py
-    python benchmarks/data/input_pipeline.py --data-root UCSDped2 --rounds 5
+    python -m benchmarks.data.input_pipeline
+    python -m benchmarks.data.input_pipeline --files tif
+    python -m benchmarks.data.input_pipeline --data-root UCSDped2 --rounds 5
 
 Each contender feeds the same clips of the same frames (5 frames of 256 x 256,
 three channels, scaled to [-1, 1]) in shuffled batches, with as many workers,
 to a consumer that does nothing, in a process of its own; the rounds alternate.
 PyTorch's is a plain `DataLoader` that reads the five files of a clip with
-OpenCV. Without --data-root the frames are drawn: JPEG files of 240 x 360 in
-colour. PyTorch must be installed. The last line is JSON.
+OpenCV; it is left out where PyTorch is not installed. Without --data-root the
+frames are drawn, 240 x 360 in colour, as JPEG or TIFF files. With --no-store,
+tensorflow-io decodes TIFF where its library loads. The last line is JSON.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import statistics
@@ -23,15 +26,18 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-CONTENDERS = ("store", "on the fly", "PyTorch DataLoader")
+CONTENDERS = ("store", "--no-store", "PyTorch DataLoader")
+LAYOUTS = {"jpg": "frame-pred", "tif": "ucsd"}
+"""A layout with files of each kind."""
 SIZE = (256, 256)
 INPUTS = 4
 
 
 def main() -> None:
-    """Runs every contender and prints rates, ratios and memory."""
+    """Runs every contender; prints rates, ratios with spread, and memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--files", choices=tuple(LAYOUTS), default="jpg")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--batch-size", type=int, default=8)
@@ -43,21 +49,21 @@ def main() -> None:
         print(json.dumps(_measure(options)))
         return
     with tempfile.TemporaryDirectory() as folder:
-        root = options.data_root or _draw(Path(folder) / "drawn")
+        root = options.data_root or _draw(Path(folder) / "drawn", options.files)
         store = Path(folder) / "store"
         _prepare(root, store)
         results = _compete(options, root, store)
     _report(results, options)
 
 
-def _draw(root: Path) -> Path:
+def _draw(root: Path, files: str) -> Path:
     from lgn_tf.data.datasets import archives
     from lgn_tf.data.synthetic import walkways
 
     walkway = walkways.draw(
         0, train=8, test=0, frames=120, size=(240, 360), channels=3
     )
-    archives.write_drawn(walkway, root, "frame-pred")
+    archives.write_drawn(walkway, root, LAYOUTS[files])
     return root
 
 
@@ -75,10 +81,15 @@ def _prepare(root: Path, folder: Path) -> None:
 def _compete(
     options: argparse.Namespace, root: Path, store: Path
 ) -> dict[str, list[dict[str, float]]]:
-    results: dict[str, list[dict[str, float]]] = {c: [] for c in CONTENDERS}
+    present = [
+        contender
+        for contender in CONTENDERS
+        if "PyTorch" not in contender or importlib.util.find_spec("torch")
+    ]
+    results: dict[str, list[dict[str, float]]] = {c: [] for c in present}
     for _ in range(options.rounds):
-        for contender in CONTENDERS:
-            command = [sys.executable, __file__, "--child", contender]
+        for contender in present:
+            command = [sys.executable, __file__, f"--child={contender}"]
             command += ["--data-root", str(root), "--store", str(store)]
             for name in ("seconds", "batch_size", "workers"):
                 flag = "--" + name.replace("_", "-")
@@ -101,13 +112,18 @@ def _report(
         }
         for name, rounds in results.items()
     }
-    first = medians["store"]["clips_per_second"]
     print(f"medians, {options.workers} workers, {options.batch_size} a batch")
     for name, values in medians.items():
-        ratio = first / values["clips_per_second"]
+        # A ratio for each round, whose contenders ran one after the other.
+        ratios = [
+            store["clips_per_second"] / own["clips_per_second"]
+            for store, own in zip(results["store"], results[name], strict=True)
+        ]
         print(
             f"{name:20} {values['clips_per_second']:8.1f} clips/s   "
-            f"store is {ratio:5.1f} x   peak {values['peak_mib']:.0f} MiB"
+            f"store is {statistics.median(ratios):5.1f} x "
+            f"({min(ratios):.1f} to {max(ratios):.1f})   "
+            f"peak {values['peak_mib']:.0f} MiB"
         )
     print(json.dumps(medians))
 
@@ -115,8 +131,8 @@ def _report(
 def _measure(options: argparse.Namespace) -> dict[str, float]:
     if options.child == "store":
         batches = _from_store(options)
-    elif options.child == "on the fly":
-        batches = _on_the_fly(options)
+    elif options.child == "--no-store":
+        batches = _without_store(options)
     else:
         batches = _from_torch(options)
     memory = _PeakMemory()
@@ -140,12 +156,12 @@ def _from_store(options: argparse.Namespace) -> Iterable:
     return _clips(options, store.open_store(options.store).split("train"))
 
 
-def _on_the_fly(options: argparse.Namespace) -> Iterable:
+def _without_store(options: argparse.Namespace) -> Iterable:
     from lgn_tf.data.datasets import layouts
-    from lgn_tf.data.video import footage
+    from lgn_tf.data.pipelines.encoded import EncodedVideos
 
-    videos = layouts.recognise(options.data_root).split("train")
-    return _clips(options, footage.Encoded(videos, SIZE))
+    videos = EncodedVideos(layouts.recognise(options.data_root), SIZE, 3)
+    return _clips(options, videos.split("train"))
 
 
 def _clips(options: argparse.Namespace, source: object) -> Iterable:
