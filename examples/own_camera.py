@@ -79,7 +79,7 @@ rule = alarms.TIMING.rule(threshold, options.fps)
 
 # 4. Score the other videos, and print the moments that are unusual.
 for scores in run.score(*options.videos):
-    found = alarms.alarms(scores.online_motion, rule)
+    found = alarms.find_alarms(scores.online_motion, rule)
     for alarm in found:
         # The first frames of a video have no score: the model needs a past.
         first, last = (

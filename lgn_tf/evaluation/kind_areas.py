@@ -19,7 +19,7 @@ Labels = NDArray[np.uint8]
 Series = NDArray[np.float64]
 
 FOUND = 0.8
-"""What an area without an interval must lie above, to count as found: of one
+"""An area without an interval counts as found above this: of one
 or two events, chance alone often gives more than 0.6 or 0.7."""
 
 

@@ -32,7 +32,7 @@ MOST_SURPLUS = 1.02
 """Largest ratio of the stored variables to the weights, names left out."""
 
 NAME_BYTES = 256
-"""What the name, the shape and the place of a stored variable may take."""
+"""Bytes that name, shape and place of a stored variable may take."""
 
 
 @dataclasses.dataclass(frozen=True)

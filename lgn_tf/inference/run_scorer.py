@@ -22,7 +22,7 @@ from lgn_tf.scores.normality import normality
 from lgn_tf.scores.video_scores import VideoScores
 
 RUN_FILES = (directory.CONFIG, directory.WEIGHTS, directory.CALIBRATION)
-"""What a run directory must hold to be scored with; the last may be absent."""
+"""Files that scoring with a run needs; the last one may be absent."""
 
 _SMALL = 64 * 64
 """Pixels of a frame, times the width squared, of a small model at most."""

@@ -36,7 +36,7 @@ from lgn_tf.scores.local_scales import Maps
 FORMAT = 4
 
 MEASURES = ("psnr", "distance", "regular_score")
-"""What quantiles are kept of."""
+"""Measures whose quantiles are kept."""
 
 
 class OutdatedError(ValueError):

@@ -17,7 +17,7 @@ CELL = 8
 """Pixels of the frame on each side of a cell of the grid."""
 
 LONGEST = 64
-"""What the longer side of a stored error map should not exceed."""
+"""Largest longer side of a stored error map."""
 
 ERROR_SHARE = 0.1
 """Side of the box that the error is averaged over, as a share of the map's:

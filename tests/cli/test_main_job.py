@@ -122,7 +122,8 @@ def test_train_and_evaluate_without_a_store(root, tmp_path, capsys):
     assert stores.is_dir()
     for name in ("Test001", "Test002"):
         one, two = (
-            video_scores.read(runs / run / "evaluation", name) for run in "ab"
+            video_scores.read_scores(runs / run / "evaluation", name)
+            for run in "ab"
         )
         np.testing.assert_array_equal(one.psnr, two.psnr)
         np.testing.assert_array_equal(one.online, two.online)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
-from lgn_tf.data import sliding_windows as clips
+from lgn_tf.data import sliding_windows
 from lgn_tf.data.video import preprocessing
 from lgn_tf.data.video.footage import Footage
 
@@ -144,15 +144,17 @@ class Batches(keras.utils.PyDataset):
         preprocessing.require_channels(channels)
         self._footage, self._channels = footage, channels
         self._resident = Resident(footage, channels) if resident else None
-        self._table = clips.ClipTable(footage.frame_counts, inputs)
+        self._table = sliding_windows.ClipTable(footage.frame_counts, inputs)
         self._seed, self._batch_size = seed, batch_size
         self._shards, self._index = shards, index
         self._epoch, self._start = epoch, start_step
         self._numbers = self._order()
 
     def _order(self) -> NDArray[np.int64]:
-        order = clips.order(len(self._table), self._seed, self._epoch)
-        return clips.shard(order, self._batch_size, self._shards, self._index)
+        order = sliding_windows.order(len(self._table), self._seed, self._epoch)
+        return sliding_windows.shard(
+            order, self._batch_size, self._shards, self._index
+        )
 
     def __len__(self) -> int:
         """Returns the steps that are left of this epoch."""
