@@ -44,11 +44,28 @@ def main():
     parser.add_argument("--data-root")
     options = parser.parse_args()
     run = Run(options.run_dir).changed(data_root=options.data_root)
-    config, test_set = run.config, run.test_set()
+    test_set = run.test_set()
     if test_set.labels is None:
         raise SystemExit(
             f"{test_set.dataset.root}: has no labels to compare by"
         )
+    lines = _compare(run, test_set)
+    heads = (
+        "dtype",
+        "convolution",
+        "AUC",
+        "PSNR: largest, dB",
+        "mean",
+        "online score: largest",
+        "mean",
+        "seconds",
+    )
+    print(sections.table(heads, lines))
+
+
+def _compare(run, test_set):
+    """Scores with each precision and algorithm; returns the rows."""
+    config = run.config
     # A narrow network is rounded where a wide one would be.
     convolution.LEAST_CHANNELS = convolution.LEAST_TILES = 1
     lines, reference = [], None
@@ -77,17 +94,7 @@ def main():
             ]
         )
         print(" | ".join(lines[-1]), flush=True)
-    heads = (
-        "dtype",
-        "convolution",
-        "AUC",
-        "PSNR: largest, dB",
-        "mean",
-        "online score: largest",
-        "mean",
-        "seconds",
-    )
-    print(sections.table(heads, lines))
+    return lines
 
 
 def _deviations(found, reference, name):

@@ -98,8 +98,7 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
         OSError: where that file cannot be read.
     """
     arguments = [_long(argument) for argument in arguments]
-    first = _first(program).parse_known_args(arguments)
-    chosen, rest = first
+    chosen, rest = _first(program).parse_known_args(arguments)
     if chosen.resume is not None:
         if rest or chosen.dataset or chosen.lite or chosen.config:
             raise ValueError(
@@ -107,18 +106,9 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
                 f"no other flag. Received: {' '.join(arguments)}"
             )
         return Config(), Run(resume=chosen.resume)
-    lengths = [
-        flag
-        for flag in ("--epochs", "--steps", "--minutes")
-        if any(one.partition("=")[0] == flag for one in arguments)
-    ]
-    if len(lengths) > 1:
-        raise ValueError(
-            "A run is as long as one of `--epochs`, `--steps` and `--minutes` "
-            f"says. Received: {' '.join(lengths)}"
-        )
+    length = _length(arguments)
     values = _read_toml(chosen.config) if chosen.config else {}
-    default = _default(chosen, values, by_epochs="--epochs" in lengths)
+    default = _default(chosen, values, by_epochs=length == "--epochs")
     command = tyro.cli(
         Annotated[_Command, tyro.conf.OmitArgPrefixes],
         prog=program,
@@ -143,10 +133,23 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
             "`--minutes` must be positive. "
             f"Received: minutes={command.run.minutes}"
         )
-    named = chosen.dataset or "dataset" in values.get("data", {})
-    if not named:
+    if not (chosen.dataset or "dataset" in values.get("data", {})):
         _fail(program, "name a dataset with --dataset")
     return result, command.run
+
+
+def _length(arguments: Sequence[str]) -> str | None:
+    """Returns the flag that says how long the run is; None without one."""
+    given = {argument.partition("=")[0] for argument in arguments}
+    found = [
+        flag for flag in ("--epochs", "--steps", "--minutes") if flag in given
+    ]
+    if len(found) > 1:
+        raise ValueError(
+            "A run is as long as one of `--epochs`, `--steps` and `--minutes` "
+            f"says. Received: {' '.join(found)}"
+        )
+    return found[0] if found else None
 
 
 def _long(argument: str) -> str:

@@ -6,7 +6,6 @@ TensorFlow. `lgn_tf.data.datasets.presets` holds one for each data set.
 
 import dataclasses
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -15,10 +14,7 @@ import msgspec
 
 from lgn_tf.config import settings
 from lgn_tf.config.length import Length
-
-Variant = Literal["lgn_net", "lgn_st", "glo_net", "loc_net"]
-VARIANTS = get_args(Variant)
-"""Table II of the paper: the whole model and its three ablations."""
+from lgn_tf.config.model_arguments import Variant, validate_model_arguments
 
 Policy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 POLICIES = get_args(Policy)
@@ -33,63 +29,6 @@ STRATEGIES = get_args(Strategy)
 
 AUTO = "auto"
 """Instead of a threshold: one taken from the calibration."""
-
-
-def size_multiple(variant: str) -> int:
-    """Returns the number that image height and width must be multiples of.
-
-    The local branch halves the frame twice, the global branch three times.
-    """
-    return 4 if variant == "loc_net" else 8
-
-
-def validate_model_arguments(
-    image_size: tuple[int, int],
-    channels: int,
-    frames: int,
-    width: float,
-    variant: str,
-    memory_items: int,
-) -> None:
-    """Checks the arguments that decide the shapes of the network.
-
-    Raises:
-        ValueError: naming the argument, the rule and what was received.
-    """
-    if variant not in VARIANTS:
-        raise ValueError(
-            f"`variant` must be one of {', '.join(VARIANTS)}. "
-            f"Received: variant={variant!r}"
-        )
-    multiple = size_multiple(variant)
-    if len(image_size) != 2 or any(
-        side < multiple or side % multiple for side in image_size
-    ):
-        raise ValueError(
-            "`image_size` must be (height, width), both positive multiples "
-            f"of {multiple} for variant {variant!r}. "
-            f"Received: image_size={tuple(image_size)}"
-        )
-    if channels not in (1, 3):
-        raise ValueError(
-            f"`channels` must be 1 or 3. Received: channels={channels!r}"
-        )
-    if frames < 2:
-        raise ValueError(
-            "`frames`, the number of input frames, must be at least 2. "
-            f"Received: frames={frames!r}"
-        )
-    if not (math.isfinite(width) and width > 0):
-        raise ValueError(
-            "`width`, the multiplier of every channel count, must be "
-            f"positive. Received: width={width!r}"
-        )
-    if memory_items < 2:
-        raise ValueError(
-            "`memory_items` must be at least 2: separateness compares the "
-            "nearest item with the second nearest. "
-            f"Received: memory_items={memory_items!r}"
-        )
 
 
 @dataclasses.dataclass(frozen=True)

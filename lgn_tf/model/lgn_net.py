@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from lgn_tf.config.schema import validate_model_arguments
+from lgn_tf.config.model_arguments import validate_model_arguments
 from lgn_tf.model.arguments import arguments_of
 from lgn_tf.model.blocks import scaled
 from lgn_tf.model.clip_encoding import ClipEncoding

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lgn_tf.config import schema
+from lgn_tf.config import model_arguments, schema
 from lgn_tf.config.schema import (
     Config,
     DataConfig,
@@ -112,7 +112,7 @@ def test_a_config_is_frozen(part):
     [("lgn_net", 8), ("lgn_st", 8), ("glo_net", 8), ("loc_net", 4)],
 )
 def test_sides_are_halved_thrice_but_in_loc_net(variant, multiple):
-    assert schema.size_multiple(variant) == multiple
+    assert model_arguments.size_multiple(variant) == multiple
     size = (multiple, 5 * multiple)
     assert ModelConfig(variant=variant, image_size=size).image_size == size
     with pytest.raises(ValueError, match=f"multiples of {multiple}"):

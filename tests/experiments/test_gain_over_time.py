@@ -72,7 +72,7 @@ def test_a_table_and_a_chart(settings, tmp_path, monkeypatch, capsys):
         (),
         {"gain": 1.0, "scores": dict.fromkeys(gain_over_time.SCORES, score)},
     )
-    monkeypatch.setattr(gain_over_time.results, "read", lambda _: found)
+    monkeypatch.setattr(gain_over_time.results, "read_results", lambda _: found)
     monkeypatch.setattr(gain_over_time, "seconds_a_step", lambda _: 6.0)
     monkeypatch.setattr(
         sys, "argv", ["gain_over_time", str(run_dir), "--out", str(out)]

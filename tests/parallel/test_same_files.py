@@ -9,12 +9,10 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.data.datasets.layouts import recognise
-from lgn_tf.data.video import footage
-from lgn_tf.data.video import optical_flow as motion
+from lgn_tf.data.video import footage, optical_flow
 from lgn_tf.parallel import processes
 from lgn_tf.runs import directory
-from lgn_tf.scores import cue_values
-from lgn_tf.scores import video_scores as measures
+from lgn_tf.scores import cue_values, video_scores
 from lgn_tf.scores.calibration import Calibration
 from lgn_tf.scores.cue_values import CUES
 from tests.parallel.bulk import bulk, contents, in_bucket
@@ -84,10 +82,10 @@ def test_motion_adds_a_column_and_nothing_else(
 def test_the_column_is_the_score_of_all_cues(moving, videos, tmp_path):
     argv = ["score", str(moving / "run"), videos[0], "--out", str(tmp_path)]
     assert main.main(argv) == 0
-    scores = measures.read(tmp_path, "Test001")
+    scores = video_scores.read_scores(tmp_path, "Test001")
     (video,) = recognise(Path(videos[0])).videos
     known = Calibration.load(moving / "run" / directory.CALIBRATION)
-    moved = motion.measured(footage.read_frames(video))
+    moved = optical_flow.measured(footage.read_frames(video))
     strengths = [known.strength(one.cells) for one in moved]
     cues = cue_values.map_cues(scores, known.scales)
     cues["motion"] = np.array(strengths[4:])

@@ -1,8 +1,6 @@
 """The presets hold the numbers of the paper."""
 
 import dataclasses
-import re
-import textwrap
 
 import pytest
 
@@ -79,8 +77,3 @@ def test_a_preset_by_its_name():
     assert preset("avenue", lite=True) == lite(PRESETS["avenue"])
     with pytest.raises(ValueError, match=r"one of avenue, .*dataset='moon'"):
         preset("moon")
-
-
-def test_the_example_of_preset():
-    (code,) = re.findall(r"```python\n(.*?)```", preset.__doc__, re.S)
-    exec(compile(textwrap.dedent(code), "the example", "exec"), {})
