@@ -1,80 +1,30 @@
 """Training from files to a run directory; stopped, killed, and gone on."""
 
-import contextlib
-import csv
-import dataclasses
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 from lgn_tf.config.schema import Config, ModelConfig
-from lgn_tf.data.datasets import archives
-from lgn_tf.data.synthetic import walkways
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
-from lgn_tf.runs.run import Run
-from lgn_tf.training import callbacks, snapshots, telemetry, train
+from lgn_tf.training import callbacks, snapshots, train
 from tests.helpers.training_process import configuration
-
-ROOT = Path(__file__).parents[2]
-STEPS = 12
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """Three drawn videos of 18 frames: 48 clips, 12 steps an epoch."""
-    folder = tmp_path_factory.mktemp("walkway") / "data"
-    walkway = walkways.draw(1, train=3, test=1, frames=18, size=(32, 48))
-    archives.write_drawn(walkway, folder, "ucsd")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def stores(tmp_path_factory):
-    return tmp_path_factory.mktemp("stores")
-
-
-@pytest.fixture(autouse=True)
-def without_calibration(monkeypatch):
-    """Spares what tests of the loop do not look at."""
-    monkeypatch.setattr(Run, "calibrate", lambda *_: None)
-
-
-@pytest.fixture(scope="module")
-def unbroken(root, stores, tmp_path_factory):
-    """Returns the run directory of a run that nothing happened to."""
-    run_dir = tmp_path_factory.mktemp("runs") / "unbroken"
-    train.train(configuration(root, stores), run_dir)
-    return run_dir
-
-
-def weights(run_dir):
-    _, model = model_files.load(run_dir)
-    return model.get_weights()
-
-
-def log(run_dir):
-    """Returns the log without what depends on the clock."""
-    with (run_dir / directory.LOG).open() as file:
-        return [
-            {k: v for k, v in row.items() if k != "seconds"}
-            for row in csv.DictReader(file)
-        ]
-
-
-def require_same_run(one, other):
-    for ours, theirs in zip(weights(one), weights(other), strict=True):
-        np.testing.assert_array_equal(ours, theirs)
-    assert log(one) == log(other)
+from tests.training.runs_by_hand import (
+    ROOT,
+    STEPS,
+    log,
+    progress_of,
+    require_close_run,
+    require_same_run,
+    stopping,
+    weights,
+)
 
 
 def test_a_run_directory_holds_everything(unbroken):
@@ -126,95 +76,10 @@ def test_a_run_of_steps_ends_inside_an_epoch(root, stores, tmp_path):
     require_same_run(run_dir, whole)
 
 
-@contextlib.contextmanager
-def stopping(steps):
-    """Sends SIGTERM in the step that is to be the last."""
-    made = []
-
-    class Stop(callbacks.StopOnNaN):
-        def on_train_batch_end(self, batch, logs=None):
-            super().on_train_batch_end(batch, logs)
-            made.append(batch)
-            if len(made) == steps:
-                signal.raise_signal(signal.SIGTERM)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(callbacks, "StopOnNaN", Stop)
-        yield
-
-
 def test_another_seed_gives_another_run(root, stores, unbroken, tmp_path):
     config = configuration(root, stores, seed=1, epochs=1)
     train.train(config, tmp_path / "other")
     assert log(tmp_path / "other")[0] != log(unbroken)[0]
-
-
-def progress_of(run_dir):
-    path = run_dir / snapshots.SNAPSHOT
-    if not path.is_file():
-        return snapshots.Progress()
-    with np.load(path) as file:
-        return snapshots.Progress(**json.loads(str(file["progress"])))
-
-
-@pytest.mark.slow
-def test_a_killed_process_goes_on_bit_for_bit(root, stores, unbroken, tmp_path):
-    run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", "tests.helpers.training_process"]
-    command += [str(root), str(run_dir), str(stores)]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.DEVNULL, env=os.environ
-    )
-    try:
-        # In the middle of the second epoch.
-        while (p := progress_of(run_dir)).epoch < 1 or p.step < 3:
-            assert process.poll() is None, "it ended before it was killed"
-            time.sleep(0.001)
-    finally:
-        process.kill()
-        process.wait()
-    reached = progress_of(run_dir)
-    assert reached.epoch == 1
-    assert 3 <= reached.step < STEPS
-    assert not (run_dir / directory.WEIGHTS).exists()
-    subprocess.run([*command, "resume"], check=True, cwd=ROOT)
-    require_same_run(run_dir, unbroken)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_saves_and_stops(
-    root, stores, unbroken, tmp_path, monkeypatch, number
-):
-    made = []
-
-    def count(*arguments, **logs):
-        made.append((arguments, logs))
-        if len(made) == 5:
-            signal.raise_signal(number)
-
-    monkeypatch.setattr(telemetry.ProgressBar, "on_train_batch_end", count)
-    before = signal.getsignal(number)
-    config = configuration(root, stores)
-    with pytest.raises(callbacks.Interrupted, match="epoch 1 after 5 steps"):
-        train.train(config, tmp_path / "run")
-    assert signal.getsignal(number) is before
-    assert progress_of(tmp_path / "run").step == 5
-    train.train(config, tmp_path / "run", resume=True)
-    require_same_run(tmp_path / "run", unbroken)
-
-
-def test_a_run_without_a_snapshot_starts_over(root, stores, unbroken, tmp_path):
-    config = configuration(root, stores)
-    directory.create(tmp_path / "run", config)
-    train.train(config, tmp_path / "run", resume=True)
-    require_same_run(tmp_path / "run", unbroken)
-
-
-def test_a_finished_run_has_nothing_left_to_do(unbroken, root, stores):
-    before = weights(unbroken)
-    train.train(configuration(root, stores), unbroken, resume=True)
-    for ours, theirs in zip(weights(unbroken), before, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_divergence_stops_with_a_hint(root, stores, tmp_path):
@@ -223,26 +88,6 @@ def test_divergence_stops_with_a_hint(root, stores, tmp_path):
         callbacks.Diverged, match=r"epoch 1, step \d+: .*intensity"
     ):
         train.train(config, tmp_path / "run")
-
-
-def test_a_full_disk_keeps_the_last_snapshot(
-    root, stores, tmp_path, monkeypatch
-):
-    config = configuration(root, stores, save_every=1e-9)
-    write, calls = np.savez, []
-
-    def fail(path, **arrays):
-        calls.append(path)
-        if len(calls) == 4:
-            path.write_bytes(b"half")
-            raise OSError(28, "No space left on device", str(path))
-        write(path, **arrays)
-
-    monkeypatch.setattr(np, "savez", fail)
-    with pytest.raises(OSError, match="No space left"):
-        train.train(config, tmp_path / "run")
-    assert progress_of(tmp_path / "run").step == 3
-    assert not list((tmp_path / "run").glob(".partial-*"))
 
 
 def test_an_existing_run_is_not_overwritten(root, stores, unbroken, tmp_path):
@@ -306,47 +151,6 @@ def test_two_replicas_train_the_same_run(root, stores, tmp_path):
     model_files.load(tmp_path / "mirrored", directory.BEST)
 
 
-def test_a_run_that_goes_on_keeps_what_it_began_with(
-    root, stores, tmp_path, monkeypatch
-):
-    run_dir = tmp_path / "run"
-    config = configuration(root, stores)
-    # Both processes end here: what they write first is looked at.
-    monkeypatch.setattr(train, "build_model", lambda _: 1 / 0)
-    for resume in (False, True, True):
-        monkeypatch.setattr(sys, "argv", ["train.py", str(resume)])
-        with pytest.raises(ZeroDivisionError):
-            train.train(config, run_dir, resume=resume)
-    found = json.loads((run_dir / directory.ENVIRONMENT).read_text())
-    assert found["command"] == ["train.py", "False"]
-    commands = [one["command"] for one in found["resumed"]]
-    assert commands == [["train.py", "True"]] * 2
-
-
-def test_a_snapshot_of_another_model_is_refused(
-    root, stores, unbroken, tmp_path
-):
-    config = configuration(root, stores)
-    other = dataclasses.replace(
-        config, model=dataclasses.replace(config.model, memory_items=5)
-    )
-    directory.create(tmp_path / "run", other)
-    source = unbroken / snapshots.SNAPSHOT
-    (tmp_path / "run" / snapshots.SNAPSHOT).write_bytes(source.read_bytes())
-    with pytest.raises(ValueError, match="snapshot of another model"):
-        train.train(other, tmp_path / "run", resume=True)
-
-
-def test_a_damaged_snapshot_is_named(root, stores, unbroken, tmp_path):
-    config = configuration(root, stores)
-    directory.create(tmp_path / "run", config)
-    whole = (unbroken / snapshots.SNAPSHOT).read_bytes()
-    path = tmp_path / "run" / snapshots.SNAPSHOT
-    path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"snapshot\.npz: no readable"):
-        train.train(config, tmp_path / "run", resume=True)
-
-
 @pytest.fixture
 def without_tensorflow(tmp_path):
     """Returns an environment for JAX in which TensorFlow cannot be imported."""
@@ -374,15 +178,6 @@ def begun(root, stores, tmp_path):
     model.compile()
     snapshots.save(tmp_path / "run", model, snapshots.Progress())
     return tmp_path / "run"
-
-
-def require_close_run(one, other):
-    """Adam divides by tiny gradients, so roundings grow; a lost batch shows."""
-    for ours, theirs in zip(log(one), log(other), strict=True):
-        for name in ("loss", "psnr", "compactness"):
-            assert float(ours[name]) == pytest.approx(
-                float(theirs[name]), rel=2e-3
-            )
 
 
 @pytest.mark.slow
