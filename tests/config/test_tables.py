@@ -16,6 +16,8 @@ from lgn_tf.config.schema import (
 from lgn_tf.data.datasets.presets import PRESETS
 from tests.config.test_schema import message
 
+pytestmark = pytest.mark.latest
+
 OTHER = Config(
     ModelConfig(
         variant="loc_net",

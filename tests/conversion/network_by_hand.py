@@ -1,11 +1,8 @@
 """The network once more, by hand, on the tensors of a source."""
 
 import numpy as np
-import pytest
 
 from tests.helpers import by_hand
-
-pytestmark = pytest.mark.latest
 
 BATCH, TIME, CHANNELS, HEIGHT, WIDTH = 2, 2, 3, 8, 16
 UNITS, DIM, ITEMS = 2, 5, 4

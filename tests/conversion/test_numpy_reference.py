@@ -24,6 +24,8 @@ from tests.conversion.network_by_hand import (
 )
 from tests.helpers import by_hand
 
+pytestmark = pytest.mark.latest
+
 """Channels of F_loc; those of F'_glo are 4."""
 
 """The orders of the authors' fused kernels."""
