@@ -49,6 +49,8 @@ def score(
     from lgn_tf.runs import directory
     from lgn_tf.runs.run import Run
 
+    if not videos:
+        raise ValueError("name at least one video file or folder")
     found = layouts.videos_at(*videos)
     scoring = run_scorer.scoring_of(Run(run), gamma, reset_memory)
     out = out or run / directory.SCORES

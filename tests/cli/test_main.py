@@ -44,3 +44,8 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
     status = main.main(["verify", "--data-root", str(tmp_path)])
     assert status == main.INTERRUPTED
     assert capsys.readouterr().err == "lgn verify: stopped\n"
+
+
+def test_score_wants_a_video(capsys):
+    assert main.main(["score", "runs/demo"]) == 2
+    assert "name at least one video" in capsys.readouterr().err
