@@ -11,6 +11,7 @@ runs/NAME/
   log.csv              one line an epoch
   tensorboard/         events
   evaluation/          scores and results, from `lgn evaluate`
+  scores/              scores of any videos, from `lgn score`
   report.html          from `lgn report`, its charts once more in figures/
 
 Each file appears whole or not at all.
