@@ -11,8 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import lgn_tf
-from lgn_tf.cli.options import Command
-from lgn_tf.cli.train import INTERRUPTED
+from lgn_tf.cli.options import INTERRUPTED, Command
 
 COMMANDS = {
     "train": ("train", "fit on normal videos; `train.py` is the same"),

@@ -9,6 +9,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
 Command = Callable[[Sequence[str], str], int | None]
 """Called with the arguments and the program's name; returns the exit status."""
 

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from lgn_tf.cli import train_flags
+from lgn_tf.cli.options import INTERRUPTED
 from lgn_tf.cli.progress import bar
 
 if TYPE_CHECKING:
     from lgn_tf.config.schema import Config
     from lgn_tf.data.sources import Source
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 def train(arguments: Sequence[str], program: str) -> int:

@@ -6,6 +6,7 @@ Letters: B batch, n input frames, T frames of a piece, H, W, C.
 import functools
 import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,12 @@ from lgn_tf.data import sliding_windows
 from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.pipelines import arrays
 from lgn_tf.data.video import decoding, preprocessing
-from lgn_tf.data.video.footage import Encoded, Footage, Frames
+from lgn_tf.data.video.footage import (
+    Encoded,
+    Footage,
+    Frames,
+    require_size,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -183,15 +189,24 @@ def _decode_clips(
             tf.numpy_function(paths, [windows], tf.string), (rows, count)
         )
     )
-    decode = _decoder(_format(footage), footage.size, channels)
+    decode = _decoder(_format(footage), footage, channels)
     decoded = names.unbatch().unbatch().map(decode, parallel, True)
     return decoded.batch(count, True).batch(rows, True).map(split)
 
 
-def _decoder(kind: str, size: tuple[int, int], channels: int) -> Any:
+def _decoder(kind: str, footage: Encoded, channels: int) -> Any:
     """Returns a function of a path to a frame, uint8 (*size, channels)."""
+    first = {files[0].parent: files[0] for files in footage.files if files}
+    size = footage.size
 
-    def prepare(frame: Any) -> Any:
+    @functools.cache
+    def shape(folder: Path) -> tuple[int, ...]:
+        file = first[folder]
+        return decoding.decode(file.read_bytes(), str(file)).shape[:2]
+
+    def prepare(frame: Any, path: bytes) -> Any:
+        name = path.decode()
+        require_size(name, frame, shape(Path(name).parent))
         return preprocessing.prepare(frame, size, channels)
 
     def decode(path: Any) -> Any:
@@ -203,7 +218,7 @@ def _decoder(kind: str, size: tuple[int, int], channels: int) -> Any:
         with tf.control_dependencies([checked]):
             frame = decoding.decode_tensor(contents, kind)
         # The same pixels as in the graph, in a tenth of the time.
-        frame = tf.numpy_function(prepare, [frame], tf.uint8)
+        frame = tf.numpy_function(prepare, [frame, path], tf.uint8)
         return tf.ensure_shape(frame, (*size, channels))
 
     return decode
@@ -239,7 +254,7 @@ class GraphDecoded(Encoded):
         if len(kinds) != 1:
             yield from super().stream(video, length)
             return
-        decode = _decoder(kinds.pop(), self.size, self.channels)
+        decode = _decoder(kinds.pop(), self, self.channels)
         dataset = tf.data.Dataset.from_tensor_slices([*map(str, files)])
         dataset = dataset.map(decode, tf.data.AUTOTUNE, deterministic=True)
         try:

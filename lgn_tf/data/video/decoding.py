@@ -52,12 +52,13 @@ def _unreadable(contents: bytes, where: str) -> ValueError:
 
 
 def unreadable_in(error: Exception) -> str | None:
-    """Returns what a graph says of an unreadable file; None for other errors.
+    """Returns what a graph says of a bad frame file; None for other errors.
 
     TensorFlow puts the error of a Python function, with its traceback, into
     the text of one of its own.
     """
-    found = re.search(r"ValueError: (.*: not a readable image.*)", str(error))
+    bad = "not a readable image|all frames of a video must be"
+    found = re.search(rf"ValueError: (.*: (?:{bad}).*)", str(error))
     return found and found[1]
 
 

@@ -222,13 +222,20 @@ def read_images(files: Sequence[Path]) -> Iterator[Frames]:
     for file in files:
         frame = decoding.decode(file.read_bytes(), str(file))
         shape = shape or frame.shape[:2]
-        if frame.shape[:2] != shape:
-            raise ValueError(
-                f"{file}: all frames of a video must be of one size, "
-                f"{shape[0]} x {shape[1]}. "
-                f"Found there: {frame.shape[0]} x {frame.shape[1]}"
-            )
+        require_size(file, frame, shape)
         yield frame
+
+
+def require_size(
+    file: Path | str, frame: Frames, shape: tuple[int, ...]
+) -> None:
+    """Raises ValueError where a frame has another (height, width)."""
+    if frame.shape[:2] != shape:
+        raise ValueError(
+            f"{file}: all frames of a video must be of one size, "
+            f"{shape[0]} x {shape[1]}. "
+            f"Found there: {frame.shape[0]} x {frame.shape[1]}"
+        )
 
 
 def read_video(path: Path) -> Iterator[Frames]:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -231,3 +232,19 @@ def test_a_bad_frame_is_named_in_training(tmp_path, coloured):
     )
     with pytest.raises(tf.errors.InvalidArgumentError, match=bad.name):
         list(ds)
+
+
+def test_frames_of_two_sizes_are_named_as_in_a_store(tmp_path, coloured):
+    archives.write_drawn(coloured, tmp_path / "x", "shanghaitech")
+    videos = layouts.recognise(tmp_path / "x").split("test")
+    bad = videos[0].frame_files()[3]
+    cv2.imwrite(str(bad), np.zeros((20, 30, 3), np.uint8))
+    decoded = tf_data.GraphDecoded(videos, (24, 32), 3)
+    message = rf"{bad.name}: all frames of a video must be of one size"
+    with pytest.raises(ValueError, match=message):
+        list(decoded.stream(0, 5))
+    clips = tf_data.training_clips(
+        decoded, epochs=1, **{**COMMON, "batch_size": 2, "channels": 3}
+    )
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        list(clips)
