@@ -10,6 +10,7 @@ from lgn_tf.cli.options import (
     CountOption,
     CueWeight,
     RunFolder,
+    TextOption,
     command,
     cue_weights,
     needs_serving,
@@ -72,6 +73,10 @@ def check_served(
     models: Annotated[
         tyro.conf.Positional[Path], tyro.conf.arg(metavar="MODELS")
     ],
+    *,
+    best: Best = False,
+    data_root: TextOption = None,
+    no_store: bool = False,
 ) -> None:
     """Compares the scores of a served export with those of the evaluation.
 
@@ -81,11 +86,18 @@ def check_served(
     Args:
         run: an evaluated run.
         models: the folder of the versions that were exported from it.
+        best: see `Best`.
+        data_root: folder of the data set; that of the run where it is not
+            given.
+        no_store: decode frames whenever they are read, and keep none on disk.
     """
     from lgn_tf.exporting import check_served
     from lgn_tf.runs.run import Run
 
-    found = check_served.check(Run(run), models)
+    chosen = Run(run, "best" if best else "last").changed(
+        data_root=data_root, store=False if no_store else None
+    )
+    found = check_served.check(chosen, models)
     print(
         f"{found.frames} frames of {found.video}, served over REST, score "
         "what the evaluation scored:"

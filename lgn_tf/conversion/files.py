@@ -6,12 +6,13 @@ their tensors are loaded (`weights_only`).
 """
 
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lgn_tf.files import atomic
 
 Array = NDArray[np.float32]
 
@@ -77,15 +78,10 @@ def read_items(path: Path) -> Array:
 
 def _read_npz(path: Path) -> dict[str, Array]:
     try:
-        # Opened here, so that it is closed where numpy gives up half way.
-        with (
-            path.open("rb") as stream,
-            np.load(stream, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
+        return atomic.read_arrays(path)
     except FileNotFoundError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, OSError) as error:
         raise ValueError(f"{path}: not a readable .npz file: {error}") from None
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets.labels import align
 from lgn_tf.data.video import optical_flow
+from lgn_tf.evaluation import roc
 from lgn_tf.scores.normality import min_max
 
 Frame = NDArray[np.uint8]
@@ -77,8 +78,8 @@ class BaselineScores:
     """The scores of one video without a model.
 
     Attributes:
-        series: float64 (scored frames,) for each name of `KINDS`; high means
-            abnormal.
+        series: float64 (scored frames,) for each name of `BASELINES`; high
+            means abnormal.
         copying: float64 (scored frames,), the PSNR in dB of the frame before,
             taken as the prediction.
         frames: number of frames of the video, scored or not.
@@ -256,18 +257,14 @@ def baseline_aucs(
             "An AUC takes normal and abnormal frames. "
             f"Received: {len(wanted)} frames, {int(wanted.sum())} abnormal"
         )
-    # Imported late: a machine that scores, and evaluates not, may lack it.
-    from sklearn.metrics import roc_auc_score
-
     found = [
         score_without_model(
             f"video {place}", [video], video, inputs=inputs
         ).series
         for place, video in enumerate(videos)
     ]
-    return {
-        name: float(
-            roc_auc_score(wanted, np.concatenate([one[name] for one in found]))
-        )
+    areas = {
+        name: roc.area(wanted, np.concatenate([one[name] for one in found]))
         for name in BASELINES
     }
+    return {name: area for name, area in areas.items() if area is not None}

@@ -217,7 +217,7 @@ def _sizes(model: Any, folder: Path) -> dict[str, int]:
 def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
     """Hands out a folder that gets its number when the block ends."""
     number = version or 1 + max(
-        (int(path.name) for path in out.glob("[0-9]*") if path.name.isdigit()),
+        (int(path.name) for path in out.glob("*") if path.name.isdecimal()),
         default=0,
     )
     target = out / str(number)

@@ -74,6 +74,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         with replaced(path) as partial, partial.open("wb") as file:
             yield file
     except OSError as error:
+        if error.filename:
+            raise
         # Without the name of the file nobody knows which disk is full.
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -119,7 +121,10 @@ def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
             np.load(file, allow_pickle=False) as archive,
         ):
             return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # A damaged archive raises what its parsers raise, of many kinds.
         raise ValueError(
             f"{path}: must be an .npz archive of arrays, not cut short. "
             f"Found there: {error}"

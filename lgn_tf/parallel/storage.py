@@ -1,8 +1,8 @@
 """Files of a local folder or of an object store, by the same functions.
 
-A path is a local one or a URL of a file system that fsspec knows, such as
-gs://, s3:// or hdfs://. A written file appears whole or not at all: an object
-store does no other, and a local file goes through `atomic`.
+A path is a local one or a URL of an object store that fsspec knows, such as
+gs:// or s3://. A written file appears whole or not at all: an object store
+does no other, and a local file goes through `atomic`.
 """
 
 import contextlib

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lgn_tf.files import atomic
+
 PACKAGES = (
     "lgn-tf",
     "tensorflow",
@@ -98,11 +100,8 @@ def resumed(path: Path, environment: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: naming the file, where it is damaged.
     """
-    try:
-        first = json.loads(path.read_text(encoding="utf-8"))
-        return first | {"resumed": [*first.get("resumed", ()), environment]}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ValueError(f"{path}: not a JSON object: {error}") from error
+    first = _read(path)
+    return first | {"resumed": [*first.get("resumed", ()), environment]}
 
 
 def mark_weights(path: Path, words: str) -> None:
@@ -112,8 +111,7 @@ def mark_weights(path: Path, words: str) -> None:
         path: of the description of the run.
         words: which weights they are, such as `step 7 of 9`.
     """
-    made_with = json.loads(path.read_text(encoding="utf-8"))
-    write(path, made_with | {"weights": words})
+    write(path, _read(path) | {"weights": words})
 
 
 def weights(path: Path, usual: str) -> str:
@@ -128,14 +126,17 @@ def weights(path: Path, usual: str) -> str:
     """
     if not path.is_file():
         return usual
-    try:
-        made_with = json.loads(path.read_text(encoding="utf-8"))
-        return str(made_with.get("weights", usual))
-    except (ValueError, AttributeError) as error:
-        raise ValueError(f"{path}: not a JSON object: {error}") from error
+    return str(_read(path).get("weights", usual))
 
 
 def write(path: Path, environment: dict[str, Any]) -> None:
-    """Writes the description as JSON."""
+    """Writes the description as JSON; it appears whole or not at all."""
     text = json.dumps(environment, indent=2)
-    path.write_text(text + "\n", encoding="utf-8")
+    atomic.write_bytes(path, f"{text}\n".encode())
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: not a JSON object: {error}") from error

@@ -187,10 +187,15 @@ class Run(RunFiles):
         """
         from lgn_tf.evaluation import protocol
 
+        if test_set is None:
+            # Opened once: it may check every file.
+            source = self.source()
+            self.calibrate(source)
+            test_set = source.test_set(sources.version(self.config))
         self.calibrate()
         return protocol.evaluate_run(
             self,
-            test_set or self.test_set(),
+            test_set,
             Path(out or self.folder / directory.EVALUATION),
             options=options or protocol.Options(),
             progress=progress,

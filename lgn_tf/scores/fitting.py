@@ -38,7 +38,7 @@ def fit_calibration(
         motion: for each clip, `optical_flow.Motion.cells` in its scored frames,
             (frames, rows, columns); or None.
         scale: how fast things usually move at each place, from
-            `local_scales.measure`; default that of `motion`, and the same
+            `local_scales.measure_scale`; default that of `motion`, and the same
             everywhere without.
 
     Raises:

@@ -50,7 +50,10 @@ def measure(config: Config, source: Source) -> Speed:
     )
     steps = feed.steps_per_epoch(fitted, config)
     keras.utils.set_random_seed(config.training.seed)
-    with distribution.scope(config.training.strategy):
+    with (
+        distribution.scope(config.training.strategy),
+        train.naming_bad_files(),
+    ):
         model = train.compiled(config, steps)
         clock = _Clock()
         fed = feed.training_clips(fitted, config)

@@ -7,7 +7,6 @@ the clips is a function of seed, epoch and step, so it needs no state.
 
 import dataclasses
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -67,17 +66,13 @@ def load(run_dir: Path, model: keras.Model) -> Progress:
     """
     path = run_dir / SNAPSHOT
     try:
-        with (
-            path.open("rb") as stream,
-            np.load(stream, allow_pickle=False) as file,
-        ):
-            arrays = {name: file[name] for name in file.files}
+        arrays = atomic.read_arrays(path)
         progress = Progress(**json.loads(str(arrays.pop(_PROGRESS))))
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{path} is missing: there is nothing to go on from"
         ) from error
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path}: no readable snapshot: {error}") from error
     variables = _variables(model)
     shapes = {name: tuple(value.shape) for name, value in variables.items()}

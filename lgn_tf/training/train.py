@@ -18,7 +18,7 @@ from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
 from lgn_tf.data.video import decoding
 from lgn_tf.data.video.footage import Footage
-from lgn_tf.files import atomic, locks
+from lgn_tf.files import locks
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
@@ -69,6 +69,7 @@ def train(
         1
     """
     run_dir = Path(run_dir)
+    run = Run(run_dir)
     if not (resume or overwrite):
         directory.refuse_existing(run_dir)
     keras.utils.set_random_seed(config.training.seed)
@@ -95,8 +96,8 @@ def train(
                 name = directory.calibration_of(weights)
                 (run_dir / name).unlink(missing_ok=True)
             # On one device, as all who use the run will load it.
-            Run(run_dir).calibrate(source)
-    return Run(run_dir)
+            run.calibrate(source)
+    return run
 
 
 def compiled(config: Config, steps: int) -> keras.Model:
@@ -157,8 +158,7 @@ def _describe(run_dir: Path) -> None:
     if path.is_file():
         # Of a run that goes on, the beginning stays what it was.
         made_with = environment.resumed(path, made_with)
-    with atomic.replaced(path) as partial:
-        environment.write(partial, made_with)
+    environment.write(path, made_with)
 
 
 def _remove(run_dir: Path) -> None:
@@ -201,7 +201,7 @@ def _fit(
             clips = feed.training_clips(
                 fitted, config, epoch=epoch, start_step=step
             )
-            with _naming_bad_files():
+            with naming_bad_files():
                 model.fit(
                     clips,
                     steps_per_epoch=length.steps_of(epoch) - step,
@@ -216,7 +216,7 @@ def _fit(
 
 
 @contextlib.contextmanager
-def _naming_bad_files() -> Iterator[None]:
+def naming_bad_files() -> Iterator[None]:
     """Turns the error of a graph that read an unreadable file into its own."""
     try:
         yield

@@ -43,7 +43,9 @@ def test_a_run_scores_as_it_did():
     found = series(video_scores.read_scores(RUN / "scores", "Test001"))
     for name, values in before.items():
         assert np.isfinite(values).all()
-        np.testing.assert_allclose(found[name], values, 1e-3, 1e-5, name)
+        np.testing.assert_allclose(
+            found[name], values, 1e-3, 1e-5, err_msg=name
+        )
 
 
 def test_an_evaluation_makes_a_report():
@@ -73,7 +75,7 @@ def test_a_stopped_run_goes_on_to_the_same_end():
     _, expected = model_files.load(RUN)
     _, found = model_files.load(STOPPED)
     for one, two in zip(found.weights, expected.weights, strict=True):
-        np.testing.assert_allclose(one, two, 1e-2, 1e-3, one.path)
+        np.testing.assert_allclose(one, two, 1e-2, 1e-3, err_msg=one.path)
 
 
 def test_keras_own_format_loads():

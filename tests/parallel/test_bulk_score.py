@@ -78,8 +78,7 @@ def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
     assert first.stat().st_mtime_ns == before
 
 
-def test_a_source_that_changed_is_scored_anew(place, by_one, tmp_path):
-    del by_one
+def test_a_source_that_changed_is_scored_anew(place, tmp_path):
     scoring = run_scorer.scoring_of(Run(place / "run"), None, False)
     job = beam_job.Job("run", "store", str(tmp_path), scoring)
     (entry,) = [

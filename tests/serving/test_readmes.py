@@ -28,18 +28,6 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [*SERVING.rglob("*.md"), ROOT / "README.md", ROOT / "docs/serving.md"],
-    ids=lambda path: str(path.relative_to(ROOT)),
-)
-def test_links(page):
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
-    assert links
-    for link in links:
-        assert (page.parent / link).exists(), link
-
-
 def test_every_room_has_a_page():
     for room in SERVING.iterdir():
         if room.is_dir():

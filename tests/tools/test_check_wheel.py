@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import lgn_tf
+from lgn_tf.files import locks
 from tools.check_wheel import __main__ as program
 from tools.check_wheel import commands, contents
 from tools.check_wheel.processes import WheelError
@@ -135,7 +136,9 @@ def built(tmp_path_factory):
     """Returns the wheel of this checkout."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "build", "--no-isolation", "--outdir"]
-    subprocess.run([*build, folder, ROOT], check=True, capture_output=True)
+    # setuptools writes into the checkout: one build at a time.
+    with locks.alone(ROOT / "build.lock", ROOT, wait=True):
+        subprocess.run([*build, folder, ROOT], check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
     return wheel
 

@@ -25,7 +25,7 @@ class Video:
     """One video, which may be a part of what lies on disk.
 
     Ground truth, masks and kinds of anomaly count the frames of the source,
-    not those of the part.
+    not those of the part. Labels and kinds must end where the part ends.
 
     Attributes:
         name: unique within its split, such as `01`.

@@ -1,4 +1,4 @@
-"""Training clips without TensorFlow, in the order of `pipeline`."""
+"""Training clips without TensorFlow, in the order of `tf_data`."""
 
 import threading
 from collections.abc import Sequence

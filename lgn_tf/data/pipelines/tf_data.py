@@ -5,6 +5,7 @@ Letters: B batch, n input frames, T frames of a piece, H, W, C.
 
 import functools
 import logging
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -205,7 +206,7 @@ def _decoder(kind: str, footage: Encoded, channels: int) -> Any:
         return decoding.decode(file.read_bytes(), str(file)).shape[:2]
 
     def prepare(frame: Any, path: bytes) -> Any:
-        name = path.decode()
+        name = os.fsdecode(path)
         require_size(name, frame, shape(Path(name).parent))
         return preprocessing.prepare(frame, size, channels)
 

@@ -82,6 +82,8 @@ class VideoWriter:
                 entry = dataclasses.replace(entry, cells=(rows, columns))
             temporary.replace(path)
         except OSError as error:
+            if error.filename:
+                raise
             # Without the name of the file nobody knows which disk is full.
             raise OSError(
                 error.errno, error.strerror, str(temporary)

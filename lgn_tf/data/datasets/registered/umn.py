@@ -25,8 +25,6 @@ from lgn_tf.data.synthetic.walkways import Walkway
 from lgn_tf.files import media
 from lgn_tf.files.listings import children, is_video
 
-TABLE = "labels.csv"
-
 
 def find(root: Path, named: Path) -> list[Dataset]:
     """Returns the two parts of every clip.
@@ -40,7 +38,7 @@ def find(root: Path, named: Path) -> list[Dataset]:
         for file in children(root)
         if is_video(file) and re.fullmatch(r"Trim\d+", file.stem)
     ]
-    table = root / TABLE
+    table = root / own_videos.TABLE
     if not files or not table.is_file():
         return []
     first: dict[str, int] = {}
@@ -75,7 +73,7 @@ def write(walkway: Walkway, root: Path, name: str) -> dict[str, Labels]:
         path = root / f"Trim{number}.avi"
         media.write_video(path, np.concatenate(parts))
         found[path.stem] = np.concatenate(marks)
-    own_videos.write_labels(root / TABLE, found)
+    own_videos.write_labels(root / own_videos.TABLE, found)
     return found
 
 
