@@ -58,7 +58,7 @@ class Endpoints:
         self._model = model
         self._measures = ServedScores(model, statistics, moving)
         self._intake = Intake(model, max_video_frames)
-        self._score_video = VideoGraph(model, statistics, self._measures, chunk)
+        self._score_video = VideoGraph(model, self._measures, chunk)
         self._window = model.frames + 1
         colours = cv2.applyColorMap(
             np.arange(256, dtype=np.uint8), cv2.COLORMAP_INFERNO

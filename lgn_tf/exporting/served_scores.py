@@ -22,7 +22,7 @@ class ServedScores:
 
     def __init__(self, model: Any, statistics: Any, moving: Any = None) -> None:
         """Stores the arguments."""
-        self._statistics = statistics
+        self.statistics = statistics
         self.moving = moving
         self.names = ["psnr", "regular_score"]
         self.names += ["distance"] if model.has_memory else []
@@ -48,7 +48,7 @@ class ServedScores:
             target,
             prediction,
             readout.distance if readout else None,
-            self._statistics if motion is None else self.moving,
+            self.statistics if motion is None else self.moving,
             motion=motion,
         )
         return self.named(scores)

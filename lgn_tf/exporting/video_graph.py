@@ -18,15 +18,13 @@ class VideoGraph:
 
     Args:
         model: an `LGNNet`.
-        statistics: `evidence.Statistics`, or None for no online score.
-        measures: names of the scores, and the statistics with motion.
+        measures: names of the scores, and the statistics behind them.
         chunk: windows that are scored at once.
     """
 
     def __init__(
         self,
         model: Any,
-        statistics: Any,
         measures: ServedScores,
         chunk: int = CHUNK,
     ) -> None:
@@ -36,7 +34,7 @@ class VideoGraph:
         self._chunk = chunk
         self._plain, self._told = (
             ChunkScorer(model, (0.0,), known, keep_predictions=False)
-            for known in (statistics, measures.moving)
+            for known in (measures.statistics, measures.moving)
         )
 
     def __call__(self, video: Any, motion: Any = None) -> dict[str, Any]:
