@@ -1,11 +1,13 @@
 """A small run that nothing happened to, and what it was trained on."""
 
+import numpy as np
 import pytest
 
 from lgn_tf.data.datasets import archives
 from lgn_tf.data.synthetic import walkways
+from lgn_tf.model.lgn_net import LGNNet
 from lgn_tf.runs.run import Run
-from lgn_tf.training import train
+from lgn_tf.training import epoch_log, telemetry, train
 from tests.helpers.training_process import configuration
 
 
@@ -35,3 +37,36 @@ def unbroken(root, stores, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("runs") / "unbroken"
     train.train(configuration(root, stores), run_dir)
     return run_dir
+
+
+STEPS, BATCH, EPOCHS = 3, 2, 2
+
+
+@pytest.fixture(scope="package")
+def model():
+    model = LGNNet((16, 24), 1, 2, 1 / 16, "glo_net", memory_items=3)
+    model.build()
+    model.compile()
+    return model
+
+
+@pytest.fixture(scope="package")
+def run_dir(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    random = np.random.default_rng(0)
+    clips = random.uniform(-1, 1, (6, 2, 16, 24, 1)).astype(np.float32)
+    targets = random.uniform(-1, 1, (6, 16, 24, 1)).astype(np.float32)
+    with telemetry.ProgressBar(EPOCHS, STEPS, 0, BATCH) as bar:
+        model.fit(
+            clips,
+            targets,
+            batch_size=BATCH,
+            epochs=EPOCHS,
+            verbose=0,
+            callbacks=[
+                bar,
+                epoch_log.EpochLog(folder, 0, lambda: 12.34),
+                telemetry.Events(folder, clips[:2], targets[:2], STEPS, BATCH),
+            ],
+        )
+    return folder
