@@ -125,7 +125,7 @@ def synthesize(
     """Draws a small data set, in any layout.
 
     Args:
-        out: folder to write to.
+        out: folder to write to; must be empty or not exist.
         layout: of the files.
         seed: another camera, another crowd.
         train: normal videos.
@@ -136,11 +136,13 @@ def synthesize(
     from lgn_tf.data.datasets import archives
     from lgn_tf.data.synthetic import walkways
     from lgn_tf.evaluation import baselines
+    from lgn_tf.files import atomic
 
-    walkway = walkways.draw(
-        seed, train=train, test=test, frames=frames, channels=channels
-    )
-    archives.write_drawn(walkway, out, layout)
+    with atomic.folder(out) as folder:
+        walkway = walkways.draw(
+            seed, train=train, test=test, frames=frames, channels=channels
+        )
+        archives.write_drawn(walkway, folder, layout)
     print(f"{out}: layout {layout}")
     if not walkway.test:
         return

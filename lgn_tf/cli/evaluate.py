@@ -54,12 +54,14 @@ def evaluate(
         distance_weight: see `CueWeight`.
         motion_weight: see `CueWeight`.
         best: see `Best`.
-        out: folder to write, replaced; RUN/evaluation where it is not given.
+        out: folder to write, in the place of an older evaluation;
+            RUN/evaluation where it is not given.
     """
     import rich.console
 
     from lgn_tf.data import sources
     from lgn_tf.evaluation import protocol, tables
+    from lgn_tf.runs import directory
     from lgn_tf.runs.run import Run
 
     if fps is not None and not fps > 0:
@@ -70,7 +72,8 @@ def evaluate(
         store=False if no_store else None,
         cue_weights=cue_weights(error_weight, distance_weight, motion_weight),
     )
-    # A run without weights is refused before anything is decoded.
+    # What cannot be is refused before anything is decoded.
+    protocol.require_replaceable(out or run / directory.EVALUATION)
     _ = chosen.model
     with bar("preparing") as progress:
         source = chosen.source(progress)

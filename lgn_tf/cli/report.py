@@ -11,7 +11,8 @@ def report(run: RunFolder, out: Path | None = None) -> None:
 
     Args:
         run: an evaluated run.
-        out: file to write; RUN/report.html where it is not given.
+        out: file to write, with its charts in a folder beside it;
+            RUN/report.html where it is not given.
     """
     from lgn_tf.report import page
 

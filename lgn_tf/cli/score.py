@@ -44,6 +44,7 @@ def score(
     from lgn_tf.backend import signals
     from lgn_tf.data.datasets import layouts
     from lgn_tf.data.video import footage
+    from lgn_tf.files import ownership
     from lgn_tf.inference import run_scorer
     from lgn_tf.parallel import processes
     from lgn_tf.runs import directory
@@ -54,6 +55,7 @@ def score(
     found = layouts.videos_at(*videos)
     scoring = run_scorer.scoring_of(Run(run), gamma, reset_memory)
     out = out or run / directory.SCORES
+    ownership.refuse_marked(out)
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)
     wanted = None if workers == "auto" else workers

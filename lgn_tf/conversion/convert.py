@@ -70,8 +70,16 @@ def convert(
         ValueError: for a file that is no such checkpoint, a tensor that is
             missing, left over or of another shape, or outputs that disagree.
         FileExistsError: where `out` exists.
+        BlockingIOError: where another process makes `out`.
     """
     directory.refuse_existing(out)
+    with directory.alone(out):
+        return _convert(model_file, items_file, out, image_size)
+
+
+def _convert(
+    model_file: Path, items_file: Path, out: Path, image_size: tuple[int, int]
+) -> Report:
     weights = files.read_state(model_file)
     items = files.read_items(items_file)
     config = infer_config(weights, items, image_size, model_file)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets import registry
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.evaluation import results
+from lgn_tf.evaluation import keyframes, results
 from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.evaluation.frame_level import paper_auc
 from lgn_tf.evaluation.results import Results
@@ -25,7 +25,7 @@ from lgn_tf.evaluation.scoring import (
     score_baselines,
     score_test_set,
 )
-from lgn_tf.files import atomic
+from lgn_tf.files import ownership
 from lgn_tf.inference.video_scorer import VideoScorer
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.runs.run import Run
@@ -35,6 +35,17 @@ from lgn_tf.scores.smoothing import share_of_newest
 from lgn_tf.scores.video_scores import VideoScores
 
 Labels = Mapping[str, NDArray[np.uint8]]
+
+KIND = "evaluation"
+"""What an evaluation folder is marked with."""
+
+WRITTEN_BEFORE = (
+    results.FILE,
+    f"{video_scores.FRAMES}/*.csv",
+    f"{video_scores.MAPS}/*.npz",
+    f"{keyframes.FOLDER}/*/*.npz",
+)
+"""The files of an evaluation folder that has no mark yet."""
 
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
@@ -80,7 +91,7 @@ def evaluate_run(
     Args:
         run: what scores; its calibration adds the online score.
         test_set: the videos and their ground truth.
-        out: the evaluation folder; replaced where it exists.
+        out: the evaluation folder; an older evaluation there is replaced.
         options: of the protocol.
         progress: called with the frames that are done and their number, once
             by the model and once by what needs none.
@@ -91,6 +102,7 @@ def evaluate_run(
     Raises:
         ValueError: where no video is long enough, labels or kinds do not fit,
             or for a smoothing as in `smoothing.share_of_newest`.
+        FileExistsError: where `out` holds anything but an older evaluation.
         OSError: where no space is left; an older folder stays.
     """
     _require_long_enough(test_set, run.config.model.frames)
@@ -108,7 +120,7 @@ def evaluate_run(
         calibration=run.calibration,
         keep_predictions=True,
     )
-    with atomic.folder(out) as folder:
+    with ownership.folder(out, KIND, WRITTEN_BEFORE) as folder:
         weight = provenance.normality_weight
         series = score_test_set(scorer, test_set, folder, weight, progress)
         return evaluate_folder(
@@ -122,6 +134,15 @@ def evaluate_run(
             gamma_sweep=_sweep(gammas, series, test_set.labels, weight),
             progress=progress,
         )
+
+
+def require_replaceable(out: Path) -> None:
+    """Refuses a folder that an evaluation must not take the place of.
+
+    Raises:
+        FileExistsError: naming the folder, and what was found there.
+    """
+    ownership.require(out, KIND, WRITTEN_BEFORE)
 
 
 def _require_long_enough(test_set: TestSet, inputs: int) -> None:

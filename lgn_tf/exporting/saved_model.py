@@ -11,6 +11,7 @@ the folder never sees half of one.
 
 import contextlib
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,9 @@ from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
 
 EXTRA = "assets.extra"
+
+_DIGITS = re.compile("[0-9]{1,18}")
+# TensorFlow Serving reads names as 64-bit integers; others are no versions.
 
 MOST_SURPLUS = 1.02
 """Largest ratio of the stored variables to the weights, names left out."""
@@ -138,9 +142,10 @@ def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
             "A SavedModel is written on the TensorFlow backend. Received: "
             f"KERAS_BACKEND={keras.backend.backend()}"
         )
-    if version is not None and version < 1:
+    if version is not None and not 1 <= version < 2**63:
         raise ValueError(
-            f"`version` must be at least 1. Received: version={version}"
+            "`version` must be at least 1, and less than 2 to the 63rd. "
+            f"Received: version={version}"
         )
     if any(rows < 1 for rows in warm_up_batches):
         raise ValueError(
@@ -188,7 +193,8 @@ def _save(
     try:
         tf.saved_model.save(module, str(folder), signatures=graphs)
     except tf.errors.OpError as error:
-        raise OSError(f"{folder.parent}: {error.message}") from error
+        # Two folders up: the others are there for a moment only.
+        raise OSError(f"{folder.parents[1]}: {error.message}") from error
 
 
 def _sizes(model: Any, folder: Path) -> dict[str, int]:
@@ -216,19 +222,26 @@ def _sizes(model: Any, folder: Path) -> dict[str, int]:
 @contextlib.contextmanager
 def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
     """Hands out a folder that gets its number when the block ends."""
-    number = version or 1 + max(
-        (int(path.name) for path in out.glob("*") if path.name.isdecimal()),
-        default=0,
-    )
-    target = out / str(number)
-    # Until its end it has no number: what watches the folder leaves it alone.
-    with _made(out), atomic.folder(target) as folder:
-        if target.exists():
-            raise FileExistsError(
-                f"{target} exists, and is not overwritten. "
-                "Choose another version."
-            )
+    with _made(out), contextlib.ExitStack() as held:
+        number = version or _next_version(out)
+        # Until its end it has no number: what watches the folder leaves it
+        # alone.
+        while True:
+            try:
+                folder = held.enter_context(atomic.folder(out / str(number)))
+                break
+            except (FileExistsError, BlockingIOError):
+                if version is not None:
+                    raise
+                # Another process makes that one.
+                number += 1
         yield folder, number
+
+
+def _next_version(out: Path) -> int:
+    names = [path.name for path in out.glob("*")]
+    numbers = [int(name) for name in names if _DIGITS.fullmatch(name)]
+    return 1 + max(numbers, default=0)
 
 
 @contextlib.contextmanager

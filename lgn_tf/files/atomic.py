@@ -9,14 +9,14 @@ import errno
 import os
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_tf.files import locks
+from lgn_tf.files import locks, scratch
 
 
 @contextlib.contextmanager
@@ -27,23 +27,35 @@ def replaced(path: Path) -> Iterator[Path]:
         path: of the file.
 
     Yields:
-        Another path in the same folder, to be written. It takes the place of
+        Another path of the same name, to be written. It takes the place of
         `path` where the block ends, and is removed where the block raises.
 
     Raises:
-        OSError: where it cannot be written, or no space is left.
+        OSError: naming `path`, where it cannot be written, or no space is
+            left.
     """
-    # The last suffixes stay: writers choose the format by them.
-    partial = path.with_name(f".partial-{path.name}")
-    try:
+    with _naming(path), scratch.scratch(path.parent) as place:
+        partial = place / path.name
         yield partial
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
+        _sync(partial)
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
     sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Lets errors name what is written, and not what it is called meanwhile.
+
+    Without a name, nobody knows which disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        meanwhile = f"{path.parent / scratch.PREFIX}"
+        name = str(error.filename or meanwhile)
+        if error.errno is None or not name.startswith(meanwhile):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def write_bytes(path: Path, contents: bytes) -> None:
@@ -70,14 +82,8 @@ def opened(path: Path) -> Iterator[BinaryIO]:
         OSError: naming the file, where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with replaced(path) as partial, partial.open("wb") as file:
-            yield file
-    except OSError as error:
-        if error.filename:
-            raise
-        # Without the name of the file nobody knows which disk is full.
-        raise OSError(error.errno, error.strerror, str(path)) from error
+    with replaced(path) as partial, partial.open("wb") as file:
+        yield file
 
 
 def write_arrays(
@@ -154,50 +160,83 @@ def require_space(folder: Path, needed: int) -> None:
 
 
 @contextlib.contextmanager
-def folder(path: Path) -> Iterator[Path]:
+def folder(
+    path: Path,
+    may_replace: Callable[[Path], None] | None = None,
+    lock: bool = True,
+) -> Iterator[Path]:
     """Hands out an empty folder that takes the place of `path` at the end.
 
     Where the block raises, `path` stays as it was. What a killed process left
     behind is removed by the next one.
 
     Args:
-        path: need not be there; a folder that is there is replaced.
+        path: need not be there; an empty folder that is there is replaced.
+        may_replace: raises where what lies at `path` must stay; what is not
+            empty always stays where it is None.
+        lock: whether others are kept away; False where the caller does so.
 
     Yields:
         The folder to fill, beside `path`.
 
     Raises:
         BlockingIOError: where another process fills it.
-        OSError: where it cannot be written.
+        FileExistsError: where `path` is there and not replaced; before
+            anything is written, and again at the end.
+        OSError: naming `path`, where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with locks.alone(locks.beside(path), path), _folder(path) as partial:
-        yield partial
-
-
-@contextlib.contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    partial, old = (
-        path.with_name(f".{path.name}.{name}") for name in ("partial", "old")
-    )
-    if old.exists() and not path.exists():
-        # Killed between the two renames below.
-        old.rename(path)
-    for left in (partial, old):
-        shutil.rmtree(left, ignore_errors=True)
-    partial.mkdir()
-    try:
-        yield partial
-        if path.exists():
-            path.rename(old)
-        partial.rename(path)
-    except BaseException:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        if lock:
+            held.enter_context(locks.alone(locks.beside(path), path))
+        scratch.sweep(path.parent)
+        _require_free(path, may_replace)
+        held.enter_context(_naming(path))
+        place = held.enter_context(scratch.scratch(path.parent))
+        new = place / "new"
+        new.mkdir()
+        yield new
+        _sync_tree(new)
+        _require_free(path, may_replace)
+        _swap(new, path, place / scratch.OLD)
     sync_folder(path.parent)
+
+
+def _require_free(
+    path: Path, may_replace: Callable[[Path], None] | None
+) -> None:
+    if not os.path.lexists(path) or (path.is_dir() and not any(path.iterdir())):
+        return
+    if may_replace is None:
+        raise FileExistsError(f"{path} exists, and is not overwritten")
+    may_replace(path)
+
+
+def _swap(new: Path, path: Path, old: Path) -> None:
+    if not os.path.lexists(path):
+        new.rename(path)
+        return
+    old.mkdir()
+    # Killed between the two: `scratch.sweep` puts it back.
+    path.rename(old / path.name)
+    try:
+        new.rename(path)
+    except BaseException:
+        (old / path.name).rename(path)
+        raise
+
+
+def _sync_tree(folder: Path) -> None:
+    """Writes all files of a folder to the disk, and their names."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            _sync(Path(place, name))
+        sync_folder(Path(place))
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

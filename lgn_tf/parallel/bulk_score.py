@@ -19,6 +19,7 @@ from lgn_tf.config import schema
 from lgn_tf.data.datasets import dataset
 from lgn_tf.data.store import store
 from lgn_tf.data.store.manifest import MANIFEST, Entry
+from lgn_tf.files import ownership
 from lgn_tf.inference import run_scorer
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
@@ -207,6 +208,8 @@ def _digest(path: Path) -> str | None:
 
 def _agree(out: str, description: dict[str, Any]) -> None:
     """Writes the description, or compares it with the one that is there."""
+    if not storage.is_remote(out):
+        ownership.refuse_marked(Path(out))
     path = storage.join(out, DESCRIPTION)
     if not storage.exists(path):
         text = json.dumps(description, indent=1) + "\n"

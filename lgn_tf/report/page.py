@@ -6,6 +6,7 @@ It is made of what lies in the run directory: `evaluation/` (see `video_scores`,
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import markupsafe
 import lgn_tf
 from lgn_tf.evaluation import notes, results, tables
 from lgn_tf.evaluation.results import Results, VideoResult
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, ownership
 from lgn_tf.report import captioned_charts, charts, contents, figures, gallery
 from lgn_tf.report.gallery import Moment
 from lgn_tf.runs import directory
@@ -27,6 +28,12 @@ from lgn_tf.scores import video_scores
 FILE = "report.html"
 FIGURES = "figures"
 
+_KIND = "figures"
+_WRITTEN_BEFORE = ("*.svg",)
+_GENERATOR = b'<meta name="generator" content="lgn-tf'
+# Of pages that earlier versions wrote.
+_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; script-src"
+
 SHOWN = 24
 """Videos of which a picture is shown, those with the highest scores."""
 
@@ -35,11 +42,13 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     """Writes the report of a run; it appears whole or not at all.
 
     The charts are written once more as SVG files, for papers and slides: into
-    `figures/` of the run directory.
+    `figures/` of the run directory, or, beside another file NAME.html, into
+    `NAME-figures/`.
 
     Args:
         run_dir: with an `evaluation/` folder.
-        out: the file; default `report.html` in the run directory.
+        out: the file; default `report.html` in the run directory, which is
+            written to in no other case.
 
     Returns:
         The file.
@@ -47,15 +56,36 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     Raises:
         FileNotFoundError: where the run was not evaluated.
         ValueError: naming a file that is damaged.
+        FileExistsError: where the file is no report, or the folder holds
+            anything but figures of one.
         OSError: where it cannot be written.
     """
     path = out or run_dir / FILE
+    beside = path.with_name(f"{path.stem}-{FIGURES}")
+    folder = run_dir / FIGURES if out is None else beside
+    _require_report(path)
+    ownership.require(folder, _KIND, _WRITTEN_BEFORE)
     values = _values(run_dir)
-    atomic.write_bytes(path, _page(values).encode())
-    with atomic.folder(run_dir / FIGURES) as folder:
+    with ownership.folder(folder, _KIND, _WRITTEN_BEFORE) as new:
         for name, svg in _figures(values):
-            atomic.write_bytes(folder / f"{name}.svg", svg.encode())
+            (new / f"{name}.svg").write_bytes(svg.encode())
+    with atomic.opened(path) as file:
+        file.write(_page(values).encode())
     return path
+
+
+def _require_report(path: Path) -> None:
+    """Refuses to write over a file that is no report."""
+    if not os.path.lexists(path):
+        return
+    head = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(1024)
+    if _GENERATOR not in head and _POLICY not in head:
+        raise FileExistsError(
+            f"{path} exists, is no report, and is not overwritten"
+        )
 
 
 def _figures(values: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -18,13 +18,12 @@ Each file appears whole or not at all.
 """
 
 import contextlib
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
+from lgn_tf.files import atomic, locks
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -55,13 +54,34 @@ def refuse_existing(run_dir: Path) -> None:
         )
 
 
-def create(run_dir: Path, config: Config) -> None:
+def refuse_foreign(run_dir: Path) -> None:
+    """Raises FileExistsError where `run_dir` is there and is no run."""
+    if not run_dir.exists():
+        return
+    try:
+        read_config(run_dir)
+    except (ValueError, OSError) as error:
+        raise FileExistsError(
+            f"{run_dir} exists and is no run directory, so it is not "
+            f"overwritten: {error}"
+        ) from error
+
+
+def create(run_dir: Path, config: Config, overwrite: bool = False) -> None:
     """Makes a new run directory that holds the configuration alone.
 
+    Args:
+        run_dir: that nobody else writes to meanwhile.
+        config: of the run.
+        overwrite: whether an earlier run is replaced.
+
     Raises:
-        FileExistsError: where `run_dir` exists.
+        FileExistsError: where `run_dir` exists, or, to be overwritten, is no
+            run directory.
     """
-    with new(run_dir) as partial:
+    if not overwrite:
+        refuse_existing(run_dir)
+    with atomic.folder(run_dir, refuse_foreign, lock=False) as partial:
         schema.write(config, partial / CONFIG)
 
 
@@ -69,22 +89,27 @@ def create(run_dir: Path, config: Config) -> None:
 def new(run_dir: Path) -> Iterator[Path]:
     """Hands out a folder that becomes `run_dir` when the block ends.
 
+    Args:
+        run_dir: that nobody else writes to meanwhile.
+
     Raises:
         FileExistsError: where `run_dir` exists.
     """
     refuse_existing(run_dir)
-    run_dir.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(
-        tempfile.mkdtemp(prefix=f".{run_dir.name}-", dir=run_dir.parent)
-    )
-    try:
+    with atomic.folder(run_dir, lock=False) as partial:
         yield partial
-        # mkdtemp shuts others out; a run is as readable as its parent.
-        partial.chmod(run_dir.parent.stat().st_mode & 0o777)
-        partial.rename(run_dir)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+
+
+@contextlib.contextmanager
+def alone(run_dir: Path) -> Iterator[None]:
+    """Keeps other writers of a run away; see `locks.alone`.
+
+    Raises:
+        BlockingIOError: naming the run, and the process that writes it.
+    """
+    run_dir.parent.mkdir(parents=True, exist_ok=True)
+    with locks.alone(locks.beside(run_dir), run_dir):
+        yield
 
 
 def read_config(run_dir: Path) -> Config:

@@ -12,6 +12,7 @@ from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
 from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import LGNNet, build_model
+from lgn_tf.runs import directory
 from lgn_tf.runs.directory import CONFIG, WEIGHTS, new, read_config, require
 
 
@@ -64,7 +65,8 @@ def save_weights(
 ) -> None:
     """Writes the weights of a model into a run directory.
 
-    The optimizer's state, twice as large, is in the snapshot alone.
+    The calibration of the former weights goes with them. The optimizer's
+    state, twice as large, is in the snapshot alone.
 
     Raises:
         OSError: where there is no space left; the former file stays.
@@ -77,6 +79,9 @@ def save_weights(
         atomic.replaced(run_dir / name) as partial,
     ):
         model.save_weights(partial)
+        # Before: no weights ever lie beside the calibration of others.
+        calibration = directory.calibration_of(name)
+        (run_dir / calibration).unlink(missing_ok=True)
 
 
 def _require_space(folder: Path, model: keras.Model) -> None:

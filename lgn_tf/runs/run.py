@@ -4,6 +4,7 @@ The actions (scoring, evaluation, export, report) lie in rooms above this one;
 a method imports its room when it is called.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -82,6 +83,9 @@ class Run(RunFiles):
     ) -> Calibration:
         """Returns the calibration; it is measured and kept where none is.
 
+        Of a run that another process trains it is not kept: it belongs to
+        weights that will change.
+
         Args:
             source: the videos of the run; opened where it is None.
             progress: called with the frames that are done and their number.
@@ -100,9 +104,14 @@ class Run(RunFiles):
             found = calibrate.of_source(
                 self.model, self.config, source or self.source(), progress
             )
-            found.save(self.calibration_file)
+            self._keep(found)
             self.__dict__["calibration"] = found
         return found
+
+    def _keep(self, found: Calibration) -> None:
+        """Writes a calibration, unless the weights may be changing."""
+        with contextlib.suppress(BlockingIOError), directory.alone(self.folder):
+            found.save(self.calibration_file)
 
     def scorer(
         self, gamma: float | str | None = None, reset_memory: bool = False
@@ -168,8 +177,8 @@ class Run(RunFiles):
         Args:
             test_set: the videos with their labels; default those of the run's
                 data set.
-            out: folder of the evaluation, replaced where it exists; default
-                `evaluation` in the run directory.
+            out: folder of the evaluation, where an older evaluation is
+                replaced; default `evaluation` in the run directory.
             options: of the protocol.
             progress: called with the frames that are done and their number.
 
@@ -183,10 +192,15 @@ class Run(RunFiles):
 
         Raises:
             ValueError: where labels do not fit, or no video is long enough.
+            FileExistsError: where `out` holds anything but an older
+                evaluation.
             OSError: where no space is left; an older evaluation stays.
         """
         from lgn_tf.evaluation import protocol
 
+        out = Path(out or self.folder / directory.EVALUATION)
+        # What cannot be written is said before anything is read.
+        protocol.require_replaceable(out)
         if test_set is None:
             # Opened once: it may check every file.
             source = self.source()
@@ -196,7 +210,7 @@ class Run(RunFiles):
         return protocol.evaluate_run(
             self,
             test_set,
-            Path(out or self.folder / directory.EVALUATION),
+            out,
             options=options or protocol.Options(),
             progress=progress,
         )

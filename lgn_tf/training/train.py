@@ -5,7 +5,6 @@
 """
 
 import contextlib
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,6 @@ from lgn_tf.config.schema import Config
 from lgn_tf.data import sources
 from lgn_tf.data.video import decoding
 from lgn_tf.data.video.footage import Footage
-from lgn_tf.files import locks
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
@@ -44,14 +42,15 @@ def train(
         config: of the run.
         run_dir: must not exist, unless it is resumed or overwritten.
         resume: go on where the last snapshot of `run_dir` was taken.
-        overwrite: remove an earlier run of that name first.
+        overwrite: replace an earlier run of that name.
         source: from `sources.open_source`; default that of `config`.
 
     Returns:
         The run, with the weights of the last epoch.
 
     Raises:
-        FileExistsError: where `run_dir` exists.
+        FileExistsError: where `run_dir` exists, or, to be overwritten, is no
+            run directory.
         ValueError: where the data cannot be trained on, and, as
             `callbacks.Diverged`, where the loss is no longer finite.
         callbacks.Interrupted: after Ctrl-C or SIGTERM; the state is saved.
@@ -70,7 +69,9 @@ def train(
     """
     run_dir = Path(run_dir)
     run = Run(run_dir)
-    if not (resume or overwrite):
+    if overwrite:
+        directory.refuse_foreign(run_dir)
+    elif not resume:
         directory.refuse_existing(run_dir)
     keras.utils.set_random_seed(config.training.seed)
     distribution.make_deterministic()
@@ -78,7 +79,7 @@ def train(
         with distribution.scope(config.training.strategy):
             # One process prepares what all of them read.
             if distribution.is_chief():
-                held.enter_context(_alone(run_dir))
+                held.enter_context(directory.alone(run_dir))
                 source = source or sources.open_source(config)
                 _prepare(source, config, run_dir, resume, overwrite)
             distribution.wait_for_all()
@@ -90,13 +91,9 @@ def train(
             _fit(model, config, run_dir, source)
             if distribution.is_chief():
                 model_files.save_weights(run_dir, model)
-        if distribution.is_chief():
-            # Of other weights, where the run had come to its end before.
-            for weights in (directory.WEIGHTS, directory.BEST):
-                name = directory.calibration_of(weights)
-                (run_dir / name).unlink(missing_ok=True)
-            # On one device, as all who use the run will load it.
-            run.calibrate(source)
+    if distribution.is_chief():
+        # On one device, as all who use the run will load it.
+        run.calibrate(source)
     return run
 
 
@@ -125,14 +122,6 @@ def compiled(config: Config, steps: int) -> keras.Model:
     return model
 
 
-@contextlib.contextmanager
-def _alone(run_dir: Path) -> Iterator[None]:
-    run_dir.parent.mkdir(parents=True, exist_ok=True)
-    lock = locks.beside(run_dir)
-    with locks.alone(lock, run_dir, "another process trains there"):
-        yield
-
-
 def _prepare(
     source: sources.Source,
     config: Config,
@@ -143,10 +132,8 @@ def _prepare(
     """Makes the run directory, once it is known that clips will fill it."""
     fitted, _ = source.training(config.data.holdout, config.training.seed)
     feed.steps_per_epoch(fitted, config)
-    if overwrite:
-        _remove(run_dir)
     if not resume:
-        directory.create(run_dir, config)
+        directory.create(run_dir, config, overwrite)
     _describe(run_dir)
 
 
@@ -159,18 +146,6 @@ def _describe(run_dir: Path) -> None:
         # Of a run that goes on, the beginning stays what it was.
         made_with = environment.resumed(path, made_with)
     environment.write(path, made_with)
-
-
-def _remove(run_dir: Path) -> None:
-    """Removes an earlier run, and nothing that is not one."""
-    if not run_dir.exists():
-        return
-    if not (run_dir / directory.CONFIG).is_file():
-        raise FileExistsError(
-            f"{run_dir} exists and is no run directory, so it is not "
-            "overwritten"
-        )
-    shutil.rmtree(run_dir)
 
 
 def _fit(

@@ -11,7 +11,7 @@ import sys
 import numpy as np
 import pytest
 
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, scratch
 
 
 def full(*_):
@@ -36,10 +36,14 @@ def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def anything(path):
+    """Allows a folder to be replaced."""
+
+
 def test_a_folder_takes_the_place_of_the_old_one(tmp_path):
     path = tmp_path / "below" / "result"
     for name in ("first", "second"):
-        with atomic.folder(path) as partial:
+        with atomic.folder(path, anything) as partial:
             (partial / name).touch()
             assert not (path / name).exists()
     assert [file.name for file in path.iterdir()] == ["second"]
@@ -50,11 +54,133 @@ def test_an_error_leaves_the_old_folder(tmp_path):
     path = tmp_path / "result"
     with atomic.folder(path) as partial:
         (partial / "first").touch()
-    with pytest.raises(OSError, match="No space left"):
-        with atomic.folder(path) as partial:
+    with pytest.raises(OSError, match="No space left") as e:
+        with atomic.folder(path, anything) as partial:
             (partial / "second").touch()
             full()
+    assert e.value.filename == str(path)
     assert [file.name for file in path.iterdir()] == ["first"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_there_stays_unless_it_may_be_replaced(tmp_path):
+    path = tmp_path / "result"
+    path.mkdir()
+    with atomic.folder(path) as partial:
+        (partial / "first").touch()
+    with pytest.raises(FileExistsError, match="result exists, and is not"):
+        with atomic.folder(path):
+            pytest.fail("nothing is begun")
+
+    def unless_mine(found):
+        if (found / "mine").exists():
+            raise FileExistsError("mine")
+
+    with pytest.raises(FileExistsError, match="mine"):
+        with atomic.folder(path, unless_mine):
+            # Put there in the meantime.
+            (path / "mine").touch()
+    assert {file.name for file in path.iterdir()} == {"first", "mine"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_old_folder_survives_a_kill_between_the_two_renames(tmp_path):
+    path = tmp_path / "result"
+    with atomic.folder(path) as partial:
+        (partial / "first").touch()
+    script = (
+        "import os, pathlib, sys\n"
+        "from lgn_tf.files import atomic\n"
+        "rename = pathlib.Path.rename\n"
+        "def killed(one, other):\n"
+        "    rename(one, other)\n"
+        "    os._exit(9)\n"
+        "pathlib.Path.rename = killed\n"
+        "with atomic.folder(pathlib.Path(sys.argv[1]), print) as new:\n"
+        "    (new / 'second').touch()\n"
+    )
+    command = [sys.executable, "-c", script, str(path)]
+    assert subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 9
+    assert not path.exists()
+    scratch.sweep(tmp_path)
+    assert [file.name for file in path.iterdir()] == ["first"]
+    assert {each.name for each in tmp_path.iterdir()} == {
+        path.name,
+        ".result.lock",
+    }
+
+
+@pytest.mark.parametrize("length", [243, 255])
+def test_long_names(tmp_path, length):
+    atomic.write_bytes(tmp_path / ("f" * length), b"new")
+    with atomic.folder(tmp_path / ("d" * length)) as partial:
+        (partial / "file").touch()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_planted_links_are_not_followed(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    for name in (
+        *(".partial-values.bin", "values.bin", ".result.lock"),
+        ".result.partial",
+    ):
+        (folder / name).symlink_to(mine)
+    atomic.write_bytes(folder / "values.bin", b"new")
+    with pytest.raises(OSError, match="symbolic links"):
+        with atomic.folder(folder / "result"):
+            pass
+    assert mine.read_bytes() == b"mine"
+    assert (folder / "values.bin").read_bytes() == b"new"
+    assert not (folder / "values.bin").is_symlink()
+
+
+def test_modes_are_those_of_umask(tmp_path):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    before = os.umask(0o027)
+    try:
+        atomic.write_bytes(shared / "values.bin", b"new")
+        with atomic.folder(shared / "result") as partial:
+            (partial / "file").touch()
+    finally:
+        os.umask(before)
+    modes = {
+        path.name: path.stat().st_mode & 0o7777 for path in shared.rglob("*")
+    }
+    assert modes == {"values.bin": 0o640, "result": 0o750, "file": 0o640}
+
+
+def test_the_files_of_a_folder_are_synced_before_it_appears(
+    tmp_path, monkeypatch
+):
+    path, synced = tmp_path / "result", []
+    real = os.fsync
+
+    def note(descriptor):
+        place = pathlib.Path(f"/proc/self/fd/{descriptor}").readlink()
+        if not path.exists():
+            synced.append(place.name)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    with atomic.folder(path) as partial:
+        (partial / "below").mkdir()
+        (partial / "below" / "file").touch()
+    assert {"file", "below", "new"} <= set(synced)
+
+
+def test_two_writers_of_one_file_do_not_tear_it(tmp_path):
+    path = tmp_path / "values.bin"
+    with atomic.opened(path) as first:
+        first.write(b"first")
+        with atomic.opened(path) as second:
+            second.write(b"second")
+        assert path.read_bytes() == b"second"
+    assert path.read_bytes() == b"first"
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -70,6 +196,8 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
     killed = subprocess.run([sys.executable, "-c", script, str(path)])
     assert killed.returncode == 9
     assert not path.exists() and list(tmp_path.rglob("half"))
+    scratch.sweep(tmp_path)
+    assert not list(tmp_path.rglob("half"))
     with atomic.folder(path) as partial:
         (partial / "whole").touch()
     assert [file.name for file in path.iterdir()] == ["whole"]

@@ -1,7 +1,12 @@
 """One process at a time."""
 
 import fcntl
+import os
+import subprocess
+import sys
 import threading
+
+import pytest
 
 from lgn_tf.files import locks
 
@@ -34,3 +39,57 @@ def test_a_second_one_waits_where_it_is_asked_to(tmp_path):
         order.append("first")
     thread.join()
     assert order == ["first", "second"] and not lock.exists()
+
+
+def test_the_process_that_holds_a_lock_is_named(tmp_path):
+    lock = tmp_path / ".lock"
+    with locks.alone(lock, tmp_path / "runs"):
+        words = rf"another process writes it \(process {os.getpid()} on .*\)"
+        with pytest.raises(BlockingIOError, match=words) as e:
+            with locks.alone(lock, tmp_path / "runs"):
+                pass
+    assert e.value.filename == str(tmp_path / "runs")
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(tmp_path):
+    lock = tmp_path / ".lock"
+    script = (
+        "import os, pathlib, sys\n"
+        "from lgn_tf.files import locks\n"
+        "path = pathlib.Path(sys.argv[1])\n"
+        "with locks.alone(path, path):\n"
+        "    os._exit(9)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(lock)])
+    assert "process" in lock.read_text()
+    with locks.alone(lock, tmp_path):
+        assert f"process {os.getpid()} " in lock.read_text()
+    assert not lock.exists()
+
+
+def test_what_a_lock_says_cannot_harm_a_terminal(tmp_path):
+    lock = tmp_path / ".lock"
+    with locks.alone(lock, tmp_path):
+        lock.write_bytes(b"\x1b[31mred\nnext \xff line")
+        with pytest.raises(BlockingIOError) as e:
+            with locks.alone(lock, tmp_path):
+                pass
+    assert "\x1b" not in str(e.value) and "\n" not in str(e.value)
+
+
+def test_a_link_is_no_lock(tmp_path):
+    mine = tmp_path / "mine"
+    mine.write_text("mine")
+    (tmp_path / ".lock").symlink_to(mine)
+    with pytest.raises(OSError, match="symbolic links"):
+        with locks.alone(tmp_path / ".lock", tmp_path):
+            pass
+    assert mine.read_text() == "mine"
+
+
+def test_long_names_have_locks(tmp_path):
+    locked = {locks.beside(tmp_path / (249 * letter)) for letter in "ab"}
+    assert len(locked) == 2
+    for lock in locked:
+        with locks.alone(lock, tmp_path):
+            assert lock.exists()

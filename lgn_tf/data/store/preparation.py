@@ -1,8 +1,6 @@
 """Fills a frame store: on all cores, restartable, nothing half written."""
 
-import errno
 import os
-import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -18,12 +16,13 @@ from lgn_tf.data.store.manifest import (
     MOTION_SUFFIX,
     Entry,
     Manifest,
+    fingerprint,
     read_manifest,
     write_manifest,
 )
 from lgn_tf.data.store.video_writer import VideoWriter
 from lgn_tf.data.video import footage
-from lgn_tf.files import locks
+from lgn_tf.files import atomic, locks, scratch
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
@@ -47,7 +46,8 @@ def prepare(
     """Decodes and resizes every video that a store does not hold yet.
 
     What an earlier run finished is kept where the checksum of its source still
-    agrees; the rest is made anew.
+    agrees; the rest is made anew. A store in which nothing is to be changed is
+    only read: it may be read-only, and any number of processes may do so.
 
     Args:
         dataset: the videos.
@@ -76,13 +76,15 @@ def prepare(
     if not dataset.videos:
         raise ValueError(f"{dataset.root}: no videos to prepare")
     _require_own_folder(folder)
+    threads = workers or len(os.sched_getaffinity(0))
+    work = _Preparation(dataset, folder, size, skip_bad, motion, progress)
+    if work.is_done(threads):
+        return store.open_store(folder)
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another `lgn prepare` fills this store"
     with locks.alone(folder / LOCK, folder, busy, wait):
         _sweep(folder)
-        _Preparation(dataset, folder, size, skip_bad, motion, progress).run(
-            workers or len(os.sched_getaffinity(0))
-        )
+        work.run(threads)
         return store.open_store(folder)
 
 
@@ -90,7 +92,11 @@ def _require_own_folder(folder: Path) -> None:
     if folder.is_dir() and not (folder / MANIFEST).exists():
         halves = (f"{MANIFEST}.partial", f".partial-{MANIFEST}")
         ours = (LOCK, "train", "test", "all", *halves)
-        others = [p.name for p in folder.iterdir() if p.name not in ours]
+        others = [
+            path.name
+            for path in folder.iterdir()
+            if path.name not in ours and not scratch.is_scratch(path)
+        ]
         if others:
             raise ValueError(
                 f"{folder}: a store needs a folder of its own. "
@@ -100,9 +106,13 @@ def _require_own_folder(folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Removes what a killed run had not finished."""
+    for place in (folder, *folder.glob("*/")):
+        scratch.sweep(place)
+    # Of earlier versions.
     for pattern in ("*.partial", ".partial-*"):
         for path in folder.rglob(pattern):
-            path.unlink()
+            if path.is_file():
+                path.unlink()
 
 
 class _Preparation:
@@ -117,22 +127,57 @@ class _Preparation:
     ) -> None:
         self.dataset, self.folder, self.size = dataset, folder, size
         self.skip_bad, self.progress = skip_bad, progress
+        self.keys = [(video.split, video.name) for video in dataset.videos]
         self.entries: dict[tuple[str, str], Entry] = {}
         self.skipped: dict[tuple[str, str], str] = {}
+        self.saved: Manifest | None = None
         self.stop = threading.Event()
         self.writer = VideoWriter(
-            folder, size, motion, self.stop, self._advance
+            folder, size, motion, self.stop, self._advance, self._changing
         )
         self.lock = threading.Lock()
         self.done = self.total = 0
 
+    def is_done(self, workers: int) -> bool:
+        """Returns whether the store is complete, of these very sources."""
+        try:
+            manifest = read_manifest(self.folder)
+        except FileNotFoundError:
+            return False
+        entries = manifest.entries
+        if (
+            not manifest.complete
+            or (manifest.layout, manifest.size)
+            != (self.dataset.layout, self.size)
+            or [(entry.split, entry.name) for entry in entries] != self.keys
+            or not all(map(self.writer.is_whole, entries))
+        ):
+            return False
+        self.total = sum(entry.frames for entry in entries)
+        with ThreadPoolExecutor(workers) as pool:
+            same = all(pool.map(self._is_same, self.dataset.videos, entries))
+        self.done = self.total = 0
+        return same
+
+    def _is_same(self, video: Video, entry: Entry) -> bool:
+        try:
+            same = fingerprint(video) == entry.source
+        except ValueError:
+            # It is bad by now, and `run` says so.
+            return False
+        self._advance(entry.frames)
+        return same
+
     def run(self, workers: int) -> None:
+        """Fills the store; writes nothing where nothing changes."""
         earlier = self._earlier()
+        self.entries = {
+            key: earlier[key] for key in self.keys if key in earlier
+        }
         for video in self.dataset.videos:
             with suppress(ValueError):
                 self.total += footage.promised_frames(video)
         self._require_space(earlier)
-        self._save(complete=False)
         cv2.setNumThreads(1)
         try:
             with ThreadPoolExecutor(workers) as pool:
@@ -152,6 +197,7 @@ class _Preparation:
             manifest = read_manifest(self.folder)
         except FileNotFoundError:
             return {}
+        self.saved = manifest
         if manifest.size != self.size:
             return {}
         return {(e.split, e.name): e for e in manifest.entries}
@@ -160,13 +206,7 @@ class _Preparation:
         # The least it can take: one channel a frame.
         kept = sum(entry.frames for entry in earlier.values())
         needed = max(0, self.total - kept) * self.size[0] * self.size[1]
-        free = shutil.disk_usage(self.folder).free
-        if needed > free:
-            raise OSError(
-                errno.ENOSPC,
-                f"the store takes at least {needed} bytes, {free} are free",
-                str(self.folder),
-            )
+        atomic.require_space(self.folder, needed)
 
     def _gather(
         self,
@@ -182,7 +222,6 @@ class _Preparation:
                 finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
                 for future in finished:
                     self._take(waiting.pop(future), future)
-                self._save(complete=False)
         except BaseException:
             self.stop.set()
             pool.shutdown(cancel_futures=True)
@@ -191,22 +230,38 @@ class _Preparation:
     def _take(self, video: Video, future: Future[Entry]) -> None:
         key = (video.split, video.name)
         try:
-            self.entries[key] = future.result()
+            entry = future.result()
         except ValueError as error:
             if not self.skip_bad:
                 raise
-            self.skipped[key] = str(error)
+            with self.lock:
+                self.entries.pop(key, None)
+                self.skipped[key] = str(error)
+            return
+        with self.lock:
+            changed = self.entries.get(key) != entry
+            self.entries[key] = entry
+        if changed:
+            self._save(complete=False)
+
+    def _changing(self) -> None:
+        """Says that the store is not complete, before a file changes."""
+        saved = self.saved
+        if saved is None or saved.complete or saved.size != self.size:
+            self._save(complete=False)
 
     def _save(self, complete: bool) -> None:
-        keys = [(video.split, video.name) for video in self.dataset.videos]
-        manifest = Manifest(
-            self.dataset.layout,
-            self.size,
-            complete,
-            tuple(self.entries[key] for key in keys if key in self.entries),
-            tuple(self.skipped[key] for key in keys if key in self.skipped),
-        )
-        write_manifest(manifest, self.folder)
+        with self.lock:
+            manifest = Manifest(
+                self.dataset.layout,
+                self.size,
+                complete,
+                tuple(self.entries[k] for k in self.keys if k in self.entries),
+                tuple(self.skipped[k] for k in self.keys if k in self.skipped),
+            )
+            if manifest != self.saved:
+                write_manifest(manifest, self.folder)
+                self.saved = manifest
 
     def _advance(self, count: int) -> None:
         with self.lock:

@@ -1,7 +1,6 @@
 """Writes one video into a frame store, and the motion in its frames."""
 
 import dataclasses
-import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +27,7 @@ class VideoWriter:
         motion: whether the motion in the frames is measured, too.
         stop: set where the threads shall end.
         advance: called with the number of frames that were done.
+        changing: called before a file of the store is replaced.
     """
 
     def __init__(
@@ -37,10 +37,11 @@ class VideoWriter:
         motion: bool,
         stop: threading.Event,
         advance: Callable[[int], None],
+        changing: Callable[[], None] = lambda: None,
     ) -> None:
         """Stores the arguments."""
         self.folder, self.size, self.motion = folder, size, motion
-        self.stop, self._advance = stop, advance
+        self.stop, self._advance, self._changing = stop, advance, changing
 
     def write(self, video: Video, earlier: Entry | None) -> Entry:
         """Writes the frames of a video, and the motion in them.
@@ -60,42 +61,32 @@ class VideoWriter:
         """
         source = fingerprint(video)
         if earlier is not None and earlier.source == source:
-            if self._is_whole(earlier):
+            if self.is_whole(earlier):
                 self._advance(earlier.frames)
                 return earlier
         entry = Entry(video.name, video.split, 0, 1, source)
         path = self.folder / entry.path
         path.parent.mkdir(exist_ok=True)
-        temporary = path.with_name(path.name + ".partial")
-        try:
+        with atomic.replaced(path) as partial:
             moved, channels = Spool(), 1
-            written = self._write_frames(video, temporary, channels, moved)
+            written = self._write_frames(video, partial, channels, moved)
             if written is None:
                 moved, channels = Spool(), 3
-                written = self._write_frames(video, temporary, channels, moved)
+                written = self._write_frames(video, partial, channels, moved)
             if self.motion and written:
                 # First: where the frames have their name, all is there.
                 cells = moved.array()
+                self._changing()
                 with atomic.opened(self.folder / entry.motion_path) as file:
                     file.write(np.ascontiguousarray(cells).data)
                 rows, columns = cells.shape[1:]
                 entry = dataclasses.replace(entry, cells=(rows, columns))
-            temporary.replace(path)
-        except OSError as error:
-            if error.filename:
-                raise
-            # Without the name of the file nobody knows which disk is full.
-            raise OSError(
-                error.errno, error.strerror, str(temporary)
-            ) from error
-        finally:
-            temporary.unlink(missing_ok=True)
-        atomic.sync_folder(path.parent)
+            self._changing()
         return dataclasses.replace(
             entry, frames=written or 0, channels=channels
         )
 
-    def _is_whole(self, entry: Entry) -> bool:
+    def is_whole(self, entry: Entry) -> bool:
         """Returns whether all files of a video have their right size."""
         if self.motion and not entry.motion:
             return False
@@ -135,6 +126,4 @@ class VideoWriter:
                 )
                 count += 1
                 self._advance(1)
-            file.flush()
-            os.fsync(file.fileno())
         return count

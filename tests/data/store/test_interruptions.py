@@ -70,7 +70,7 @@ def test_no_space_left_names_the_file(written, tmp_path, monkeypatch):
 def test_too_little_space_is_known_beforehand(written, tmp_path, monkeypatch):
     usage = shutil.disk_usage(tmp_path)._replace(free=1000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(OSError, match="at least 53760 bytes, 1000 are free"):
+    with pytest.raises(OSError, match="53,760 bytes are needed, and 1,000"):
         preparation.prepare(written("own"), tmp_path / "store", SIZE)
 
 

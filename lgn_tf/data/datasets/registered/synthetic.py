@@ -1,7 +1,6 @@
 """Drawn videos: small, gray, learned in a minute or two."""
 
 import hashlib
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from lgn_tf.config.schema import (
     TrainingConfig,
 )
 from lgn_tf.data.datasets.registry import DatasetSpec, register_dataset
-from lgn_tf.files import locks
+from lgn_tf.files import atomic, locks
 
 DRAWN: dict[str, Any] = {
     # The six videos that the preset holds out are, with this seed, as varied
@@ -39,11 +38,8 @@ def make(stores: Path) -> Path:
     stores.mkdir(parents=True, exist_ok=True)
     with locks.alone(locks.beside(root), root, wait=True):
         if not root.exists():
-            partial = root.with_name(f".{root.name}.partial")
-            # A killed process may have left it.
-            shutil.rmtree(partial, ignore_errors=True)
-            archives.write_drawn(walkways.draw(**DRAWN), partial, "ucsd")
-            partial.rename(root)
+            with atomic.folder(root, lock=False) as partial:
+                archives.write_drawn(walkways.draw(**DRAWN), partial, "ucsd")
     return root
 
 
