@@ -17,7 +17,9 @@ from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded
 from lgn_tf.evaluation import protocol, results
-from lgn_tf.runs import model_files
+from lgn_tf.files import scratch
+from lgn_tf.inference import calibrate
+from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +67,7 @@ def test_a_full_disk_leaves_the_former_evaluation(
     assert main.main(argv) == 2
     assert "No space left" in capsys.readouterr().err
     assert (evaluated / "results.json").read_bytes() == before
-    assert not list(run_dir.glob(".evaluation*"))
+    assert not list(run_dir.glob(f"{scratch.PREFIX}*"))
 
 
 def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
@@ -83,20 +85,20 @@ def test_a_killed_evaluation_leaves_the_former_one(evaluated, run_dir):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
     )
-    half = run_dir / ".evaluation.partial"
+    half = f"{scratch.PREFIX}*/new"
     try:
         until = time.monotonic() + 120
-        while not list(half.glob("frames/Test003.csv")):
+        while not list(run_dir.glob(f"{half}/frames/Test003.csv")):
             assert process.poll() is None and time.monotonic() < until
             time.sleep(0.2)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert (evaluated / "results.json").read_bytes() == before
-    assert half.is_dir()
+    assert list(run_dir.glob(half))
     argv = ["evaluate", str(run_dir), "--no-gamma-sweep"]
     assert main.main(argv) == 0
-    assert not half.exists()
+    assert not list(run_dir.glob(half))
 
 
 def test_all_videos_too_short(run_dir, tmp_path):
@@ -145,3 +147,67 @@ def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
     argv[2] = str(data)
     assert main.main(argv) == 2
     assert "weights must be finite" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("evaluated")
+@pytest.mark.parametrize("named", ["run", "notes", "file", "scores"])
+def test_only_an_evaluation_is_replaced(
+    named, run_dir, tmp_path, monkeypatch, capsys
+):
+    def read(*_):
+        raise AssertionError("nothing must be read")
+
+    out = run_dir if named == "run" else tmp_path / named
+    if named == "notes":
+        out.mkdir()
+        (out / "notes.txt").write_text("mine")
+    elif named == "file":
+        out.write_text("mine")
+    elif named == "scores":
+        (out / "frames").mkdir(parents=True)
+        (out / "frames" / "one.csv").write_text("mine")
+    contents = {
+        path: path.read_bytes()
+        for path in (out, *out.rglob("*"))
+        if path.is_file()
+    }
+    assert contents
+    monkeypatch.setattr(Run, "source", read)
+    assert main.main(["evaluate", str(run_dir), "--out", str(out)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert str(out) in line and "overwritten" in line
+    assert {path: path.read_bytes() for path in contents} == contents
+
+
+def test_scores_are_not_written_into_an_evaluation(evaluated, run_dir, capsys):
+    before = {
+        path: path.read_bytes()
+        for path in evaluated.rglob("*")
+        if path.is_file()
+    }
+    data = evaluated.parents[1] / "data" / "Test" / "Test001"
+    argv = ["score", str(run_dir), str(data), "--out", str(evaluated)]
+    assert main.main(argv) == 2
+    assert "holds one evaluation" in capsys.readouterr().err
+    assert {
+        path: path.read_bytes()
+        for path in evaluated.rglob("*")
+        if path.is_file()
+    } == before
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_a_calibration_is_not_kept_while_the_run_is_trained(
+    run_dir, monkeypatch
+):
+    run = Run(run_dir)
+    found = run.calibration
+    run.calibration_file.unlink()
+    kept = Run(run_dir)
+    monkeypatch.setattr(calibrate, "of_source", lambda *_: found)
+    source = object()
+    with directory.alone(run_dir):
+        assert kept.calibrate(source) is found
+    assert not run.calibration_file.exists()
+    Run(run_dir).calibrate(source)
+    assert run.calibration_file.exists()

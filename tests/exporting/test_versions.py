@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from lgn_tf.cli import main
 from lgn_tf.exporting import saved_model, warm_up
+from lgn_tf.files import atomic
 from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
 
@@ -22,6 +23,25 @@ def test_versions_count_up(exported_run, tmp_path):
     with pytest.raises(FileExistsError, match=r"7 exists, and is not overw"):
         saved_model.export(Run(run_dir), out, version=7)
     assert {path.name for path in out.iterdir()} == {"1", "7", "8"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_exports_at_once_get_two_numbers(exported_run, tmp_path):
+    with atomic.folder(tmp_path / "1") as first:
+        (first / "saved_model.pb").touch()
+        with pytest.raises(BlockingIOError, match="another process writes it"):
+            saved_model.export(Run(exported_run[0]), tmp_path, version=1)
+        second = saved_model.export(Run(exported_run[0]), tmp_path)
+    assert second.path == tmp_path / "2"
+    assert {path.name for path in tmp_path.iterdir()} == {"1", "2"}
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_is_no_number_of_a_version_is_passed_over(exported_run, tmp_path):
+    for name in ("9" * 20, "\u0663", "0003", "4th", "-5"):
+        (tmp_path / name).mkdir()
+    done = saved_model.export(Run(exported_run[0]), tmp_path)
+    assert done.path == tmp_path / "4"
 
 
 @pytest.mark.usefixtures("quick")
@@ -90,7 +110,8 @@ def test_variables_that_take_too_much(
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"version": 0}, "`version` must be at least 1. Received: version=0"),
+        ({"version": 0}, "`version` must be at least 1, .* Received: version=0"),
+        ({"version": 2**63}, "`version` must be .* less than 2 to the 63rd"),
         ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
         ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),
         ({"dtype": "float8"}, "float8"),

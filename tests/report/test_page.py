@@ -93,13 +93,13 @@ def test_what_is_drawn_is_told(evaluated):
 def test_figures_are_files_too(evaluated):
     run_dir = evaluated()
     write_report(run_dir)
-    names = {path.name for path in (run_dir / "figures").iterdir()}
+    names = {path.name for path in (run_dir / "figures").glob("*.svg")}
     assert {f"normality-{name}.svg" for name in NAMES} < names
     assert {"roc.svg", "gap.svg", "regions-and-tracks.svg"} < names
     charts = len(Page(render_report(run_dir)).named("svg"))
     assert len(names) == charts
-    for path in (run_dir / "figures").iterdir():
-        assert "var(" not in path.read_text()
+    for name in names:
+        assert "var(" not in (run_dir / "figures" / name).read_text()
 
 
 def test_figures_beside_another_page_are_left_alone(evaluated, tmp_path):
@@ -108,6 +108,51 @@ def test_figures_beside_another_page_are_left_alone(evaluated, tmp_path):
     mine.write_text("mine")
     write_report(evaluated(), tmp_path / "paper" / "report.html")
     assert mine.read_text() == "mine"
+
+
+def test_a_page_elsewhere_writes_nothing_into_the_run(evaluated, tmp_path):
+    run_dir = evaluated()
+    before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
+    before[run_dir] = run_dir.stat().st_mtime_ns
+    for _ in range(2):  # The second takes the place of the first.
+        path = write_report(run_dir, tmp_path / "paper" / "page.html")
+    assert {each: each.stat().st_mtime_ns for each in before} == before
+    assert set(run_dir.rglob("*")) | {run_dir} == set(before)
+    assert path.is_file()
+    assert (path.parent / "page-figures" / "roc.svg").is_file()
+
+
+def test_a_file_that_is_no_report_is_not_overwritten(evaluated, tmp_path):
+    run_dir = evaluated()
+    thesis = tmp_path / "thesis.html"
+    thesis.write_text("<!doctype html><title>my thesis</title>")
+    for path in (thesis, run_dir / "evaluation/results.json"):
+        before = path.read_bytes() if path.is_file() else None
+        with pytest.raises(FileExistsError, match="is no report, and is not"):
+            write_report(run_dir, path)
+        assert before is None or path.read_bytes() == before
+    assert not (tmp_path / "thesis-figures").exists()
+
+
+def test_figures_that_we_did_not_draw_are_not_overwritten(evaluated):
+    run_dir = evaluated()
+    path = write_report(run_dir)
+    before = path.read_bytes()
+    mine = run_dir / "figures" / "mine.svg"
+    mine.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"figures is not .*mine\.svg"):
+        write_report(run_dir)
+    assert mine.read_text() == "mine" and path.read_bytes() == before
+
+
+def test_a_report_of_an_earlier_version_is_overwritten(evaluated):
+    run_dir = evaluated()
+    path = write_report(run_dir)
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(one for one in lines if "generator" not in one))
+    (run_dir / "figures" / ".lgn.json").unlink()
+    write_report(run_dir)
+    assert 'name="generator"' in path.read_text()
 
 
 def test_a_failure_leaves_the_old_report(evaluated):

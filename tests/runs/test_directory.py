@@ -53,6 +53,45 @@ def test_weights_are_saved_without_the_state_of_the_optimizer(tmp_path):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("name", [directory.WEIGHTS, directory.BEST])
+def test_new_weights_have_no_calibration_of_old_ones(model, name, tmp_path):
+    names = [directory.CALIBRATION, directory.BEST_CALIBRATION]
+    for each in names:
+        (tmp_path / each).touch()
+    model_files.save_weights(tmp_path, model, name)
+    names.remove(directory.calibration_of(name))
+    assert {path.name for path in tmp_path.iterdir()} == {name, *names}
+
+
+def test_an_overwritten_run_is_there_until_the_new_one_is(
+    tmp_path, monkeypatch
+):
+    run_dir = tmp_path / "run"
+    directory.create(run_dir, CONFIG)
+    (run_dir / directory.LOG).write_text("mine")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(directory.schema, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            directory.create(run_dir, CONFIG, overwrite=True)
+    assert (run_dir / directory.LOG).read_text() == "mine"
+    directory.create(run_dir, CONFIG, overwrite=True)
+    assert [path.name for path in run_dir.iterdir()] == [directory.CONFIG]
+    assert list(tmp_path.iterdir()) == [run_dir]
+
+
+def test_what_is_no_run_is_not_overwritten(tmp_path):
+    (tmp_path / "run").mkdir()
+    mine = tmp_path / "run" / directory.CONFIG
+    mine.write_text('{"mine": true}')
+    with pytest.raises(FileExistsError, match="is no run directory, so it is"):
+        directory.create(tmp_path / "run", CONFIG, overwrite=True)
+    assert mine.read_text() == '{"mine": true}'
+
+
 def test_an_existing_run_is_not_touched(model, tmp_path):
     model_files.save(tmp_path / "run", CONFIG, model)
     before = (tmp_path / "run" / directory.WEIGHTS).read_bytes()

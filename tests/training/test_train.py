@@ -51,8 +51,9 @@ def test_a_seed_gives_the_same_run_twice(root, stores, unbroken, tmp_path):
 @pytest.mark.parametrize("how", ["resume", "overwrite"])
 def test_two_do_not_train_in_one_directory(root, stores, unbroken, how):
     before = weights(unbroken)
-    with train._alone(unbroken):
-        with pytest.raises(BlockingIOError, match="another process trains"):
+    words = rf"another process writes it \(process {os.getpid()} on "
+    with directory.alone(unbroken):
+        with pytest.raises(BlockingIOError, match=words):
             train.train(configuration(root, stores), unbroken, **{how: True})
     np.testing.assert_equal(weights(unbroken), before)
 

@@ -220,9 +220,9 @@ def _score(
 ) -> int:
     """Writes scores, pictures and the sweep; returns how many frames."""
     with (
-        atomic.folder(run_dir / EVALUATION) as folder,
+        atomic.folder(run_dir / EVALUATION, lambda _: None) as folder,
         # Areas are computed at home, where scikit-learn is.
-        atomic.folder(run_dir / SWEEP) as sweep,
+        atomic.folder(run_dir / SWEEP, lambda _: None) as sweep,
     ):
         series = scoring.score_test_set(scorer, test_set, folder, weight)
         for gamma, videos in zip(
