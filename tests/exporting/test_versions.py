@@ -110,7 +110,10 @@ def test_variables_that_take_too_much(
 @pytest.mark.parametrize(
     ("options", "match"),
     [
-        ({"version": 0}, "`version` must be at least 1, .* Received: version=0"),
+        (
+            {"version": 0},
+            "`version` must be at least 1, .* Received: version=0",
+        ),
         ({"version": 2**63}, "`version` must be .* less than 2 to the 63rd"),
         ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
         ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),

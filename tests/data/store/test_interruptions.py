@@ -131,3 +131,14 @@ def test_half_written_files_of_a_killed_run_are_removed(written, tmp_path):
         path.touch()
     preparation.prepare(written("own"), folder, SIZE)
     assert not any(path.exists() for path in left)
+
+
+def test_a_video_may_be_named_like_a_half_written_file(tmp_path):
+    for name in ("x.partial", ".partial", "x.frames.partial"):
+        frames = np.full((3, 32, 40, 1), len(name), np.uint8)
+        media.write_images(tmp_path / "own" / f"a{name}", frames, "{}.png", 1)
+    dataset, folder = layouts.recognise(tmp_path / "own"), tmp_path / "store"
+    for _ in range(2):
+        (folder / preparation.MANIFEST).unlink(missing_ok=True)
+        made = preparation.prepare(dataset, folder, SIZE)
+        assert [entry.frames for entry in made.manifest.entries] == [3, 3, 3]
