@@ -9,7 +9,6 @@ over HTTPS, without an account. It needs Python alone.
 
 import argparse
 import json
-import os
 import re
 import sys
 import urllib.error
@@ -209,7 +208,7 @@ def _open(
 def _replace(path: Path, text: str) -> None:
     whole = path.with_name(f"{path.name}.part")
     whole.write_text(text, encoding="utf-8")
-    os.replace(whole, path)
+    whole.replace(path)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,19 @@
 import contextlib
 import os
 import re
+import shutil
 import socket
 import ssl
 import subprocess
 import time
 from pathlib import Path
 
+import grpc
 import httpx
+import pytest
 
+PATH = "/v1/models/lgn_net"
+MIB = 2**20
 DEPLOY = Path(__file__).parents[3] / "serving/deploy"
 README = (DEPLOY / "README.md").read_text()
 CERTIFICATE, TOKEN = re.findall(
@@ -41,6 +46,12 @@ def free_port():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return free.getsockname()[1]
+
+
+needed = pytest.mark.skipif(
+    not (shutil.which("nginx") and shutil.which("openssl")),
+    reason="no nginx or no openssl here",
+)
 
 
 class Proxy:
@@ -140,6 +151,27 @@ class Proxy:
         ):
             link.sendall("\r\n".join([*lines, "", ""]).encode())
             return int(link.recv(2**12).split()[1])
+
+    def call(
+        self, token, body=b"", service="PredictionService", method="Predict"
+    ):
+        """Returns the name of the status of a call of gRPC."""
+        trust = grpc.ssl_channel_credentials(
+            (self.folder / "secrets/tls.crt").read_bytes()
+        )
+        options = [
+            ("grpc.enable_http_proxy", 0),
+            ("grpc.max_send_message_length", -1),
+        ]
+        metadata = token and (("authorization", f"Bearer {token}"),)
+        place = f"127.0.0.1:{self.port}"
+        with grpc.secure_channel(place, trust, options) as opened:
+            name = f"/tensorflow.serving.{service}/{method}"
+            try:
+                opened.unary_unary(name)(body, metadata=metadata, timeout=30)
+            except grpc.RpcError as error:
+                return error.code().name
+        return "OK"
 
     def log(self):
         """Returns what nginx has written on stderr."""

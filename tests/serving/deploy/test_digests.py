@@ -109,9 +109,10 @@ def test_every_image_gets_its_digest(folder, registry, capsys):
     # Nothing else has changed, and a second run changes nothing.
     for name in resolve_digests.FILES:
         plain = (folder / name).read_text().replace(f"@{DIGEST}", "")
-        assert resolve_digests.pin(plain, dict.fromkeys(tags, DIGEST)) == (
-            folder / name
-        ).read_text()
+        assert (
+            resolve_digests.pin(plain, dict.fromkeys(tags, DIGEST))
+            == (folder / name).read_text()
+        )
     assert resolve(folder, registry, "--check") == 0
 
 
@@ -155,7 +156,7 @@ def test_an_image_without_a_tag(image):
         resolve_digests.resolve(image, "http://127.0.0.1:1")
 
 
-def test_the_names_of_images(registry, monkeypatch):
+def test_the_names_of_images(monkeypatch):
     asked = []
     monkeypatch.setattr(
         resolve_digests,

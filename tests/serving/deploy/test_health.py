@@ -115,9 +115,7 @@ def test_a_server_that_has_loaded_it_is_well(exported, served):
         def _load(self, _path):
             return Lent(served)
 
-    model = ModelSettings(
-        "lgn_net", exported.path.parent, labels={"stable": 1}
-    )
+    model = ModelSettings("lgn_net", exported.path.parent, labels={"stable": 1})
     with Server(lambda: (model,), poll_seconds=0.05) as server:
         for command in CHECKS.values():
             assert run(command, server.rest_port) == 0

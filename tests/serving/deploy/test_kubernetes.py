@@ -165,9 +165,7 @@ def test_configuration_is_taken_from_the_files_that_compose_mounts():
         if "configMap" in each
     }
     assert used == set(made)
-    flags = dict(
-        each.removeprefix("--").split("=") for each in SERVER["args"]
-    )
+    flags = dict(each.removeprefix("--").split("=") for each in SERVER["args"])
     (config,) = (
         each for each in SERVER["volumeMounts"] if each["name"] == "config"
     )
@@ -208,7 +206,9 @@ def test_kubectl_puts_it_together():
     assert used == set(maps)
     # The server's is read again; another proxy is started for another file.
     assert "lgn-serving" in maps and "lgn-proxy" not in maps
-    found = {name: text for data in maps.values() for name, text in data.items()}
+    found = {
+        name: text for data in maps.values() for name, text in data.items()
+    }
     for name, file in (
         ("nginx.conf", "proxy/nginx.conf"),
         ("models.config", "config/models.config"),
