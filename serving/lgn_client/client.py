@@ -45,7 +45,7 @@ def _run(options: argparse.Namespace) -> None:
         options.model,
         version=options.version,
         label=options.label,
-        token=os.environ.get("LGN_TOKEN"),
+        token=os.environ.get("LGN_TOKEN") or None,
         ca_file=options.ca_file,
         timeout=options.timeout,
     )

@@ -21,9 +21,17 @@ class GrpcServer(Server):
         place: "host:port".
         target: the model.
         encrypted: whether the connection is encrypted.
+        use_proxy: whether the environment's `http_proxy` is used.
     """
 
-    def __init__(self, place: str, target: Target, encrypted: bool) -> None:
+    def __init__(
+        self,
+        place: str,
+        target: Target,
+        *,
+        encrypted: bool,
+        use_proxy: bool = True,
+    ) -> None:
         """Connects when the first request is sent.
 
         Raises:
@@ -33,6 +41,7 @@ class GrpcServer(Server):
         options = [
             ("grpc.max_receive_message_length", _ANY_SIZE),
             ("grpc.max_send_message_length", _ANY_SIZE),
+            ("grpc.enable_http_proxy", int(use_proxy)),
         ]
         if encrypted:
             roots = target.ca_file and target.ca_file.read_bytes()

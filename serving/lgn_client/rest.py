@@ -30,9 +30,12 @@ class RestServer(Server):
     Args:
         address: "http://host:port" or "https://host:port".
         target: the model.
+        use_proxy: whether the environment's `HTTP_PROXY` is used.
     """
 
-    def __init__(self, address: str, target: Target) -> None:
+    def __init__(
+        self, address: str, target: Target, *, use_proxy: bool = True
+    ) -> None:
         """Starts the thread; connects when the first request is sent."""
         super().__init__(target)
         place = f"/v1/models/{urllib.parse.quote(target.model, safe='')}"
@@ -49,6 +52,9 @@ class RestServer(Server):
             },
             verify=ssl.create_default_context(cafile=target.ca_file),
             timeout=None,
+            trust_env=use_proxy,
+            # The token is for the named server, not for one that it names.
+            follow_redirects=False,
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -125,6 +131,11 @@ def _from_json(outputs: Any, signature: str) -> Arrays:
 
 
 def _error_text(answer: httpx.Response) -> str:
+    if answer.has_redirect_location:
+        return (
+            "the server sends the client to another address, which is not "
+            f"followed: {answer.headers['location'][:200]}"
+        )
     try:
         return str(answer.json()["error"])
     except (ValueError, KeyError, TypeError):

@@ -24,7 +24,8 @@ class Target:
         version: the number of the version that is asked.
         label: the label of that version instead. Where both are None the
             server takes the newest version.
-        token: sent as a bearer token, for a proxy that asks for one.
+        token: sent as a bearer token, for a proxy that asks for one; beyond
+            this machine over https:// and grpcs:// alone.
         ca_file: certificates to trust; the system's where None.
         timeout: seconds for a request with all its tries and pauses.
         tries: how often a request is sent at most, with growing pauses.
@@ -33,7 +34,7 @@ class Target:
     model: str
     version: int | None = None
     label: str | None = None
-    token: str | None = None
+    token: str | None = dataclasses.field(default=None, repr=False)
     ca_file: Path | None = None
     timeout: float = 60.0
     tries: int = 6

@@ -6,6 +6,8 @@ Example:
         outputs = server.predict("score_encoded", {"encoded_frames": files})
 """
 
+import ipaddress
+import re
 import urllib.parse
 
 import httpx
@@ -32,7 +34,8 @@ def connect(address: str, target: Target) -> Server:
 
     Raises:
         ValueError: for an address of another kind, without a host or with a
-            port that is none, or for a version and a label.
+            port that is none; for a version and a label; for a token that is
+            none, or that would travel in plain text to another machine.
         OSError: where `ca_file` cannot be read.
     """
     if target.version is not None and target.label is not None:
@@ -43,21 +46,58 @@ def connect(address: str, target: Target) -> Server:
             "an address must start with http://, https://, grpc:// or "
             f"grpcs://. Received: {address}"
         )
-    _check_place(address)
+    host = _host(address)
+    if kind.startswith("grpc") and re.search(r"[/@?#]", place):
+        raise ValueError(
+            f"an address of gRPC must be {kind}://host:port. "
+            f"Received: {address!r}"
+        )
+    encrypted = kind in ("https", "grpcs")
+    local = _is_local(host)
+    if target.token is not None:
+        _check_token(target.token)
+        if not encrypted and not local:
+            raise ValueError(
+                "a token must not travel in plain text: use "
+                f"{kind}s://, or send none (LGN_TOKEN). Received: {address}"
+            )
+    # A proxy of the environment is asked for other machines alone.
     if kind in ("http", "https"):
-        return RestServer(address, target)
-    return GrpcServer(place, target, encrypted=kind == "grpcs")
+        return RestServer(address, target, use_proxy=not local)
+    return GrpcServer(place, target, encrypted=encrypted, use_proxy=not local)
 
 
-def _check_place(address: str) -> None:
+def _check_token(token: str) -> None:
+    # Not quoted: an error may end in a log.
+    if not re.fullmatch(r"[!-~]+", token):
+        raise ValueError(
+            "a token must be printable ASCII without blanks. "
+            f"Received: {len(token)} characters with others among them"
+        )
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _host(address: str) -> str:
+    """Returns the host of an address, in small letters."""
     try:
         # Each of the two parsers accepts addresses that the other refuses.
-        httpx.URL(address)
+        host = httpx.URL(address).host
         parts = urllib.parse.urlsplit(address)
         if parts.port == 0 or not parts.hostname:
             raise ValueError("no host, or port 0")
+        if "\\" in address:
+            raise ValueError("a backslash")
     except (httpx.InvalidURL, ValueError) as error:
         raise ValueError(
             "an address must have a host, and a port from 1 to 65535 or none: "
             f"{error}. Received: {address!r}"
         ) from None
+    return host

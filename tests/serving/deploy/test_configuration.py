@@ -3,13 +3,9 @@
 import json
 import re
 import shutil
-import socket
-import ssl
 import subprocess
 from pathlib import Path
 
-import crossplane
-import httpx
 import pytest
 import yaml
 
@@ -54,28 +50,11 @@ def test_monitoring():
     scraped = yaml.safe_load(
         (SERVING / "prometheus/prometheus.yml").read_text()
     )
-    (job,) = scraped["scrape_configs"]
-    assert job["metrics_path"] == METRICS_PATH
-    assert job["static_configs"] == [{"targets": ["serving:8501"]}]
-
-
-def test_kubernetes_has_the_same_configuration(tmp_path):
-    text = (SERVING / "kubernetes/serving.yaml").read_text()
-    (files,) = (
-        each["data"]
-        for each in yaml.safe_load_all(text)
-        if each["kind"] == "ConfigMap"
-    )
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    assert settings.read_models(tmp_path / "models.config") == (LGN_NET,)
-    assert settings.read_batching(
-        tmp_path / "batching.config"
-    ) == settings.read_batching(SERVING / "batching.config")
-    found = text_formats.read(
-        tmp_path / "monitoring.config", MonitoringConfig()
-    )
-    assert found.prometheus_config.path == METRICS_PATH
+    server, alerts = scraped["scrape_configs"]
+    assert server["job_name"] == "tensorflow-serving"
+    assert server["metrics_path"] == METRICS_PATH
+    assert server["static_configs"] == [{"targets": ["serving:8501"]}]
+    assert alerts["static_configs"] == [{"targets": ["alertmanager:9093"]}]
 
 
 def expressions():
@@ -119,101 +98,11 @@ def test_panels_do_not_overlap():
         taken |= cells
 
 
-def test_proxy_configuration(tmp_path):
-    config = proxied(tmp_path, 1, 1, 1)
-    parsed = crossplane.parse(str(config))
-    assert parsed["status"] == "ok", parsed["errors"]
-    text = config.read_text()
-    for name in ("client_max_body_size", "client_body_timeout", "limit_conn"):
-        assert name in text
-
-
-def proxied(tmp_path, port, rest, grpc):
-    """Writes the proxy's configuration for this machine; returns its path."""
-    text = (SERVING / "proxy/nginx.conf").read_text()
-    for old, new in (
-        ("serving:8501", f"127.0.0.1:{rest}"),
-        ("serving:8500", f"127.0.0.1:{grpc}"),
-        ("listen 8443", f"listen 127.0.0.1:{port}"),
-    ):
-        text = text.replace(old, new)
-    text = re.sub("/run/secrets/|/tmp/", f"{tmp_path}/", text)
-    (tmp_path / "token.conf").write_text('"Bearer secret" 1;\n')
-    config = tmp_path / "nginx.conf"
-    config.write_text(text)
-    return config
-
-
-@pytest.mark.skipif(
-    not (shutil.which("nginx") and shutil.which("openssl")),
-    reason="no nginx or openssl here",
-)
-def test_proxy_asks_for_a_token(tmp_path, model_server):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    config = proxied(
-        tmp_path, port, model_server.rest_port, model_server.grpc_port
-    )
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes"),
-            *("-keyout", tmp_path / "tls.key", "-out", tmp_path / "tls.crt"),
-            *("-subj", "/CN=localhost", "-days", "1"),
-            *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    nginx = subprocess.Popen(
-        [
-            *("nginx", "-p", tmp_path, "-c", config, "-g", "daemon off;"),
-            *("-e", tmp_path / "error.log"),
-        ]
-    )
-    try:
-        check_statuses(tmp_path, port)
-        check_client_through(tmp_path, port)
-    finally:
-        nginx.terminate()
-        nginx.wait()
-
-
-def check_statuses(tmp_path, port):
-    trust = ssl.create_default_context(cafile=tmp_path / "tls.crt")
-    base = f"https://127.0.0.1:{port}"
-    transport = httpx.HTTPTransport(verify=trust, retries=5)
-    with httpx.Client(base_url=base, transport=transport) as client:
-        token = {"authorization": "Bearer secret"}
-        path = "/v1/models/lgn_net"
-        assert client.get(path).status_code == 401
-        wrong = {"authorization": "Bearer wrong"}
-        assert client.get(path, headers=wrong).status_code == 401
-        assert client.get(path, headers=token).status_code == 200
-        for hidden in (METRICS_PATH, "/"):
-            assert client.get(hidden, headers=token).status_code == 404
-
-
-def check_client_through(tmp_path, port):
-    import numpy as np
-
-    from lgn_client import transport
-
-    target = transport.Target(
-        "lgn_net", token="secret", ca_file=tmp_path / "tls.crt", tries=1
-    )
-    frames = {"frames": np.zeros((1, 5, 4, 4, 3), np.uint8)}
-    answers = []
-    for kind in ("https", "grpcs"):
-        address = f"{kind}://localhost:{port}"
-        with transport.connect(address, target) as server:
-            answers.append(server.predict("", frames)["psnr"])
-    np.testing.assert_allclose(answers[0], answers[1], rtol=1e-6)
-
-
 README = (SERVING / "README.md").read_text()
 EXAMPLES = re.findall(
-    r"```bash\n(.*?)```(?:\n\n```json\n(.*?)```)?", README, re.DOTALL
+    r"```bash\n(.*?)```(?:\n\n```json\n(.*?)```)?",
+    README.split("## Ask with curl")[1].split("\n## ")[0],
+    re.DOTALL,
 )
 
 
