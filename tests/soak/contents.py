@@ -127,7 +127,8 @@ def _read_csv(path: Path) -> None:
 
 
 def _read_arrays(path: Path) -> None:
-    with np.load(path, allow_pickle=False) as arrays:
+    # By name, NumPy would leave a damaged archive open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         for name in arrays.files:
             _ = arrays[name]
 

@@ -63,11 +63,11 @@ def run(bench: Bench) -> Iterator[Outcome]:
         found = helper.result(1)
         valid = load.result(120, stop=True)
         after = session.server.usage().memory
-        tally = Tally(
-            f"requests of {FILES} PNGs of 4096 x 4096 ({size // 1000} KB each), "
-            f"{CLIENTS} at once",
-            bench.seed,
+        what = (
+            f"{CLIENTS} clients with {FILES} PNGs of 4096 x 4096, "
+            f"{size // 1000} KB each"
         )
+        tally = Tally(what, bench.seed)
         faults = [
             *sessions.load_faults(valid),
             *sessions.dead(session.server),
