@@ -81,10 +81,16 @@ def train(material: Path) -> Command:
     )
 
 
+_RUN = (("run", "runs/a"), ("stores", "stores"))
+
+
 def writing(material: Path) -> list[Command]:
     """Returns all other commands that write."""
+    return [*_of_data(material), *_of_runs(material), _convert(material)]
+
+
+def _of_data(material: Path) -> list[Command]:
     data = f"{material}/data"
-    run = (("run", "runs/a"), ("stores", "stores"))
     prepare = ("prepare", "--data-root", data, "--out", "store", *SIZE)
     changing = ("store/manifest.json", "store/*/*")
     return [
@@ -95,21 +101,28 @@ def writing(material: Path) -> list[Command]:
             brings=(("store of another size", "store"),),
             changing=changing,
         ),
+        Command("synthesize", ("synthesize", "--out", "drawn", *DRAWN)),
+    ]
+
+
+def _of_runs(material: Path) -> list[Command]:
+    test = f"{material}/data/Test"
+    return [
         Command(
             "evaluate",
             ("evaluate", "runs/a"),
-            brings=run,
+            brings=_RUN,
             whole=("runs/a/evaluation",),
         ),
         Command(
             "score",
-            ("score", "runs/a", f"{data}/Test", "--out", "scores"),
-            brings=(*run, ("old scores", "scores")),
+            ("score", "runs/a", test, "--out", "scores"),
+            brings=(*_RUN, ("old scores", "scores")),
         ),
         Command(
             "export",
             _export("--version", "2"),
-            brings=(*run, ("models", "models")),
+            brings=(*_RUN, ("models", "models")),
             whole=("models/2",),
             once="models/2",
         ),
@@ -117,20 +130,22 @@ def writing(material: Path) -> list[Command]:
         Command(
             "bulk-score",
             ("bulk-score", "runs/a", "store", "--out", "bulk", "--gamma", "0"),
-            brings=(*run, ("store", "store")),
+            brings=(*_RUN, ("store", "store")),
         ),
-        Command(
-            "convert",
-            (
-                *("convert", f"{material}/weights/model.npz"),
-                *(f"{material}/weights/keys.npz", "converted", "--image-size"),
-                *("16", "24"),
-            ),
-            whole=("converted",),
-            once="converted",
-        ),
-        Command("synthesize", ("synthesize", "--out", "drawn", *DRAWN)),
     ]
+
+
+def _convert(material: Path) -> Command:
+    return Command(
+        "convert",
+        (
+            *("convert", f"{material}/weights/model.npz"),
+            *(f"{material}/weights/keys.npz", "converted", "--image-size"),
+            *("16", "24"),
+        ),
+        whole=("converted",),
+        once="converted",
+    )
 
 
 DRAWN = ("--train", "2", "--test", "2", "--frames", "30")

@@ -53,7 +53,7 @@ def arm(folder: Path, kill_at: int | None, counter: mmap) -> None:
         reached()
         flush(file)
 
-    os.fsync = fsync
+    os.fsync = fsync  # type: ignore[assignment]
 
 
 def _hook(

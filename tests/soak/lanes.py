@@ -177,7 +177,7 @@ def _child(job: Job, counter: mmap, files: Sequence[Path]) -> None:
         traceback.print_exc()
     try:
         # As the interpreter does at its end.
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -97,7 +97,9 @@ class Tally:
         return Outcome(
             self.what,
             self.count,
-            **self._cases,
+            self._cases["lost"],
+            self._cases["wrong"],
+            self._cases["dead"],
             numbers=numbers,
             goal=goal,
             met=met,

@@ -27,88 +27,77 @@ class Trial:
     works: bool
 
 
-def _trials(data: str) -> Iterator[Trial]:
-    run, size = ("runs/a",), commands.SIZE
-    evaluate = ("evaluate", "runs/a", "--no-gamma-sweep", "--out")
-    score = ("score", "runs/a", f"{data}/Test", "--out")
-    export = ("export", "--run", "runs/a", "--warm-up-batches", "1", "--out")
-    bulk = ("bulk-score", "runs/a", "store", "--gamma", "0", "--out")
-    prepare = ("prepare", "--data-root", "data", *size, "--out")
-    weights = (f"{data}/../weights/model.npz", f"{data}/../weights/keys.npz")
-    train = (*commands.TRAIN, "--data-root", data, "--runs")
-    for name, closed, *arguments in (
-        ("score of a run", run, (*score, "out")),
-        ("evaluate of a run", run, (*evaluate, "out")),
-        ("evaluate of run and store", ("runs", "stores"), (*evaluate, "out")),
-        (
-            "two evaluate of a store at once",
-            ("stores",),
-            (*evaluate, "out"),
-            (*evaluate, "other"),
-        ),
-        (
-            "train and evaluate of a store at once",
-            ("stores",),
-            (*train, "new"),
-            (*evaluate, "out"),
-        ),
-        (
-            "evaluate without a store",
-            (*run, "stores"),
-            (*evaluate, "out", "--no-store"),
-        ),
-        ("report of a run", run, ("report", "runs/a", "--out", "page.html")),
-        ("export of a run", run, (*export, "out")),
-        ("bulk-score of run and store", (*run, "store"), (*bulk, "out")),
-        ("verify of a data set", ("data",), ("verify", "--data-root", "data")),
-        ("prepare of a data set", ("data",), (*prepare, "out")),
-        (
-            "prepare --check of a store",
-            ("store",),
-            (*prepare, "store", "--check"),
-        ),
-        (
-            "check-served of run and models",
-            ("runs", "stores", "models"),
-            ("check-served", "runs/a", "models"),
-        ),
-    ):
-        yield Trial(name, closed, tuple(arguments), works=True)
-    for name, closed, arguments in (
-        ("train into", ("runs",), (*train, "runs")),
-        ("train --resume in", ("runs",), ("train", "--resume", "runs/a")),
-        ("prepare into", ("store",), (*prepare, "store", "--motion")),
-        (
-            "prepare another size into",
-            ("store",),
-            (
-                "prepare",
-                "--data-root",
-                data,
-                "--out",
-                "store",
-                "--image-size",
-                "16",
-                "16",
-            ),
-        ),
-        ("evaluate into", ("runs",), ("evaluate", "runs/a")),
-        ("score into", ("runs",), score[:-1]),
-        ("report into", ("runs",), ("report", "runs/a")),
-        ("export into", ("models",), (*export, "models")),
-        ("bulk-score into", ("scores",), (*bulk, "scores")),
-        (
-            "convert into",
-            ("runs",),
-            ("convert", *weights, "runs/b", "--image-size", "16", "24"),
-        ),
-        (
-            "synthesize into",
-            ("runs",),
-            ("synthesize", "--out", "runs/drawn", *commands.DRAWN),
-        ),
-    ):
-        yield Trial(name, closed, (arguments,), works=False)
+Arguments = tuple[str, ...]
+
+_EVALUATE = ("evaluate", "runs/a", "--no-gamma-sweep", "--out", "out")
+_ELSEWHERE = (*_EVALUATE[:-1], "other")
+_SCORE = ("score", "runs/a", "data/Test", "--out", "out")
+_EXPORT = ("export", "--run", "runs/a", "--warm-up-batches", "1", "--out")
+_BULK = ("bulk-score", "runs/a", "store", "--gamma", "0", "--out")
+_PREPARE = ("prepare", "--data-root", "data", "--image-size", "32", "32")
+_SMALLER = ("prepare", "--data-root", "data", "--image-size", "16", "16")
+_CONVERT = ("convert", "weights/model.npz", "weights/keys.npz")
+_TRAIN = (*commands.TRAIN, "--data-root", "data", "--runs")
+_RESUME = ("train", "--resume", "runs/a")
+
+READING: dict[str, tuple[tuple[str, ...], tuple[Arguments, ...]]] = {
+    "score of a run": (("runs",), (_SCORE,)),
+    "evaluate of a run": (("runs",), (_EVALUATE,)),
+    "evaluate of a run and a store": (("runs", "stores"), (_EVALUATE,)),
+    "two evaluate of a store": (("stores",), (_EVALUATE, _ELSEWHERE)),
+    "resume and evaluate of a store": (("stores",), (_RESUME, _EVALUATE)),
+    "evaluate without a store": (
+        ("runs", "stores", "data"),
+        ((*_EVALUATE, "--no-store", "--data-root", "data"),),
+    ),
+    "report of a run": (("runs",), (("report", "runs/a", "--out", "a.html"),)),
+    "export of a run": (("runs",), ((*_EXPORT, "out"),)),
+    "bulk-score of a run and a store": (("runs", "store"), ((*_BULK, "out"),)),
+    "convert of weights": (
+        ("weights",),
+        ((*_CONVERT, "out", "--image-size", "16", "24"),),
+    ),
+    "verify of a data set": (("data",), (("verify", "--data-root", "data"),)),
+    "prepare of a data set": (("data",), ((*_PREPARE, "--out", "out"),)),
+    "train on a data set": (("data",), ((*_TRAIN, "new"),)),
+    "prepare --check of a store": (
+        ("store",),
+        ((*_PREPARE, "--out", "store", "--check"),),
+    ),
+    "check-served of a run and models": (
+        ("runs", "stores", "models"),
+        (("check-served", "runs/a", "models"),),
+    ),
+}
+"""Read-only folders, and commands that succeed beside them."""
+
+WRITING: dict[str, tuple[str, Arguments]] = {
+    "train into": ("runs", (*_TRAIN, "runs")),
+    "train --resume in": ("runs", _RESUME),
+    "prepare into": ("old", (*_PREPARE, "--motion", "--out", "old")),
+    "prepare another size into": ("store", (*_SMALLER, "--out", "store")),
+    "evaluate into": ("runs", _EVALUATE[:-2]),
+    "score into": ("runs", _SCORE[:-2]),
+    "report into": ("runs", ("report", "runs/a")),
+    "export into": ("models", (*_EXPORT, "models")),
+    "bulk-score into": ("scores", (*_BULK, "scores")),
+    "convert into": (
+        "runs",
+        (*_CONVERT, "runs/b", "--image-size", "16", "24"),
+    ),
+    "synthesize into": (
+        "runs",
+        ("synthesize", "--out", "runs/drawn", *commands.DRAWN),
+    ),
+}
+"""A read-only folder, and a command that says that it cannot write there."""
+
+
+def _trials() -> Iterator[Trial]:
+    for name, (closed, several) in READING.items():
+        yield Trial(name, closed, several, works=True)
+    for name, (folder, one) in WRITING.items():
+        yield Trial(name, (folder,), (one,), works=False)
 
 
 def run(bench: Bench) -> Iterator[Outcome]:
@@ -118,7 +107,7 @@ def run(bench: Bench) -> Iterator[Outcome]:
     if reason:
         yield Outcome("read-only places", 0, skipped=reason)
         return
-    trials = list(_trials(f"{bench.material}/data"))
+    trials = list(_trials())
     for works, words in (
         (True, "commands that read, where they cannot write"),
         (False, "commands that write, where they cannot"),
@@ -140,6 +129,8 @@ def _case(bench: Bench, trial: Trial) -> Scenario[Case]:
         ("models", "models"),
         ("old scores", "scores"),
         ("data", "data"),
+        ("weights", "weights"),
+        ("store of another size", "old"),
     ):
         shutil.copytree(bench.material / source, folder / target)
 

@@ -17,56 +17,66 @@ MOST = 40
 def run(bench: Bench) -> Iterator[Outcome]:
     """Yields one row."""
     bench.say("kills: train")
-    command = commands.train(bench.material)
-    whole, old, new = reference(bench, command, "kills")
+    runs = _Runs(bench)
     tally = Tally(
         "`train.py` killed, resumed and killed until its end", bench.seed
     )
-    wanted, kills = bench.count(KILLS, 4), 0
+    bench.tally(tally, runs.until(bench.count(KILLS, 4)))
+    numbers = (
+        f"{tally.count} runs; {runs.whole.seconds:.1f} s undisturbed, "
+        f"{runs.whole.points} crash points"
+    )
+    tally.count = runs.kills
+    yield tally.outcome(numbers)
 
-    def case(number: int) -> Scenario[Case]:
-        nonlocal kills
-        folder = bench.folder / "kills" / "train" / str(number)
+
+class _Runs:
+    """Runs that are killed until they come to their end."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.kills = 0
+        self._bench = bench
+        self._command = commands.train(bench.material)
+        self.whole, self._old, self._new = reference(
+            bench, self._command, "kills"
+        )
+
+    def until(self, kills: int) -> Iterator[Scenario[Case]]:
+        """Yields runs until there were so many kills."""
+        number = 0
+        while self.kills < kills:
+            yield self._case(number)
+            number += 1
+
+    def _case(self, number: int) -> Scenario[Case]:
+        folder = self._bench.folder / "kills" / "train" / str(number)
         folder.mkdir(parents=True)
         faults: list[Fault] = []
         reached = (0, 0)
         for start in range(MOST):
-            after, at = moment(
-                bench, whole, ("train", number, start, number + start)
-            )
+            # Clock and crash points take turns.
+            name = ("train", number, start, number + start)
+            after, at = moment(self._bench, self.whole, name)
             again = (folder / "runs/a").is_dir()
-            job = command.job(folder, again)
+            job = self._command.job(folder, again)
             (ended,) = yield [
                 Job(job.work, folder, kill_after=after, kill_at=at)
             ]
             now = contents.state(folder)
             if not ended.killed:
                 faults += commands.bad_end(ended, (0,))
-                faults += commands.differences(now, new)
+                faults += commands.differences(now, self._new)
                 break
-            kills += 1
-            faults += commands.torn(command, folder, now, old, new)
+            self.kills += 1
+            faults += commands.torn(
+                self._command, folder, now, self._old, self._new
+            )
             if faults:
                 break
             before, reached = reached, contents.progress(folder / SNAPSHOT)
             if reached < before:
-                faults.append(
-                    Fault("lost", f"back from step {before} to {reached}")
-                )
+                words = f"back from step {before} to {reached}"
+                faults.append(Fault("lost", words))
         else:
             faults.append(Fault("dead", f"no end after {MOST} starts"))
         return Case(f"kills/train/{number}, start {start}", faults, folder)
-
-    def cases() -> Iterator[Scenario[Case]]:
-        number = 0
-        while kills < wanted:
-            yield case(number)
-            number += 1
-
-    bench.tally(tally, cases())
-    numbers = (
-        f"{tally.count} runs; {whole.seconds:.1f} s undisturbed, "
-        f"{whole.points} crash points"
-    )
-    tally.count = kills
-    yield tally.outcome(numbers)

@@ -153,16 +153,14 @@ def _names(numbers: Numbers, contents: bytes) -> Call:
 
 def _metadata(numbers: Numbers, contents: bytes) -> Call:
     length = int(numbers.integers(1, 6000))
-    entry: tuple[str, str | bytes] = one_of(
-        numbers,
-        [
-            ("x-bin", numbers.bytes(length)),
-            ("x" * min(length, 900), "y"),
-            ("x", "y" * length),
-            ("grpc-timeout", "1n"),
-            ("content-encoding", "gzip"),
-        ],
-    )
+    entries: list[tuple[str, str | bytes]] = [
+        ("x-bin", numbers.bytes(length)),
+        ("x" * min(length, 900), "y"),
+        ("x", "y" * length),
+        ("grpc-timeout", "1n"),
+        ("content-encoding", "gzip"),
+    ]
+    entry = one_of(numbers, entries)
     return Call("headers", contents, metadata=(entry,))
 
 

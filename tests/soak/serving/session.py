@@ -13,6 +13,13 @@ MOST_RATIO = 5.0
 """Of the 99th percentile of answer times under attack to the quiet one."""
 
 
+CLEAN = (
+    *("rest 429", "rest 503", "rest closed", "rest unanswered"),
+    *("grpc RESOURCE_EXHAUSTED", "grpc UNAVAILABLE", "grpc CANCELLED"),
+)
+"""Ends of requests that a server refuses when it is about to end."""
+
+
 class Session:
     """A server over version 1 of a model, and what it answers; a context.
 
@@ -107,10 +114,8 @@ def load_faults(
         yield Fault("wrong", f"{found['wrong']} wrong answers, first {first}")
     if found["hung"]:
         yield Fault("dead", f"{found['hung']} valid requests hung")
-    clean = ("rest 429", "rest 503", "rest closed", "rest unanswered")
-    clean += ("grpc RESOURCE_EXHAUSTED", "grpc UNAVAILABLE", "grpc CANCELLED")
     for kind, count in found["counts"].items():
-        if not (refusals and kind in clean):
+        if not (refusals and kind in CLEAN):
             words = found["examples"].get(kind, "")
             yield Fault("wrong", f"{count} valid requests got {kind}: {words}")
     if not found["times"]:
