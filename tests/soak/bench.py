@@ -78,8 +78,8 @@ class Bench:
         """Counts a case, and clears its folder unless it is to be looked at."""
         stays = bool(case.faults) and self.keep and not tally.first
         name = case.name + kept_in(case.folder if stays else None)
-        if tally.add(name, case.faults) and tally.first.startswith(name):
-            self.say(f"  {tally.first}")
+        for fault in tally.add(name, case.faults):
+            self.say(f"  {case.name}: {fault.kind}: {fault.words}")
         if case.folder is not None and not stays:
             shutil.rmtree(case.folder, ignore_errors=True)
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-THEMES = "training-kills,kills,read-only,pairs,requests"
+THEMES = "training-kills,kills,read-only,requests"
 """Those that find most in a short time."""
 
 
@@ -30,4 +30,4 @@ def test_a_few_cases_of_the_telling_themes(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     rows = [line for line in done.stdout.splitlines() if line[:1] == "|"]
     # The head, its rule, and a row for each command of most themes.
-    assert len(rows) > 20
+    assert len(rows) > 14
