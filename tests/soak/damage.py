@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -148,9 +149,9 @@ def _other_weights(path: Path) -> None:
 def _wide_picture(path: Path) -> None:
     """A picture whose header names 60,000 x 60,000 pixels."""
     encoded = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
-    path.write_bytes(
-        encoded[:16] + struct.pack(">II", 60_000, 60_000) + encoded[24:]
-    )
+    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + encoded[24:29]
+    check = struct.pack(">I", zlib.crc32(header))
+    path.write_bytes(encoded[:12] + header + check + encoded[33:])
 
 
 def _long_line(path: Path) -> None:

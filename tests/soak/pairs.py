@@ -8,7 +8,7 @@ from tests.soak.commands import Command
 from tests.soak.lanes import Ended, Job, Scenario
 from tests.soak.outcome import Fault, Outcome, Tally
 
-PAIRS = 8
+PAIRS = 4
 """Of each command."""
 
 EARLY = 0.6

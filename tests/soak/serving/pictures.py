@@ -46,7 +46,7 @@ def run(bench: Bench) -> Iterator[Outcome]:
         size = write(file, bench.seed)
         before = session.server.usage().memory
         load = session.load("beside")
-        found, peak = _sent(session, file, bench.count(5, 1))
+        found, peak = _sent(session, file, bench.count(3, 1))
         valid = load.result(120, stop=True)
         after = session.server.usage().memory
         faults = [
