@@ -11,12 +11,13 @@ PYTHONS ?= python3.11 python3.12
 # Several pips side by side would fight over one environment.
 .NOTPARALLEL:
 
-.PHONY: help demo test test-latest lint format bench protos commands site lock dist check-wheel notebooks release-check clean
+.PHONY: help demo test test-latest trust lint format bench protos commands site lock dist check-wheel notebooks release-check clean
 
 help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
 	@echo "make test         set up $(VENV), then lint, type checks and all tests"
 	@echo "make test-latest  the short test run on the newest supported TensorFlow"
+	@echo "make trust        the soak test: kills, full disks, bad requests; half an hour, see docs/reliability.md"
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
 	@echo "make format       rewrite the code the way make lint wants it"
 	@echo "make protos       generate the protocol buffers of serving/ anew"
@@ -59,6 +60,10 @@ test: lint
 
 test-latest: $(LATEST)/.installed
 	$(LATEST)/bin/python -m pytest -m latest -n $(PROCESSES) --dist worksteal
+
+# A name for a longer look: make trust SOAK="--only kills --seed 3 --keep /tmp/soak"
+trust: $(VENV)/.installed
+	$(VENV)/bin/python -m tests.soak --out soak.md $(SOAK)
 
 format: $(VENV)/.installed
 	$(VENV)/bin/ruff check --fix .

@@ -90,7 +90,8 @@ def flags_of_the_project():
     found = {"--cacert"} | pages.known_flags("lgn-client")
     for name in listed():
         found |= pages.known_flags(f"lgn {name}")
-    for top in ("lgn_tf/cli", "experiments", "benchmarks", "tools"):
+    tops = ("lgn_tf/cli", "experiments", "benchmarks", "tools", "tests/soak")
+    for top in tops:
         for path in (ROOT / top).rglob("*.py"):
             found |= pages.known_flags(path.relative_to(ROOT).as_posix())
     return found

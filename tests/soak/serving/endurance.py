@@ -1,0 +1,84 @@
+"""Valid and malformed requests for minutes: nothing may grow."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tests.soak.bench import Bench
+from tests.soak.outcome import Outcome, Tally
+from tests.soak.serving import session as sessions
+from tests.soak.serving.processes import Usage
+from tests.soak.serving.session import Session
+
+SECONDS = 600.0
+WARM = 0.25
+"""Share of the time that is not measured."""
+
+JUDGED = 300.0
+"""Seconds from which on a slope says something."""
+
+MOST_SLOPE = 0.1
+"""MB a minute."""
+
+
+def run(bench: Bench) -> Iterator[Outcome]:
+    """Yields one row."""
+    seconds = max(15.0, SECONDS * min(1.0, bench.scale))
+    bench.say(f"{seconds:.0f} s of requests")
+    with Session(bench, "endurance") as session:
+        load = session.load("beside", pause=0.02)
+        attacks = [
+            session.helper(
+                "attack",
+                f"attack-{name}",
+                **{name: getattr(session.server, name)},
+                count=10**9,
+                seed=bench.seed + 1,
+                workers=1,
+                pause=0.05,
+            )
+            for name in ("rest", "grpc")
+        ]
+        times, used = _watch(session, seconds)
+        malformed = sum(
+            attack.result(90, stop=True)["count"] for attack in attacks
+        )
+        valid = load.result(120, stop=True)
+        faults = [*sessions.load_faults(valid), *sessions.dead(session.server)]
+    tally = Tally(
+        f"{seconds:.0f} s of valid and malformed requests", bench.seed
+    )
+    count = len(valid["times"]) + malformed
+    tally.add("endurance", faults, count)
+    slope = a_minute(times, [each.memory for each in used])
+    words = (
+        f"{slope:+.3f} MB a minute at {used[-1].memory:.0f} MB, "
+        f"{a_minute(times, [each.files for each in used]):+.2f} files, "
+        f"{a_minute(times, [each.threads for each in used]):+.2f} threads"
+    )
+    met = slope < MOST_SLOPE or seconds < JUDGED
+    goal = "0, 0, 0; < 0.1 MB a minute"
+    yield tally.outcome(words, goal if seconds >= JUDGED else "0, 0, 0", met)
+
+
+def _watch(session: Session, seconds: float) -> tuple[list[float], list[Usage]]:
+    """Returns times in seconds and what the server held at each of them."""
+    began = time.monotonic()
+    times: list[float] = []
+    used: list[Usage] = []
+    while (now := time.monotonic() - began) < seconds:
+        if now > WARM * seconds and session.server.alive():
+            times.append(now)
+            used.append(session.server.usage())
+        time.sleep(1.0)
+    if not used:
+        raise RuntimeError(f"the server ended: {session.server.said()}")
+    return times, used
+
+
+def a_minute(times: Sequence[float], values: Sequence[float]) -> float:
+    """Returns the slope of the least-squares line, a minute."""
+    if len(times) < 2:
+        return 0.0
+    return float(60 * np.polyfit(times, values, 1)[0])
