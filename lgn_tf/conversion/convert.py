@@ -72,8 +72,8 @@ def convert(
         FileExistsError: where `out` exists.
         BlockingIOError: where another process makes `out`.
     """
-    directory.refuse_existing(out)
     with directory.alone(out):
+        directory.refuse_existing(out)
         return _convert(model_file, items_file, out, image_size)
 
 

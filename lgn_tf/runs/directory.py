@@ -23,7 +23,7 @@ from pathlib import Path
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.files import atomic, locks
+from lgn_tf.files import atomic, locks, scratch
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -104,11 +104,14 @@ def new(run_dir: Path) -> Iterator[Path]:
 def alone(run_dir: Path) -> Iterator[None]:
     """Keeps other writers of a run away; see `locks.alone`.
 
+    What killed writers left beside the run is removed.
+
     Raises:
         BlockingIOError: naming the run, and the process that writes it.
     """
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     with locks.alone(locks.beside(run_dir), run_dir):
+        scratch.sweep(run_dir.parent)
         yield
 
 

@@ -101,7 +101,12 @@ def _of_data(material: Path) -> list[Command]:
             brings=(("store of another size", "store"),),
             changing=changing,
         ),
-        Command("synthesize", ("synthesize", "--out", "drawn", *DRAWN)),
+        Command(
+            "synthesize",
+            ("synthesize", "--out", "drawn", *DRAWN),
+            whole=("drawn",),
+            once="drawn",
+        ),
     ]
 
 

@@ -79,6 +79,7 @@ def prepare(
     threads = workers or len(os.sched_getaffinity(0))
     work = _Preparation(dataset, folder, size, skip_bad, motion, progress)
     if work.is_done(threads):
+        _tidy(folder)
         return store.open_store(folder)
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another `lgn prepare` fills this store"
@@ -102,6 +103,16 @@ def _require_own_folder(folder: Path) -> None:
                 f"{folder}: a store needs a folder of its own. "
                 f"Found there: {', '.join(sorted(others)[:5])}"
             )
+
+
+def _tidy(folder: Path) -> None:
+    """Removes what a run left that was killed when all else was done."""
+    if (folder / LOCK).exists() or any(
+        scratch.is_scratch(path) for path in folder.rglob(f"{scratch.PREFIX}*")
+    ):
+        # Where another run is at work or nothing can be written, it stays.
+        with suppress(OSError), locks.alone(folder / LOCK, folder):
+            _sweep(folder)
 
 
 def _sweep(folder: Path) -> None:
@@ -189,8 +200,8 @@ class _Preparation:
             raise ValueError(
                 f"{self.dataset.root}: every video is bad: {reasons}"
             )
-        self._save(complete=True)
         self._remove_others()
+        self._save(complete=True)
 
     def _earlier(self) -> dict[tuple[str, str], Entry]:
         try:
@@ -276,4 +287,5 @@ class _Preparation:
         for kind in ("*/*.frames", f"*/*{MOTION_SUFFIX}"):
             for path in self.folder.glob(kind):
                 if path.relative_to(self.folder) not in kept:
+                    self._changing()
                     path.unlink()

@@ -1,14 +1,16 @@
 """A complete store is only read, and what is in it stays until it differs."""
 
+import pathlib
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
+from lgn_tf.data.datasets import layouts
 from lgn_tf.data.store import preparation, store, video_writer
 from lgn_tf.data.store.manifest import read_manifest
-from lgn_tf.files import atomic, locks, media
+from lgn_tf.files import atomic, locks, media, scratch
 from tests.data.store.contents import SIZE, contents
 
 
@@ -118,3 +120,38 @@ def test_a_store_of_the_other_orientation_is_not_taken_for_done(complete):
     assert turned != SIZE
     made = preparation.prepare(dataset, folder, turned)
     assert made.size == turned and made.manifest.complete
+
+
+def test_what_a_killed_run_left_beside_a_complete_store_goes(complete):
+    dataset, folder = complete
+    before = contents(folder)
+    half = folder / "train" / f"{scratch.PREFIX}{16 * '0'}"
+    half.mkdir()
+    (folder / preparation.LOCK).write_text("process 1 on nowhere: lgn")
+    preparation.prepare(dataset, folder, SIZE)
+    assert not half.exists() and not (folder / preparation.LOCK).exists()
+    assert contents(folder) == before
+
+
+def test_a_store_is_not_complete_while_files_of_it_are_removed(
+    complete, monkeypatch
+):
+    dataset, folder = complete
+    dataset.videos[-1].source.unlink()
+    fewer = layouts.recognise(dataset.root)
+
+    real = pathlib.Path.unlink
+
+    def stopped(path, missing_ok=False):
+        if path.suffix == ".frames":
+            raise KeyboardInterrupt
+        real(path, missing_ok)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pathlib.Path, "unlink", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            preparation.prepare(fewer, folder, SIZE)
+    assert not read_manifest(folder).complete
+    made = preparation.prepare(fewer, folder, SIZE)
+    assert made.manifest.complete
+    assert len(list(folder.rglob("*.frames"))) == len(fewer.videos)
