@@ -21,7 +21,7 @@ class Doubler:
         self.hold = threading.Event()
         self.hold.set()
 
-    def run(self, name, inputs, only=()):
+    def run(self, name, inputs, only=(), deadline=None):
         self.hold.wait(10)
         self.sizes.append(len(inputs["x"]))
         if name == "fail":
@@ -132,9 +132,9 @@ def test_cameras_of_two_sizes_merge_as_files_and_not_as_frames(served):
     sizes = []
 
     class Counting:
-        def run(self, name, inputs, only):
+        def run(self, name, inputs, only, deadline):
             sizes.append({len(array) for array in inputs.values()})
-            return served.run(name, inputs, only)
+            return served.run(name, inputs, only, deadline)
 
     settings = dataclasses.replace(shipped, timeout=1.0)
     servable = BatchedServable(Counting(), settings)

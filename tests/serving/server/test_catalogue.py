@@ -14,6 +14,7 @@ class Fake:
         if (path / "broken").exists():
             raise Failure("UNKNOWN", f"{path}: broken")
         self.path = path
+        self.alive = True
         self.closed = False
 
     def close(self):

@@ -225,7 +225,7 @@ def test_a_version_that_is_being_loaded_is_left_behind(toy_dir):
     def load(path):
         begun.set()
         assert go_on.wait(20)
-        return Servable(path)
+        return Servable(path, server._processes)
 
     server.catalogue._load = load
     put(toy_dir, 2)
