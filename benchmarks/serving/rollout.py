@@ -89,6 +89,7 @@ def main() -> None:
     subject.add_options(parser)
     parser.add_argument("--rollouts", type=int, default=30)
     parser.add_argument("--share", type=float, default=0.4)
+    parser.add_argument("--before", type=float, default=20.0)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "lgn_net"
@@ -98,10 +99,10 @@ def main() -> None:
             load.start(load.seconds() / options.share)
             rows = []
             try:
-                before = 20.0
                 for number in range(2, options.rollouts + 2):
-                    row = _roll_out(models, number, load, ports["http"], before)
-                    before = row["seconds"]
+                    row = _roll_out(
+                        models, number, load, ports["http"], options
+                    )
                     row["MiB"] = memory(process.pid) / 2**20
                     rows.append(row)
                     print(row, flush=True)
@@ -111,11 +112,15 @@ def main() -> None:
 
 
 def _roll_out(
-    models: Path, number: int, load: Load, address: str, before: float
+    models: Path,
+    number: int,
+    load: Load,
+    address: str,
+    options: argparse.Namespace,
 ) -> dict[str, Any]:
     """Adds a version, and waits until it alone is served."""
     quiet = time.perf_counter()
-    time.sleep(before)
+    time.sleep(options.before)
     start = time.perf_counter()
     shutil.copytree(models / str(number - 1), models / f".{number}")
     (models / f".{number}").rename(models / str(number))
@@ -156,6 +161,7 @@ def memory(process: int) -> int:
 def _report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
     ratios = sorted(row["ratio"] for row in rows)
     held = [row["MiB"] for row in rows]
+    spent = [row["seconds"] for row in rows]
     print(
         f"{options.size} x {options.size}, width {options.width}, "
         f"{len(rows)} rollouts at {options.share:.0%} of the load that one "
@@ -163,7 +169,7 @@ def _report(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
         f"p99 during / before: {statistics.median(ratios):.2f} "
         f"({ratios[0]:.2f} to {ratios[-1]:.2f}); "
         f"worst request {max(row['worst ms during'] for row in rows):.0f} ms\n"
-        f"seconds of a rollout: {statistics.median(r['seconds'] for r in rows):.1f}"
+        f"seconds of a rollout: {statistics.median(spent):.1f}"
         f"\nMiB of all processes: {held[0]:.0f} after the first, "
         f"{held[-1]:.0f} after the last, {max(held):.0f} at most"
     )

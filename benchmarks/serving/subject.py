@@ -87,7 +87,9 @@ def server(
         process.wait()
 
 
-def seconds_of(servable: Any, name: str, inputs: dict[str, np.ndarray]) -> float:
+def seconds_of(
+    servable: Any, name: str, inputs: dict[str, np.ndarray]
+) -> float:
     """Returns the seconds of one call of a model."""
     start = time.perf_counter()
     servable.run(name, inputs)

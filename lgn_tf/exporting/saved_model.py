@@ -34,6 +34,9 @@ MOST_SURPLUS = 1.02
 NAME_BYTES = 256
 """Bytes that name, shape and place of a stored variable may take."""
 
+_LARGEST = 2**63 - 1
+"""The largest number of a version that a server can name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Exported:
@@ -138,9 +141,10 @@ def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
             "A SavedModel is written on the TensorFlow backend. Received: "
             f"KERAS_BACKEND={keras.backend.backend()}"
         )
-    if version is not None and version < 1:
+    if version is not None and not 1 <= version <= _LARGEST:
         raise ValueError(
-            f"`version` must be at least 1. Received: version={version}"
+            f"`version` must be from 1 to {_LARGEST}. "
+            f"Received: version={version}"
         )
     if any(rows < 1 for rows in warm_up_batches):
         raise ValueError(
@@ -216,9 +220,11 @@ def _sizes(model: Any, folder: Path) -> dict[str, int]:
 @contextlib.contextmanager
 def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
     """Hands out a folder that gets its number when the block ends."""
+    names = (path.name for path in out.glob("*"))
+    found = (int(name) for name in names if name.isdecimal())
+    # Servers see no folder whose number is larger.
     number = version or 1 + max(
-        (int(path.name) for path in out.glob("*") if path.name.isdecimal()),
-        default=0,
+        (each for each in found if each < _LARGEST), default=0
     )
     target = out / str(number)
     # Until its end it has no number: what watches the folder leaves it alone.

@@ -112,7 +112,8 @@ class Catalogue:
                 old = table.get(number)
                 version = Version(
                     number,
-                    anew=old is not None and (old.anew or old.state == AVAILABLE),
+                    anew=old is not None
+                    and (old.anew or old.state == AVAILABLE),
                 )
                 with self._lock:
                     table[number] = version

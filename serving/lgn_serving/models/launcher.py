@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from lgn_serving.models.fork_server import NUMBER
 
@@ -35,7 +36,7 @@ class Launcher:
         self._line, other = socket.socketpair()
         # What this process can import, but nothing from the working directory
         # that it would not.
-        path = os.pathsep.join(each or os.getcwd() for each in sys.path)
+        path = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
         defaults = {
             "TF_CPP_MIN_LOG_LEVEL": "3",
             # Two versions share a GPU while one takes over from the other.

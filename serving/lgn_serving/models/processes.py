@@ -24,11 +24,11 @@ from lgn_serving.models import channel, launcher
 
 _log = logging.getLogger(__name__)
 
-_TURN = 0.01
+_TURN = 0.005
 """Seconds for which a process that loads runs, or is stopped."""
 
 _SHARE = 4
-"""While requests run, a process that loads runs every so many turns."""
+"""While requests run, a process that loads runs one of so many turns."""
 
 
 class Process:
@@ -54,6 +54,7 @@ class Process:
         self._sending = threading.Lock()
         self._numbers = itertools.count()
         self._waiting: dict[int, Future[Any]] = {}
+        self._loads = False
         self._closed = False
         self._end = ""
         self._reader = threading.Thread(target=self._read, daemon=True)
@@ -67,7 +68,7 @@ class Process:
     @property
     def busy(self) -> bool:
         """Whether a request waits for an answer."""
-        return bool(self._waiting)
+        return bool(self._waiting) and not self._loads
 
     def load(self, others_busy: Callable[[], bool]) -> dict[str, bytes]:
         """Loads the version.
@@ -85,11 +86,27 @@ class Process:
             Failure: where it cannot be loaded, or the process ends.
         """
         with self._asked(self._path) as answer:
-            turns = itertools.count()
-            while not concurrent.futures.wait([answer], _TURN).done:
-                runs = not others_busy() or next(turns) % _SHARE == 0
-                self._signal(signal.SIGCONT if runs else signal.SIGSTOP)
+            self._loads = True
+            stopped = 0
+            try:
+                while not concurrent.futures.wait([answer], _TURN).done:
+                    stopped = (stopped + 1) % _SHARE if others_busy() else 0
+                    self._signal(signal.SIGSTOP if stopped else signal.SIGCONT)
+            finally:
+                self._signal(signal.SIGCONT, last=True)
             return dict(answer.result())
+
+    def pause(self) -> None:
+        """Stops the process, where it is loading, until its next turn."""
+        if self._loads:
+            self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: int, last: bool = False) -> None:
+        with self._lock:
+            if self._loads and not self._end:
+                os.kill(self.id, number)
+            if last:
+                self._loads = False
 
     def run(self, *arguments: Any, deadline: float | None) -> Any:
         """Runs a signature.
@@ -146,11 +163,6 @@ class Process:
             _log.error("%s; %d requests failed", self._end, len(waiting))
         for asked in waiting:
             _settle(asked, None, ("UNAVAILABLE", self._end), None)
-
-    def _signal(self, number: int) -> None:
-        with self._lock:
-            if not self._end:
-                os.kill(self.id, number)
 
     def close(self) -> None:
         """Ends the process; what still runs on it fails."""
@@ -221,10 +233,16 @@ class Processes:
             self._processes.add(process)
             return process
 
-    def busy(self, but: Process) -> bool:
-        """Returns whether requests run in any process but one."""
+    def busy(self) -> bool:
+        """Returns whether requests run."""
         with self._lock:
-            return any(one.busy for one in self._processes - {but})
+            return any(one.busy for one in self._processes)
+
+    def pause_loading(self) -> None:
+        """Leaves the processors to a request that is about to run."""
+        with self._lock:
+            for one in self._processes:
+                one.pause()
 
     def end(self, process: Process) -> None:
         """Ends a process; what still runs on it fails."""

@@ -30,12 +30,15 @@ class Servable(Signatures):
         self._processes = processes
         self._process = processes.start(path)
         try:
-            found = self._process.load(lambda: processes.busy(self._process))
+            found = self._process.load(processes.busy)
         except BaseException:
             self.close()
             raise
         super().__init__(
-            {name: SignatureDef.FromString(each) for name, each in found.items()}
+            {
+                name: SignatureDef.FromString(each)
+                for name, each in found.items()
+            }
         )
 
     @property
@@ -66,6 +69,7 @@ class Servable(Signatures):
             Failure: where the inputs do not fit, the graph refuses them, the
                 deadline has passed, or the process ends.
         """
+        self._processes.pause_loading()
         return dict(
             self._process.run(name, dict(inputs), only, deadline=deadline)
         )

@@ -13,7 +13,6 @@ from typing import Any
 
 from lgn_serving.models import text_formats, text_formats_pb2
 
-
 LARGEST = 2**63 - 1
 """The largest number of a version that the protocols can name."""
 
