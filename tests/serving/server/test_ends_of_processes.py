@@ -80,28 +80,44 @@ print(parent, children, flush=True)
 """
 
 
-@pytest.mark.parametrize(
-    ("end", "code"),
-    [
-        # The server is not stopped.
-        ("sys.exit(3)", 3),
-        # A child of the script holds its sockets open for a while.
-        ("os.fork() or time.sleep(9); os.kill(os.getpid(), 9)", -9),
-    ],
-)
-def test_a_plain_script(tmp_path, toy_dir, end, code):
-    """The main module has no guard, and is not run a second time."""
+def run(tmp_path, toy_dir, end):
+    """Runs a script without a guard; returns what it did."""
     script = tmp_path / "plain.py"
     script.write_text(SCRIPT + end)
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, script, toy_dir],
         capture_output=True,
         text=True,
         timeout=120,
         env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
     )
-    assert done.returncode == code, done.stderr
+
+
+def test_a_plain_script_that_does_not_stop_its_server(tmp_path, toy_dir):
+    done = run(tmp_path, toy_dir, "sys.exit(3)")
+    assert done.returncode == 3, done.stderr
+    # The main module was not run a second time.
     first, second = done.stdout.splitlines()
     assert first == "0"
     assert "process" not in done.stderr
     until(lambda: not any(is_there(int(each)) for each in second.split()))
+
+
+FORKS = """
+child = os.fork()
+if not child:
+    os.close(1), os.close(2), time.sleep(60), os._exit(0)
+print(child, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_server_that_is_killed_while_its_child_holds_its_sockets(
+    tmp_path, toy_dir
+):
+    done = run(tmp_path, toy_dir, FORKS)
+    assert done.returncode == -9, done.stderr
+    *_, second, child = done.stdout.splitlines()
+    until(lambda: not any(is_there(int(each)) for each in second.split()))
+    assert is_there(int(child))
+    os.kill(int(child), signal.SIGKILL)
