@@ -45,7 +45,8 @@ class Process:
         Raises:
             OSError: where it cannot be started.
         """
-        self._path = path
+        # The fork server may have been started in another folder.
+        self._path = path.absolute()
         self._launcher = starter
         self._line, other = socket.socketpair()
         with other:
