@@ -19,20 +19,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
-from lgn_tf.runs import model_files
-from lgn_tf.runs.run import Run
+from benchmarks.serving import subject
 
 LOADS = (1, 4, 16)
-ROOT = Path(__file__).parents[2]
-SHIPPED = ROOT / "serving/deploy/batching.config"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,8 +53,7 @@ CASES = (
 def main() -> None:
     """Exports, serves, asks, prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--width", type=float, default=0.25)
+    subject.add_options(parser)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--child", help="used by the benchmark itself")
     options = parser.parse_args()
@@ -71,23 +62,20 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         models = Path(folder) / "lgn_net"
+        subject.export(models, options.size, options.width)
         rows = {"in process": _in_process(models, options)}
         for batching in (False, True):
-            with _server(models, batching) as ports:
+            with subject.server(models, batching=batching) as (_, ports):
                 rows |= _measure(ports, batching, options)
     _report(rows, options)
 
 
-def _in_process(models: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Exports a model and measures it without a protocol, in one process."""
-    code = (
-        "import sys, json; from benchmarks import serving; "
-        "print(json.dumps(serving.export_and_run(*json.loads(sys.argv[1]))))"
-    )
-    arguments = [str(models), options.size, options.width, options.seconds]
+def _child(value: dict[str, Any]) -> dict[str, Any]:
+    """Runs `_ask` in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.serving", "--child"]
     done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(arguments)],
-        cwd=ROOT,
+        [*command, json.dumps(value)],
+        cwd=subject.ROOT,
         capture_output=True,
         text=True,
         check=True,
@@ -95,69 +83,40 @@ def _in_process(models: Path, options: argparse.Namespace) -> dict[str, Any]:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def export_and_run(
-    models: str, size: int, width: float, seconds: float
-) -> dict[str, Any]:
-    """Exports a model; returns what it does without a protocol."""
-    from lgn_serving.models.servable import Servable
-    from lgn_tf.config.schema import Config, ModelConfig
-    from lgn_tf.exporting import saved_model
-    from lgn_tf.model.lgn_net import build_model
+def _in_process(models: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Returns what the model does without a protocol, in one process."""
+    return _child(
+        {
+            "version": str(models / "1"),
+            "size": options.size,
+            "seconds": options.seconds,
+        }
+    )
 
-    config = Config(ModelConfig(image_size=(size, size), width=width))
-    run_dir = Path(models).parent / "run"
-    model_files.save(run_dir, config, build_model(config))
-    done = saved_model.export(Run(run_dir), Path(models))
-    servable = Servable(done.path)
-    frames = draw(size)
+
+def _call(case: dict[str, Any]) -> dict[str, Any]:
+    """Calls a version one window at a time, and with a video."""
+    from lgn_serving.models.graph_session import GraphSession
+
+    servable = GraphSession(Path(case["version"]))
+    frames = subject.draw(case["size"])
     single, video = {"frames": frames[None, :5]}, {"frames": frames[None]}
     windows = len(frames) - 4
     servable.run("", single)
     servable.run("score_video", video)
     times: list[float] = []
     along: list[float] = []
-    while sum(times) < seconds:
+    while sum(times) < case["seconds"]:
         # In turns: what else the machine does slows both down.
-        times += [_time(servable, "", single) for _ in range(8)]
-        along.append(_time(servable, "score_video", video) / windows)
-    result = _summary(times, sum(times))
+        times += [subject.seconds_of(servable, "", single) for _ in range(8)]
+        spent = subject.seconds_of(servable, "score_video", video)
+        along.append(spent / windows)
+    result = subject.summary(times, sum(times))
     result["video, windows a second"] = 1 / statistics.median(along)
     result["video against single calls"] = statistics.median(
         times
     ) / statistics.median(along)
     return result
-
-
-def _time(servable: Any, name: str, inputs: dict[str, np.ndarray]) -> float:
-    start = time.perf_counter()
-    servable.run(name, inputs)
-    return time.perf_counter() - start
-
-
-def draw(size: int) -> np.ndarray:
-    """Returns a moving picture, uint8 (36, size, size, 3)."""
-    rng = np.random.default_rng(0)
-    small = rng.integers(0, 256, (size // 8, size // 8, 3), dtype=np.uint8)
-    still = cv2.resize(small, (size, size))
-    return np.stack([np.roll(still, 3 * shift, axis=1) for shift in range(36)])
-
-
-@contextmanager
-def _server(models: Path, batching: bool) -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "lgn_tf", "serve", str(models)]
-    command += ["--rest-port", "0", "--grpc-port", "0"]
-    if batching:
-        command += ["--batching-parameters-file", str(SHIPPED)]
-    server = subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        words = str(server.stdout and server.stdout.readline()).split()
-        rest = words[2].removesuffix("/v1/models,")
-        yield {"http": rest, "grpc": f"grpc://{words[-1]}"}
-    finally:
-        server.terminate()
-        server.wait()
 
 
 def _measure(
@@ -166,22 +125,16 @@ def _measure(
     rows = {}
     for case in CASES:
         for load in LOADS:
-            asked = dataclasses.asdict(case) | {
-                "address": ports[case.protocol],
-                "size": options.size,
-                "load": load,
-                "seconds": options.seconds,
-            }
-            command = [sys.executable, "-m", "benchmarks.serving", "--child"]
-            done = subprocess.run(
-                [*command, json.dumps(asked)],
-                cwd=ROOT,
-                capture_output=True,
-                text=True,
-                check=True,
+            row = _child(
+                dataclasses.asdict(case)
+                | {
+                    "address": ports[case.protocol],
+                    "size": options.size,
+                    "load": load,
+                    "seconds": options.seconds,
+                }
             )
             kind = "merged" if batching else "one by one"
-            row = json.loads(done.stdout.splitlines()[-1])
             rows[f"{case.name} | {load} | {kind}"] = row
             print(case.name, load, kind, row, file=sys.stderr)
     return rows
@@ -189,14 +142,11 @@ def _measure(
 
 def _ask(case: dict[str, Any]) -> dict[str, Any]:
     """Asks from several threads; each waits for its answer."""
+    if "version" in case:
+        return _call(case)
     from lgn_client import transport
 
-    frames = draw(case["size"])[:5]
-    if case["encoded"]:
-        files = [cv2.imencode(".jpg", each)[1].tobytes() for each in frames]
-        asked = ("score_encoded", {"encoded_frames": np.array([files], object)})
-    else:
-        asked = ("serving_default", {"frames": frames[None]})
+    asked = subject.request(case["size"], case["encoded"])
     target = transport.Target("lgn_net", tries=1)
     times: list[float] = []
     ended = threading.Event()
@@ -220,16 +170,7 @@ def _ask(case: dict[str, Any]) -> dict[str, Any]:
     ended.set()
     for thread in threads:
         thread.join()
-    return _summary(times, time.perf_counter() - start)
-
-
-def _summary(times: list[float], seconds: float) -> dict[str, Any]:
-    slowest = np.quantile(times, 0.99)
-    return {
-        "requests a second": round(len(times) / seconds, 1),
-        "p50 ms": round(1000 * statistics.median(times), 1),
-        "p99 ms": round(1000 * float(slowest), 1),
-    }
+    return subject.summary(times, time.perf_counter() - start)
 
 
 def _report(rows: dict[str, Any], options: argparse.Namespace) -> None:

@@ -11,7 +11,6 @@ the folder never sees half of one.
 
 import contextlib
 import dataclasses
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,14 +28,14 @@ from lgn_tf.runs.run import Run
 
 EXTRA = "assets.extra"
 
-_DIGITS = re.compile("[0-9]{1,18}")
-# TensorFlow Serving reads names as 64-bit integers; others are no versions.
-
 MOST_SURPLUS = 1.02
 """Largest ratio of the stored variables to the weights, names left out."""
 
 NAME_BYTES = 256
 """Bytes that name, shape and place of a stored variable may take."""
+
+_LARGEST = 2**63 - 1
+"""The largest number of a version that a server can name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,9 +141,9 @@ def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
             "A SavedModel is written on the TensorFlow backend. Received: "
             f"KERAS_BACKEND={keras.backend.backend()}"
         )
-    if version is not None and not 1 <= version < 2**63:
+    if version is not None and not 1 <= version <= _LARGEST:
         raise ValueError(
-            "`version` must be at least 1, and less than 2 to the 63rd. "
+            f"`version` must be from 1 to {_LARGEST}. "
             f"Received: version={version}"
         )
     if any(rows < 1 for rows in warm_up_batches):
@@ -240,8 +239,10 @@ def _new_version(out: Path, version: int | None) -> Iterator[tuple[Path, int]]:
 
 def _next_version(out: Path) -> int:
     names = [path.name for path in out.glob("*")]
-    numbers = [int(name) for name in names if _DIGITS.fullmatch(name)]
-    return 1 + max(numbers, default=0)
+    digits = [each for each in names if each.isascii() and each.isdecimal()]
+    # Servers see no folder whose number is larger.
+    found = [each for each in map(int, digits) if each < _LARGEST]
+    return 1 + max(found, default=0)
 
 
 @contextlib.contextmanager

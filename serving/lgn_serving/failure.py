@@ -45,3 +45,10 @@ class Failure(ValueError):
 def invalid(message: str) -> Failure:
     """Returns the failure of a request with wrong contents."""
     return Failure("INVALID_ARGUMENT", message)
+
+
+def late() -> Failure:
+    """Returns the failure of a request whose deadline has passed."""
+    return Failure(
+        "DEADLINE_EXCEEDED", "The request was not done by its deadline"
+    )

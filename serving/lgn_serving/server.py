@@ -20,6 +20,7 @@ from lgn_serving.limits import Gate, Limits
 from lgn_serving.metrics import Metrics
 from lgn_serving.models.batching import BatchedServable
 from lgn_serving.models.catalogue import Catalogue
+from lgn_serving.models.processes import Processes
 from lgn_serving.models.servable import Servable
 from lgn_serving.models.settings import BatchSettings, ModelSettings
 from lgn_serving.prediction import Predictor
@@ -82,19 +83,21 @@ class EmbeddedServer:
         self._rest = RestApi(predictor, Gate(self.limits))
         self._socket = _bind(host, rest_port)
         self.rest_port = self._socket.getsockname()[1]
+        self._processes = Processes()
         try:
             self._grpc, self.grpc_port = grpc_api.make_server(
                 predictor, self.limits, address(host, grpc_port)
             )
         except OSError:
             self._socket.close()
+            self._processes.close()
             raise
         self._http = uvicorn.Server(self._http_config())
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def _load(self, path: Path) -> Any:
-        servable = Servable(path)
+        servable = Servable(path, self._processes)
         if self._batching is None:
             return servable
         return BatchedServable(servable, self._batching)
@@ -126,6 +129,7 @@ class EmbeddedServer:
             self._socket.close()
             self._grpc.stop(0)
             self._rest.close()
+            self._processes.close()
             raise
         self._grpc.start()
         for target in (self._serve_http, self._watch):
@@ -179,6 +183,7 @@ class EmbeddedServer:
         self.catalogue.close()
         self._socket.close()
         running = self._metrics.running()
+        self._processes.close()
         if running:
             _log.warning(
                 "%d requests were cut off after %g s",

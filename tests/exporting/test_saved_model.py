@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from lgn_serving.arrays import dtype_name
-from lgn_serving.models.servable import Servable
+from lgn_serving.models.graph_session import GraphSession
 from lgn_tf.cli import main
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.conversion import convert
@@ -139,7 +139,7 @@ def test_a_run_converted_from_the_authors(authors_files, tmp_path):
     config, model = model_files.load(run_dir)
     # Of the model's size, so that nothing is resized.
     frames = frames_of(config, size=(16, 24))
-    servable = Servable(done.path)
+    servable = GraphSession(done.path)
     found = servable.run("predict", {"frames": frames})
     servable.close()
     values = preprocessing.to_float(frames[..., ::-1])
@@ -249,7 +249,7 @@ def test_bfloat16_inside_float32_outside(exported_run, served, tmp_path):
     done = saved_model.export(
         Run(run_dir), tmp_path, dtype="mixed_bfloat16", warm_up_batches=()
     )
-    servable = Servable(done.path)
+    servable = GraphSession(done.path)
     inputs = {"frames": frames_of(config)}
     found, exact = servable.run("", inputs), served.run("", inputs)
     assert np.abs(found["psnr"] - exact["psnr"]).max() < 0.05
@@ -280,7 +280,7 @@ def test_no_memory_and_no_calibration(tmp_path):
         Run(tmp_path / "run"), tmp_path / "out", warm_up_batches=()
     )
     assert not done.calibrated
-    servable = Servable(done.path)
+    servable = GraphSession(done.path)
     frames = frames_of(config)
     found = servable.run("predict", {"frames": frames})
     assert not {"distance", "distance_map"} & set(found)

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from lgn_serving.failure import Failure
-from lgn_serving.models.servable import read_warm_up
+from lgn_serving.models.graph_session import read_warm_up
 from lgn_tf.exporting import model_card, signatures, warm_up
 from lgn_tf.exporting.served_scores import ServedScores
 from lgn_tf.scores import frame_scores, grids

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lgn_serving.models.servable import read_warm_up
+from lgn_serving.models.graph_session import read_warm_up
 from lgn_tf.exporting import signatures, warm_up
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lgn_serving.models import launcher
 from lgn_serving.models.settings import ModelSettings
 from lgn_serving.server import EmbeddedServer
 
@@ -55,6 +56,13 @@ def save_toy(folder):
         "reset": toy.reset,
     }
     tf.saved_model.save(toy, str(folder), signatures=signatures)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_server():
+    """Keeps the fork server from one test to the next: it starts slowly."""
+    with launcher.held():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 A new version is loaded while the old one answers. The old version is retired
 only when the new one is available, and closed only when its last request is
-done.
+done. A version whose process has ended is loaded anew.
 """
 
 import contextlib
@@ -15,33 +15,9 @@ from typing import Any
 
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.models.settings import ModelSettings, version_folders
+from lgn_serving.models.version import AVAILABLE, END, UNLOADING, Version
 
 _log = logging.getLogger(__name__)
-
-AVAILABLE, END = "AVAILABLE", "END"
-
-
-@dataclasses.dataclass
-class Version:
-    """One version of a model, as the status page shows it.
-
-    Attributes:
-        number: the name of its folder.
-        state: "LOADING", "AVAILABLE", "UNLOADING" or "END".
-        code: "OK", or the code of the error that stopped its loading.
-        message: the text of that error.
-        servable: answers requests; None where it is not loaded.
-        users: number of requests that are running on it.
-        stamp: time at which the folder was written, where loading failed.
-    """
-
-    number: int
-    state: str = "LOADING"
-    code: str = "OK"
-    message: str = ""
-    servable: Any = None
-    users: int = 0
-    stamp: int | None = None
 
 
 class Catalogue:
@@ -114,8 +90,7 @@ class Catalogue:
         return {
             number
             for number, _, stamp in model.on_disk()
-            if number not in table
-            or (table[number].state == END and table[number].stamp != stamp)
+            if number not in table or table[number].is_loadable(stamp)
         }
 
     def poll(self) -> None:
@@ -134,9 +109,17 @@ class Catalogue:
             table = self._versions.setdefault(model.name, {})
         for number, folder, stamp in model.on_disk():
             if number in loadable and not self._closed:
-                version = Version(number)
+                old = table.get(number)
+                version = Version(
+                    number,
+                    anew=old is not None
+                    and (old.anew or old.state == AVAILABLE),
+                )
                 with self._lock:
                     table[number] = version
+                if old is not None:
+                    # Its process has ended.
+                    self._retire(old)
                 self._load_version(model.name, version, folder, stamp)
 
     def _load_version(
@@ -149,10 +132,10 @@ class Catalogue:
             failure = error
             if not isinstance(failure, Failure):
                 failure = Failure("UNKNOWN", f"{folder}: {error!r}")
-            _log.error("%s %d: %s", name, version.number, failure.message)
+            if not self._closed:
+                _log.error("%s %d: %s", name, version.number, failure.message)
             with self._lock:
-                version.state, version.stamp = END, stamp
-                version.code, version.message = failure.code, failure.message
+                version.fail(failure, stamp)
             return
         with self._lock:
             version.servable, version.state = servable, AVAILABLE
@@ -175,12 +158,12 @@ class Catalogue:
     def _retire(self, version: Version) -> None:
         with self._lock:
             if version.state == AVAILABLE:
-                version.state = "UNLOADING"
+                version.state = UNLOADING
         self._close_unused(version)
 
     def _close_unused(self, version: Version) -> None:
         with self._lock:
-            if version.state != "UNLOADING" or version.users:
+            if version.state != UNLOADING or version.users:
                 return
             servable, version.servable = version.servable, None
         if servable is None:
@@ -224,19 +207,17 @@ class Catalogue:
         if label is not None:
             number = self._labelled(name, label)
         if number is not None:
-            found = table.get(number)
-            if found and found.state == AVAILABLE:
-                return found
-            raise Failure(
-                "NOT_FOUND",
-                f"Servable not found for request: Specific({name}, {number})",
-            )
-        available = [each for each in table.values() if each.state == AVAILABLE]
-        if not available:
-            raise Failure(
-                "NOT_FOUND", f"Servable not found for request: Latest({name})"
-            )
-        return max(available, key=lambda each: each.number)
+            known = [table[number]] if number in table else []
+            asked = f"Specific({name}, {number})"
+        else:
+            known = list(table.values())
+            asked = f"Latest({name})"
+        available = [each for each in known if each.state == AVAILABLE]
+        if available:
+            return max(available, key=lambda each: each.number)
+        if any(each.returns() for each in known):
+            raise Failure("UNAVAILABLE", f"Servable is loaded anew: {asked}")
+        raise Failure("NOT_FOUND", f"Servable not found for request: {asked}")
 
     def _labelled(self, name: str, label: str) -> int:
         labels = self._labels.get(name, {})

@@ -13,6 +13,9 @@ from typing import Any
 
 from lgn_serving.models import text_formats, text_formats_pb2
 
+LARGEST = 2**63 - 1
+"""The largest number of a version that the protocols can name."""
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelSettings:
@@ -57,13 +60,22 @@ class ModelSettings:
 
 
 def version_folders(base_path: Path) -> dict[int, Path]:
-    """Returns the version folders of a model, by number."""
+    """Returns the version folders of a model, by number.
+
+    A name whose number is beyond 64 bits is none, as in TensorFlow Serving. Of
+    several names for a number, such as "1" and "01", the shortest counts.
+    """
     if not base_path.is_dir():
         return {}
-    return {
-        int(path.name): path
+    names = [
+        path.name
         for path in base_path.iterdir()
         if path.name.isascii() and path.name.isdigit() and path.is_dir()
+    ]
+    return {
+        int(name): base_path / name
+        for name in sorted(names, key=len, reverse=True)
+        if int(name) <= LARGEST
     }
 
 

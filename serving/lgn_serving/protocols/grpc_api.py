@@ -13,7 +13,7 @@ import numpy as np
 from lgn_serving.arrays import Array, dtype_of
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.limits import Limits
-from lgn_serving.models.servable import DEFAULT
+from lgn_serving.models.signatures import DEFAULT
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import metadata
 

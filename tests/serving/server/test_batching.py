@@ -3,6 +3,7 @@
 import dataclasses
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -18,12 +19,14 @@ from lgn_serving.models.settings import BatchSettings
 class Doubler:
     def __init__(self):
         self.sizes = []
+        self.deadlines = []
         self.hold = threading.Event()
         self.hold.set()
 
-    def run(self, name, inputs, only=()):
+    def run(self, name, inputs, only=(), deadline=None):
         self.hold.wait(10)
         self.sizes.append(len(inputs["x"]))
+        self.deadlines.append(deadline)
         if name == "fail":
             raise Failure("INTERNAL", "no")
         if name == "short":
@@ -132,9 +135,9 @@ def test_cameras_of_two_sizes_merge_as_files_and_not_as_frames(served):
     sizes = []
 
     class Counting:
-        def run(self, name, inputs, only):
+        def run(self, name, inputs, only, deadline):
             sizes.append({len(array) for array in inputs.values()})
-            return served.run(name, inputs, only)
+            return served.run(name, inputs, only, deadline)
 
     settings = dataclasses.replace(shipped, timeout=1.0)
     servable = BatchedServable(Counting(), settings)
@@ -180,3 +183,68 @@ def test_the_default_signature_by_either_name_is_merged():
     for thread in threads:
         thread.join()
     assert inner.sizes == [2]
+
+
+def late_and_early(servable, deadlines):
+    """Sends a request with each deadline; returns answers and seconds."""
+    start = time.monotonic()
+
+    def send(deadline):
+        until = None if deadline is None else start + deadline
+        try:
+            found = servable.run("", {"x": np.ones((1, 2))}, deadline=until)
+        except Failure as failure:
+            found = failure
+        return found, time.monotonic() - start
+
+    with ThreadPoolExecutor(len(deadlines)) as pool:
+        return start, list(pool.map(send, deadlines))
+
+
+def test_each_request_of_a_batch_is_answered_at_its_own_deadline():
+    inner = Doubler()
+    inner.hold.clear()
+    threading.Timer(1.0, inner.hold.set).start()
+    servable = batched(inner, timeout=0.1)
+    start, answers = late_and_early(servable, [0.4, 30.0, 0.5, 20.0])
+    for found, seconds in (answers[0], answers[2]):
+        assert found.code == "DEADLINE_EXCEEDED"
+        # The batch runs on.
+        assert 0.3 < seconds < 0.95
+    for found, _ in (answers[1], answers[3]):
+        np.testing.assert_array_equal(found["y"], [[2, 2]])
+    assert inner.sizes == [4]
+    assert inner.deadlines == [start + 30.0]
+
+
+def test_a_batch_without_a_deadline_has_none():
+    inner = Doubler()
+    _, answers = late_and_early(batched(inner, timeout=0.1), [9.0, None])
+    assert [found["y"].tolist() for found, _ in answers] == [[[2, 2]]] * 2
+    assert inner.deadlines == [None]
+
+
+def test_what_is_late_before_its_batch_runs_is_not_run():
+    inner = Doubler()
+    inner.hold.clear()
+    servable = batched(inner, threads=1, timeout=0.0, max_batch_size=2)
+    first = threading.Thread(
+        target=servable.run, args=("", {"x": np.ones((2, 2))})
+    )
+    first.start()
+    time.sleep(0.2)
+    threading.Timer(1.0, inner.hold.set).start()
+    # They wait until the first batch is done.
+    _, answers = late_and_early(servable, [0.3, None])
+    first.join()
+    assert answers[0][0].code == "DEADLINE_EXCEEDED"
+    np.testing.assert_array_equal(answers[1][0]["y"], [[2, 2]])
+    assert inner.sizes == [2, 1]
+
+
+def test_a_batch_in_which_all_are_late_is_not_run():
+    inner = Doubler()
+    servable = batched(inner, timeout=0.2)
+    _, answers = late_and_early(servable, [0.0, -1.0])
+    assert {found.code for found, _ in answers} == {"DEADLINE_EXCEEDED"}
+    assert inner.sizes == []

@@ -1,6 +1,7 @@
 """Versions come, go and change labels while requests run."""
 
 import threading
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ class Fake:
         if (path / "broken").exists():
             raise Failure("UNKNOWN", f"{path}: broken")
         self.path = path
+        self.alive = True
         self.closed = False
 
     def close(self):
@@ -39,6 +41,20 @@ def test_version_folders(tmp_path):
     (tmp_path / "6").touch()
     assert set(version_folders(tmp_path)) == {1, 20, 3}
     assert version_folders(tmp_path / "none") == {}
+
+
+def test_version_folders_with_numbers_that_are_too_large(tmp_path):
+    add(tmp_path, 2**63 - 1, 2**63, "9" * 20, "9" * 200)
+    assert version_folders(tmp_path) == {2**63 - 1: tmp_path / str(2**63 - 1)}
+
+
+def test_version_folders_with_zeros_in_front(tmp_path):
+    add(tmp_path, "00000000000000000001", "0002", "02", "2", "0" * 200)
+    assert version_folders(tmp_path) == {
+        0: tmp_path / ("0" * 200),
+        1: tmp_path / "00000000000000000001",
+        2: tmp_path / "2",
+    }
 
 
 @pytest.mark.parametrize(
@@ -215,3 +231,61 @@ def test_what_is_being_loaded_is_closed_once_it_is_there(tmp_path):
     thread.join()
     assert loaded[0].closed
     assert states(catalogue) == {1: "END"}
+
+
+def test_a_version_that_dies_is_loaded_anew(tmp_path):
+    add(tmp_path, 1)
+    loaded, hold = [], threading.Event()
+
+    def load(path):
+        if loaded:
+            assert hold.wait(10)
+        loaded.append(Fake(path))
+        return loaded[-1]
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    with catalogue.borrow("m"):
+        loaded[0].alive = False
+        thread = threading.Thread(target=catalogue.poll)
+        thread.start()
+        while states(catalogue) != {1: "LOADING"}:
+            time.sleep(0.01)
+        for number in (None, 1):
+            with pytest.raises(Failure, match="is loaded anew: ") as caught:
+                with catalogue.borrow("m", number):
+                    pass
+            assert caught.value.code == "UNAVAILABLE"
+        hold.set()
+        thread.join()
+        assert states(catalogue) == {1: "AVAILABLE"}
+        with catalogue.borrow("m", 1) as (_, servable):
+            assert servable is loaded[1]
+        # It still has a request.
+        assert not loaded[0].closed
+    assert loaded[0].closed and not loaded[1].closed
+    catalogue.poll()
+    assert len(loaded) == 2
+
+
+def test_a_version_that_dies_while_it_loads_is_tried_again_later(
+    tmp_path, monkeypatch
+):
+    add(tmp_path, 1)
+    tries = []
+
+    def load(path):
+        tries.append(path)
+        raise Failure("UNAVAILABLE", "killed")
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    catalogue.poll()
+    assert len(tries) == 1 and states(catalogue) == {1: "END"}
+    with pytest.raises(Failure, match="is loaded anew"):
+        with catalogue.borrow("m"):
+            pass
+    after = time.monotonic() + 61
+    monkeypatch.setattr(time, "monotonic", lambda: after)
+    catalogue.poll()
+    assert len(tries) == 2

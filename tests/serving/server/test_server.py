@@ -225,7 +225,7 @@ def test_a_version_that_is_being_loaded_is_left_behind(toy_dir):
     def load(path):
         begun.set()
         assert go_on.wait(20)
-        return Servable(path)
+        return Servable(path, server._processes)
 
     server.catalogue._load = load
     put(toy_dir, 2)
@@ -235,3 +235,16 @@ def test_a_version_that_is_being_loaded_is_left_behind(toy_dir):
     assert time.monotonic() - start < 1.5
     go_on.set()
     reaches(server, {2: "END", 1: "END"})
+
+
+def test_folders_whose_numbers_are_too_large(serve, toy_dir):
+    (toy_dir / ("9" * 20)).mkdir()
+    (toy_dir / "1").rename(toy_dir / "00000000000000000001")
+    server = serve([ModelSettings("toy", toy_dir)])
+    answer = httpx.get(
+        f"http://127.0.0.1:{server.rest_port}/v1/models/toy", trust_env=False
+    )
+    assert answer.status_code == 200
+    (version,) = answer.json()["model_version_status"]
+    assert (version["version"], version["state"]) == ("1", "AVAILABLE")
+    assert ask_grpc(server) == pytest.approx(ANSWER)
