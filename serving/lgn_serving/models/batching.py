@@ -7,6 +7,7 @@ request then takes its own rows of the outputs.
 """
 
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,7 @@ class BatchedServable:
         name: str,
         inputs: Mapping[str, Array],
         only: tuple[str, ...] = (),
+        deadline: float | None = None,
     ) -> dict[str, Array]:
         """Runs a signature, merged with other requests where there are any.
 
@@ -82,7 +84,12 @@ class BatchedServable:
         if leads:
             self._lead(key, batch, name, only)
         else:
-            batch.done.wait()
+            left = deadline and max(0.0, deadline - time.monotonic())
+            if not batch.done.wait(left):
+                raise Failure(
+                    "DEADLINE_EXCEEDED",
+                    "The request was not answered in its time",
+                )
         if batch.failure is not None:
             raise batch.failure
         return {

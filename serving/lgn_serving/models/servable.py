@@ -7,6 +7,7 @@ texts of errors.
 
 import re
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ class Servable:
         name: str,
         inputs: Mapping[str, Array],
         only: tuple[str, ...] = (),
+        deadline: float | None = None,
     ) -> dict[str, Array]:
         """Runs a signature.
 
@@ -91,6 +93,7 @@ class Servable:
             name: the signature; empty for the default one.
             inputs: an array for each input.
             only: names of the outputs to return; all where empty.
+            deadline: `time.monotonic()` after which it is not started.
 
         Returns:
             The outputs, by name.
@@ -110,6 +113,10 @@ class Servable:
                 )
         order = sorted(signature.inputs)
         call = self._callable(name or DEFAULT, order, wanted)
+        if deadline is not None and time.monotonic() >= deadline:
+            raise Failure(
+                "DEADLINE_EXCEEDED", "The request was not answered in its time"
+            )
         try:
             values = call(*(inputs[key] for key in order))
         except self._tf.errors.OpError as error:
