@@ -91,7 +91,10 @@ def test_variables_that_take_too_much(
     ("options", "match"),
     [
         ({"version": 0}, "`version` must be at least 1. Received: version=0"),
-        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
+        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be 1 to 64.*0"),
+        ({"warm_up_batches": (65,)}, r"`warm_up_batches` must be 1 to 64.*65"),
+        ({"max_rows": 0}, "`rows` must be at least 1.*rows=0"),
+        ({"max_pixels_m": 0}, "`pixels` must be at least 1.*pixels=0"),
         ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),
         ({"dtype": "float8"}, "float8"),
     ],

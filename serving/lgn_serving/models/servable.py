@@ -20,6 +20,7 @@ from lgn_serving.failure import Failure, invalid
 DEFAULT = "serving_default"
 """The signature of a request that names none."""
 
+_THREADS = 32
 _WARM_UP = Path("assets.extra/tf_serving_warmup_requests")
 # The Python binding adds these to the message of the runtime.
 _ADDED = re.compile(r"\n+(Original stack trace|Detected at node|Errors may)")
@@ -47,7 +48,11 @@ class Servable:
         self._lock = threading.Lock()
         self._calls: dict[tuple[str, ...], Any] = {}
         graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
+        # An operation that takes long, such as decoding a large picture, keeps
+        # its thread. With as few threads as processors, it would delay every
+        # other request; with more, the system shares the processors.
+        config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=_THREADS)
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
                 loaded = _quiet_load(tf, self._session, path)
