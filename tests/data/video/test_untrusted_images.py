@@ -85,9 +85,7 @@ def test_pictures_equal_opencv(channels, suffix):
         encoded(suffix, 16, 24, seed=1),
         cv2.imencode(suffix, drawn(20, 20)[..., 1])[1].tobytes(),
     ]
-    decode = tf.function(
-        lambda x: decode_all(x, (16, 24), channels, 4096)
-    )
+    decode = tf.function(lambda x: decode_all(x, (16, 24), channels, 4096))
     found, sizes = decode(tf.constant(files))
     np.testing.assert_array_equal(sizes, [(31, 47), (0, 0), (16, 24), (20, 20)])
     for place in (0, 2, 3):
