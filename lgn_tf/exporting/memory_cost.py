@@ -145,7 +145,7 @@ class _Session:
         (frames,) = signature.inputs.values()
         found = self._v1.RunMetadata()
         options = self._v1.RunOptions(
-            trace_level=self._v1.RunOptions.FULL_TRACE
+            trace_level=self._v1.RunOptions.SOFTWARE_TRACE
         )
         self._session.run(
             [each.name for each in signature.outputs.values()],

@@ -145,7 +145,10 @@ def silent_streams(server, count):
                     options=[("grpc.use_local_subchannel_pool", 1)],
                 )
             )
+            grpc.channel_ready_future(channel).result(20)
             calls.append(channel.stream_unary(METHOD).future(nothing()))
+        # Until they have reached the server.
+        time.sleep(0.5)
         yield calls
 
 
