@@ -254,7 +254,8 @@ def test_too_many_requests_at_once(serve, toy_dir):
 def test_too_many_bytes_at_once(serve, toy_dir):
     limits = Limits(body_bytes=1000, buffered_bytes=1000)
     server = serve([ModelSettings("toy", toy_dir)], limits=limits)
-    with client_of(server) as client, server._gate.body(990):
+    with client_of(server) as client, server._gate.body() as held:
+        held.grow(990)
         assert client.post(PREDICT, json=GOOD).status_code == 429
     with client_of(server) as client:
         alive(client)
