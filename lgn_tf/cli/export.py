@@ -31,6 +31,8 @@ def export(
     motion_weight: CueWeight = None,
     warm_up_batches: tuple[int, ...] = (1, 8),
     max_video_frames: int = 256,
+    max_rows: int = 64,
+    max_pixels_m: int = 700,
 ) -> None:
     """Writes a run as the next version of a model for TensorFlow Serving.
 
@@ -47,6 +49,9 @@ def export(
         motion_weight: see `CueWeight`.
         warm_up_batches: rows of the warm-up requests; none where it is empty.
         max_video_frames: most frames of one video in a request.
+        max_rows: most rows of a request; for videos, its frames are as many
+            as those of that many windows.
+        max_pixels_m: most pixels of all frames of a request, in millions.
     """
     from lgn_tf.runs.run import Run
 
@@ -58,6 +63,8 @@ def export(
         dtype=dtype,
         warm_up_batches=warm_up_batches,
         max_video_frames=max_video_frames,
+        max_rows=max_rows,
+        max_pixels_m=max_pixels_m,
     )
     print(done.path)
     for name, size in done.sizes.items():

@@ -38,6 +38,13 @@ class Serve:
         poll_seconds: between two looks for new versions.
         max_body_mb: size of the largest request.
         max_in_flight: requests answered at the same time.
+        max_rows: rows of the largest request.
+        max_pixels_m: pixels of all frames and pictures of the largest request,
+            in millions.
+        max_memory_mb: that all running requests may need inside their graphs,
+            by the model cards; one request may need three quarters of it.
+        rest_api_timeout_in_ms: time for an answer, over gRPC too where the
+            client sets no shorter one.
         drain_seconds: that requests get after SIGTERM.
         allow_version_labels_for_unavailable_models: a label may stand for a
             version that is not loaded.
@@ -55,6 +62,10 @@ class Serve:
     poll_seconds: float = 1.0
     max_body_mb: float = 64.0
     max_in_flight: int = 64
+    max_rows: int = 8192
+    max_pixels_m: int = 700
+    max_memory_mb: float = 4096.0
+    rest_api_timeout_in_ms: int = 300_000
     drain_seconds: float = 30.0
     allow_version_labels_for_unavailable_models: bool = False
 
@@ -110,6 +121,10 @@ def _server(options: Serve) -> "EmbeddedServer":
             body_bytes=body_bytes,
             buffered_bytes=4 * body_bytes,
             in_flight=options.max_in_flight,
+            rows=options.max_rows,
+            pixels=options.max_pixels_m * 10**6,
+            memory_bytes=int(options.max_memory_mb * 2**20),
+            request_seconds=options.rest_api_timeout_in_ms / 1000,
             drain_seconds=options.drain_seconds,
         ),
         unavailable_labels=options.allow_version_labels_for_unavailable_models,

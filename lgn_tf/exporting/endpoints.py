@@ -21,6 +21,7 @@ from keras import ops
 from lgn_tf.data.video import preprocessing
 from lgn_tf.exporting import signatures
 from lgn_tf.exporting.intake import Intake, required
+from lgn_tf.exporting.request_limits import RequestLimits
 from lgn_tf.exporting.served_scores import ServedScores
 from lgn_tf.exporting.tensors import PICTURE_SCALE
 from lgn_tf.exporting.video_graph import CHUNK, VideoGraph
@@ -30,6 +31,8 @@ from lgn_tf.scores import frame_scores
 
 Outputs = dict[str, Any]
 
+_LIMITS = RequestLimits()
+
 
 class Endpoints:
     """Builds the function of each signature.
@@ -37,7 +40,7 @@ class Endpoints:
     Args:
         model: an `LGNNet` on the TensorFlow backend.
         statistics: `evidence.Statistics`, or None for no online score.
-        max_video_frames: most frames of one video in a request.
+        limits: how large a request may be.
         chunk: windows of a video that are scored at once.
         moving: `evidence.Statistics` with motion, for endpoints that are told
             it; or None for none.
@@ -47,7 +50,7 @@ class Endpoints:
         self,
         model: Any,
         statistics: Any,
-        max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
+        limits: RequestLimits = _LIMITS,
         chunk: int = CHUNK,
         moving: Any = None,
     ) -> None:
@@ -57,7 +60,7 @@ class Endpoints:
         self._tf = tf
         self._model = model
         self._measures = ServedScores(model, statistics, moving)
-        self._intake = Intake(model, max_video_frames)
+        self._intake = Intake(model, limits)
         self._score_video = VideoGraph(model, self._measures, chunk)
         self._window = model.frames + 1
         colours = cv2.applyColorMap(

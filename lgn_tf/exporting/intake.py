@@ -13,6 +13,7 @@ from typing import Any
 
 from lgn_tf.data.video import preprocessing, untrusted_images
 from lgn_tf.exporting import signatures
+from lgn_tf.exporting.request_limits import RequestLimits
 
 
 class Intake:
@@ -20,17 +21,17 @@ class Intake:
 
     Args:
         model: an `LGNNet`.
-        max_video_frames: most frames of one video in a request.
+        limits: how large a request may be.
     """
 
-    def __init__(self, model: Any, max_video_frames: int) -> None:
+    def __init__(self, model: Any, limits: RequestLimits) -> None:
         """Stores the arguments."""
         import tensorflow as tf
 
         self._tf = tf
         self._model = model
         self._window = model.frames + 1
-        self._max_video_frames = max_video_frames
+        self._limits = limits
 
     def from_raw(self, frames: Any, video: bool = False) -> tuple[Any, Any]:
         """Prepares decoded frames.
@@ -51,6 +52,8 @@ class Intake:
             self._count_rule(shape[1], video),
             (shape[4] == 3, "frames must have 3 channels"),
             ((shape[2] > 0) & (shape[3] > 0), "frames must not be empty"),
+            self._rows_rule(shape, video),
+            self._pixels_rule(tf.reduce_prod(tf.cast(shape[:4], tf.int64))),
         )
         flat = tf.reshape(frames, tf.concat([[-1], shape[2:4], [3]], 0))
 
@@ -81,12 +84,17 @@ class Intake:
         tf, model = self._tf, self._model
         contents = tf.ensure_shape(contents, (None, None))
         shape = tf.shape(contents)
-        shape = required(shape, self._count_rule(shape[1], video))
+        shape = required(
+            shape,
+            self._count_rule(shape[1], video),
+            self._rows_rule(shape, video),
+        )
+        flat = tf.reshape(contents, tf.reduce_prod(shape, keepdims=True))
+        sizes = untrusted_images.sizes_of(flat, signatures.MAX_SIDE)
+        pixels = tf.reduce_prod(tf.cast(sizes, tf.int64), axis=1)
+        sizes = required(sizes, self._pixels_rule(tf.reduce_sum(pixels)))
         flat, sizes = untrusted_images.decode_all(
-            tf.reshape(contents, [-1]),
-            model.image_size,
-            model.channels,
-            signatures.MAX_SIDE,
+            flat, sizes, model.image_size, model.channels
         )
         sizes = tf.reshape(sizes, tf.concat([shape, [2]], 0))
         decoded = tf.reduce_all(sizes > 0, axis=-1)
@@ -146,10 +154,29 @@ class Intake:
         if not video:
             wanted = f"a row must have {self._window} frames"
             return count == self._window, wanted
-        most = self._max_video_frames
+        most = self._limits.video_frames
         return (
             (count >= self._window) & (count <= most),
             f"a video must have {self._window} to {most} frames",
+        )
+
+    def _rows_rule(self, shape: Any, video: bool) -> tuple[Any, str]:
+        if not video:
+            most = self._limits.rows
+            return shape[0] <= most, f"a request must have at most {most} rows"
+        # Videos are scored one after the other, but all are decoded first.
+        most = self._limits.frames(self._window)
+        return (
+            self._tf.reduce_prod(self._tf.cast(shape[:2], self._tf.int64))
+            <= most,
+            f"all videos of a request must have at most {most} frames together",
+        )
+
+    def _pixels_rule(self, pixels: Any) -> tuple[Any, str]:
+        most = self._limits.pixels
+        return (
+            pixels <= most,
+            f"all frames of a request must have at most {most} pixels together",
         )
 
 

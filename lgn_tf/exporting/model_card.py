@@ -119,11 +119,35 @@ def _markdown(card: Mapping[str, Any]) -> str:
     lines += ["", "## Endpoints", ""]
     for endpoint in card["endpoints"]:
         lines += _endpoint_lines(endpoint)
+    lines += _memory_lines(card.get("memory", {}))
     found = json.dumps(card["results"], indent=2, ensure_ascii=False)
     sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
     lines += ["## Results", "", *(f"- {one}" for one in sentences)]
     lines += ["", "```json", found, "```", ""]
     return "\n".join(lines)
+
+
+def _memory_lines(memory: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Says what a request needs besides its inputs; nothing where unknown."""
+    if not memory:
+        return []
+    return [
+        "## Memory",
+        "",
+        "Bytes that a request needs in the graph besides its inputs, as "
+        "measured when the version was exported: for any request, for each "
+        "row, for each frame of a row, for each pixel of the largest frame, "
+        "and for each line of pixels of the highest.",
+        "",
+        "| endpoint | request | row | frame | pixel | line |",
+        "|---|---|---|---|---|---|",
+        *(
+            f"| `{name}` | {each['request']} | {each['row']} "
+            f"| {each['frame']} | {each['pixel']} | {each['line']} |"
+            for name, each in memory.items()
+        ),
+        "",
+    ]
 
 
 def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,6 +167,10 @@ def _facts(card: Mapping[str, Any]) -> dict[str, Any]:
         "precision": model["dtype"],
         "calibration": _calibration_text(card["calibration"]),
         "revision": card["revision"],
+        **{
+            f"most {name.replace('_', ' ')} of a request": most
+            for name, most in card.get("limits", {}).items()
+        },
         **{f"{name}, bytes": size for name, size in card["bytes"].items()},
         **{f"SHA-256 of {name}": each for name, each in card["sha256"].items()},
         **card["packages"],

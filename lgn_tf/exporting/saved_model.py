@@ -19,8 +19,15 @@ import keras
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.exporting import model_card, signatures, warm_up
+from lgn_tf.exporting import (
+    memory_cost,
+    model_card,
+    request_limits,
+    signatures,
+    warm_up,
+)
 from lgn_tf.exporting.endpoints import Endpoints
+from lgn_tf.exporting.request_limits import RequestLimits
 from lgn_tf.files import atomic
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory
@@ -61,7 +68,9 @@ def export(
     version: int | None = None,
     dtype: str | None = None,
     warm_up_batches: Sequence[int] = (1, 8),
-    max_video_frames: int = signatures.MAX_VIDEO_FRAMES,
+    max_video_frames: int = request_limits.MAX_VIDEO_FRAMES,
+    max_rows: int = request_limits.MAX_ROWS,
+    max_pixels_m: int = request_limits.MAX_PIXELS_M,
 ) -> Exported:
     """Writes a new version of a served model.
 
@@ -72,6 +81,8 @@ def export(
         dtype: precision of the layers, instead of the run's.
         warm_up_batches: rows of the warm-up requests; none where empty.
         max_video_frames: most frames of one video in a request.
+        max_rows: most rows of a request.
+        max_pixels_m: most pixels of all frames of a request, in millions.
 
     Returns:
         An `Exported`.
@@ -82,7 +93,8 @@ def export(
         ValueError: for files that cannot be read or values out of bounds.
         OSError: where it cannot be written.
     """
-    _check(version, warm_up_batches)
+    limits = RequestLimits(max_video_frames, max_rows, max_pixels_m * 10**6)
+    _check(version, warm_up_batches, limits)
     config, model = _with_dtype(run, dtype)
     if max_video_frames <= config.model.frames:
         raise ValueError(
@@ -100,7 +112,7 @@ def export(
     endpoints = Endpoints(
         model,
         calibration and calibration.statistics,
-        max_video_frames,
+        limits,
         moving=calibration and calibration.moving_statistics,
     )
     with _new_version(out, version) as (folder, number):
@@ -116,7 +128,7 @@ def export(
                 config.model,
                 warm_up_batches,
             )
-        _write_card(run, config, described, sizes, folder)
+        _write_card(run, config, described, sizes, folder, limits)
     return Exported(out / str(number), calibration is not None, sizes)
 
 
@@ -126,16 +138,26 @@ def _write_card(
     endpoints: Sequence[signatures.Endpoint],
     sizes: dict[str, int],
     folder: Path,
+    limits: RequestLimits,
 ) -> None:
     files = {
         run.weights_file: run.folder / run.weights_file,
         "saved_model.pb": folder / "saved_model.pb",
     }
     card = model_card.make_card(run, config, endpoints, sizes, files)
+    memory = memory_cost.measure(folder, endpoints, config.model)
+    card["limits"] = dataclasses.asdict(limits)
+    card["memory"] = {
+        name: dataclasses.asdict(each) for name, each in memory.items()
+    }
     model_card.write_card(card, folder / EXTRA)
 
 
-def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
+def _check(
+    version: int | None,
+    warm_up_batches: Sequence[int],
+    limits: RequestLimits,
+) -> None:
     if keras.backend.backend() != "tensorflow":
         raise ValueError(
             "A SavedModel is written on the TensorFlow backend. Received: "
@@ -146,9 +168,10 @@ def _check(version: int | None, warm_up_batches: Sequence[int]) -> None:
             f"`version` must be from 1 to {_LARGEST}. "
             f"Received: version={version}"
         )
-    if any(rows < 1 for rows in warm_up_batches):
+    if any(not 1 <= rows <= limits.rows for rows in warm_up_batches):
         raise ValueError(
-            "`warm_up_batches` must be positive. "
+            f"`warm_up_batches` must be 1 to {limits.rows} rows, the most of "
+            "a request. "
             f"Received: warm_up_batches={tuple(warm_up_batches)}"
         )
 

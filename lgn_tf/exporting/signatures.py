@@ -22,9 +22,6 @@ DEFAULT = "serving_default"
 MAX_SIDE = 4096
 """Largest width and height of an encoded picture, checked before decoding."""
 
-MAX_VIDEO_FRAMES = 256
-"""Most frames of one video in one request, unless the export says another."""
-
 TOLD_MOTION: Mapping[str, str] = types.MappingProxyType(
     {
         DEFAULT: "score_with_motion",

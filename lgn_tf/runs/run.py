@@ -223,6 +223,8 @@ class Run(RunFiles):
         dtype: str | None = None,
         warm_up_batches: Sequence[int] = (1, 8),
         max_video_frames: int = 256,
+        max_rows: int = 64,
+        max_pixels_m: int = 700,
     ) -> "Exported":
         """Writes a new version of a model for TensorFlow Serving.
 
@@ -232,6 +234,8 @@ class Run(RunFiles):
             dtype: precision of the layers, instead of the run's.
             warm_up_batches: rows of the warm-up requests; none where empty.
             max_video_frames: most frames of one video in a request.
+            max_rows: most rows of a request.
+            max_pixels_m: most pixels of all frames of a request, in millions.
 
         Raises:
             FileExistsError: where the version is there.
@@ -252,6 +256,8 @@ class Run(RunFiles):
             dtype=dtype,
             warm_up_batches=warm_up_batches,
             max_video_frames=max_video_frames,
+            max_rows=max_rows,
+            max_pixels_m=max_pixels_m,
         )
 
     def report(self, out: Path | str | None = None) -> Path:

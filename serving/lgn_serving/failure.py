@@ -30,6 +30,7 @@ class Failure(ValueError):
         code: name of a gRPC status code, a key of `HTTP_STATUS`.
         message: the text that the client reads.
         http_status: the status of the HTTP answer.
+        counted: whether the metrics have counted it.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Failure(ValueError):
         self.code = code
         self.message = message
         self.http_status = http_status or HTTP_STATUS[code]
+        self.counted = False
 
 
 def invalid(message: str) -> Failure:
@@ -52,3 +54,23 @@ def late() -> Failure:
     return Failure(
         "DEADLINE_EXCEEDED", "The request was not done by its deadline"
     )
+
+
+def shortened(text: str, most: int) -> str:
+    """Cuts a text that would take too many bytes in an answer.
+
+    Args:
+        text: of an error; it may quote what a client sent.
+        most: bytes; a character that is not plain ASCII counts as it is
+            written in a header of HTTP, with three characters a byte.
+
+    Returns:
+        The text, or its beginning and "...".
+    """
+    size = 0
+    for place, letter in enumerate(text):
+        plain = " " <= letter <= "~" and letter != "%"
+        size += 1 if plain else 3 * len(letter.encode(errors="replace"))
+        if size > most:
+            return f"{text[:place]}..."
+    return text

@@ -1,14 +1,6 @@
-"""Bounds on the requests of clients: bytes, seconds, requests at once."""
+"""Bounds on the requests of clients: bytes, seconds, rows, pixels."""
 
-import asyncio
 import dataclasses
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from starlette.requests import ClientDisconnect, Request
-
-from lgn_serving.failure import Failure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,10 +11,21 @@ class Limits:
         body_bytes: size of the largest request.
         buffered_bytes: size of all requests that are being read or answered.
         in_flight: number of requests that are answered at the same time.
-        connections: number of open HTTP connections.
+        connections: number of open connections of each protocol.
         header_seconds: time from connecting to the end of the headers.
-        body_seconds: time for the body of a request.
+        body_seconds: time for the body of a request, or for a gRPC message.
+        least_rate: bytes a second that a body must bring, and that the reader
+            of an answer must take.
+        rate_seconds: time over which that rate is measured, and that is given
+            before it is measured first.
+        grpc_readers: gRPC streams whose message may be arriving; each may take
+            `body_bytes` of memory.
+        request_seconds: time for an answer, where the client sets no shorter
+            one.
         drain_seconds: time that running requests get after SIGTERM.
+        rows: of the largest request.
+        pixels: of all frames and pictures of the largest request.
+        memory_bytes: that all running requests may need inside their graphs.
     """
 
     body_bytes: int = 64 * 2**20
@@ -31,7 +34,14 @@ class Limits:
     connections: int = 1000
     header_seconds: float = 10.0
     body_seconds: float = 30.0
+    least_rate: int = 2**16
+    rate_seconds: float = 5.0
+    grpc_readers: int = 16
+    request_seconds: float = 300.0
     drain_seconds: float = 30.0
+    rows: int = 8192
+    pixels: int = 700_000_000
+    memory_bytes: int = 4 * 2**30
 
     def __post_init__(self) -> None:
         """Refuses bounds that no request could meet."""
@@ -42,109 +52,3 @@ class Limits:
                     f"`{field.name}` must be positive. "
                     f"Received: {field.name}={value}"
                 )
-
-
-class Gate:
-    """Counts the requests and bytes in the server, and refuses too many.
-
-    Args:
-        limits: the bounds.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        """Starts empty."""
-        self.limits = limits
-        self._lock = threading.Lock()
-        self._bytes = 0
-        self._requests = 0
-
-    @contextmanager
-    def request(self) -> Iterator[None]:
-        """Counts a request while it is answered.
-
-        Raises:
-            Failure: where as many requests as allowed are being answered.
-        """
-        with self._lock:
-            if self._requests >= self.limits.in_flight:
-                raise Failure(
-                    "RESOURCE_EXHAUSTED",
-                    f"{self._requests} requests are being answered, which is "
-                    "the most; try again later",
-                )
-            self._requests += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._requests -= 1
-
-    @contextmanager
-    def body(self, size: int) -> Iterator[None]:
-        """Counts `size` bytes while a body is held in memory.
-
-        Raises:
-            Failure: where this body is too large, or all bodies together are.
-        """
-        if size > self.limits.body_bytes:
-            raise _too_large(self.limits.body_bytes)
-        with self._lock:
-            if self._bytes + size > self.limits.buffered_bytes:
-                raise Failure(
-                    "RESOURCE_EXHAUSTED",
-                    f"{self._bytes} bytes of requests are held; try again "
-                    "later",
-                )
-            self._bytes += size
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._bytes -= size
-
-
-def announced(request: Request, most: int) -> int:
-    """Returns the size of a body as announced; `most` where it is not.
-
-    Raises:
-        Failure: where the announced size is not a number.
-    """
-    length = request.headers.get("content-length")
-    if length is None:
-        chunked = "transfer-encoding" in request.headers
-        return most if chunked else 0
-    if not length.isdigit():
-        raise Failure("INVALID_ARGUMENT", f"Malformed length: {length}")
-    return int(length)
-
-
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """Reads a body within the limits of bytes and seconds.
-
-    Raises:
-        Failure: with HTTP's 408 or 413.
-    """
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(limits.body_seconds):
-            async for part in request.stream():
-                size += len(part)
-                if size > limits.body_bytes:
-                    raise _too_large(limits.body_bytes)
-                parts.append(part)
-    except TimeoutError:
-        raise Failure(
-            "DEADLINE_EXCEEDED",
-            f"The request took longer than {limits.body_seconds:g} s",
-            408,
-        ) from None
-    except ClientDisconnect:
-        raise Failure("CANCELLED", "The client went away") from None
-    return b"".join(parts)
-
-
-def _too_large(most: int) -> Failure:
-    return Failure(
-        "RESOURCE_EXHAUSTED", f"A request may have {most} bytes at most", 413
-    )

@@ -10,13 +10,15 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent import futures
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 
-from lgn_serving.limits import Gate, Limits
+from lgn_serving.gate import Gate
+from lgn_serving.limits import Limits
 from lgn_serving.metrics import Metrics
 from lgn_serving.models.batching import BatchedServable
 from lgn_serving.models.catalogue import Catalogue
@@ -24,8 +26,10 @@ from lgn_serving.models.processes import Processes
 from lgn_serving.models.servable import Servable
 from lgn_serving.models.settings import BatchSettings, ModelSettings
 from lgn_serving.prediction import Predictor
-from lgn_serving.protocols import grpc_api, header_deadline
+from lgn_serving.protocols import connection
+from lgn_serving.protocols.grpc_server import GrpcServer
 from lgn_serving.protocols.rest import RestApi
+from lgn_serving.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -79,19 +83,22 @@ class EmbeddedServer:
         self._batching = batching
         self.catalogue = Catalogue(self._load, unavailable_labels)
         self._metrics = Metrics()
-        predictor = Predictor(self.catalogue, self._metrics)
-        self._rest = RestApi(predictor, Gate(self.limits))
+        self._gate = Gate(self.limits)
+        self._workers = Workers(self._gate)
+        predictor = Predictor(self.catalogue, self._metrics, self._gate)
+        self._rest = RestApi(predictor, self._workers)
         self._socket = _bind(host, rest_port)
         self.rest_port = self._socket.getsockname()[1]
         self._processes = Processes()
         try:
-            self._grpc, self.grpc_port = grpc_api.make_server(
-                predictor, self.limits, address(host, grpc_port)
+            self._grpc = GrpcServer(
+                predictor, self._workers, address(host, grpc_port)
             )
         except OSError:
             self._socket.close()
             self._processes.close()
             raise
+        self.grpc_port = self._grpc.port
         self._http = uvicorn.Server(self._http_config())
         self._ended = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -105,13 +112,14 @@ class EmbeddedServer:
     def _http_config(self) -> uvicorn.Config:
         return uvicorn.Config(
             self._rest,
-            http=header_deadline.protocol(self.limits.header_seconds),
+            http=connection.protocol(self.limits),
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
-            limit_concurrency=self.limits.connections,
+            # The protocol makes room for one connection more.
+            limit_concurrency=self.limits.connections + 1,
             timeout_graceful_shutdown=int(self.limits.drain_seconds) or 1,
         )
 
@@ -130,6 +138,7 @@ class EmbeddedServer:
             self._grpc.stop(0)
             self._rest.close()
             self._processes.close()
+            self._workers.close()
             raise
         self._grpc.start()
         for target in (self._serve_http, self._watch):
@@ -178,8 +187,9 @@ class EmbeddedServer:
         grpc_ended = self._grpc.stop(self.limits.drain_seconds)
         for thread in self._threads:
             thread.join(max(0.0, end - time.monotonic()))
-        grpc_ended.wait(max(0.0, end - time.monotonic()))
+        futures.wait([grpc_ended], max(0.0, end - time.monotonic()))
         self._rest.close()
+        self._workers.close()
         self.catalogue.close()
         self._socket.close()
         running = self._metrics.running()

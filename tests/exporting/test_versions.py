@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from lgn_tf.cli import main
-from lgn_tf.exporting import saved_model, warm_up
+from lgn_tf.exporting import memory_cost, saved_model, warm_up
 from lgn_tf.files import atomic
 from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
@@ -104,6 +104,7 @@ def test_variables_that_take_too_much(
         (folder / "saved_model.pb").touch()
 
     monkeypatch.setattr(saved_model, "_save", save)
+    monkeypatch.setattr(memory_cost, "measure", lambda *_: {})
     if not surplus:
         saved_model.export(Run(exported_run[0]), tmp_path)
         return
@@ -117,7 +118,10 @@ def test_variables_that_take_too_much(
     [
         ({"version": 0}, "`version` must be from 1 to 9.*7. Received.*=0"),
         ({"version": 2**63}, "`version` must be from 1 to 9.*7. Received.*=9"),
-        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be positive.*0"),
+        ({"warm_up_batches": (0,)}, r"`warm_up_batches` must be 1 to 64.*0"),
+        ({"warm_up_batches": (65,)}, r"`warm_up_batches` must be 1 to 64.*65"),
+        ({"max_rows": 0}, "`rows` must be at least 1.*rows=0"),
+        ({"max_pixels_m": 0}, "`pixels` must be at least 1.*pixels=0"),
         ({"max_video_frames": 4}, "`max_video_frames` must be.*window, 5"),
         ({"dtype": "float8"}, "float8"),
     ],

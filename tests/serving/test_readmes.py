@@ -116,7 +116,7 @@ def test_flags_of_the_server(capsys):
         main.main(["serve", "--help"])
     known = capsys.readouterr().out
     flags = set(re.findall(r"--[a-z][a-z-]+", SERVER))
-    assert len(flags) == 6
+    assert len(flags) == 10
     for flag in flags:
         assert flag in known
 

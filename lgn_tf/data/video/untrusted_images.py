@@ -18,20 +18,40 @@ further back counts as one that cannot be decoded."""
 _SEGMENTS = 256
 """How many segments of a JPEG file are passed on the way to its size."""
 
-_PARALLEL = 2
+PARALLEL = 2
 """Pictures that are decoded at the same time; large ones take memory."""
 
 
+def sizes_of(contents: Any, most: int) -> Any:
+    """Reads the sizes of pictures from their headers; decodes nothing.
+
+    Args:
+        contents: string tensor (pictures,), JPEG or PNG files.
+        most: largest height and width of a picture.
+
+    Returns:
+        int32 (pictures, 2), height and width; zeros where a picture is
+        neither, is larger, or its size is not found.
+    """
+    import tensorflow as tf
+
+    count = tf.size(contents, tf.int64)
+    pictures = tf.data.Dataset.from_tensor_slices(contents).map(picture_size)
+    sizes = _collected(pictures, count, tf.zeros(2, tf.int32))[:count]
+    fits = tf.reduce_all((sizes >= 1) & (sizes <= most), axis=1)
+    return tf.where(fits[:, None], sizes, 0)
+
+
 def decode_all(
-    contents: Any, size: tuple[int, int], channels: int, most: int
+    contents: Any, sizes: Any, size: tuple[int, int], channels: int
 ) -> tuple[Any, Any]:
     """Decodes pictures and prepares them for the model.
 
     Args:
         contents: string tensor (pictures,), JPEG or PNG files.
+        sizes: int32 (pictures, 2), by `sizes_of`.
         size: (height, width) of the results.
         channels: 1 or 3 of the results.
-        most: largest height and width of a picture.
 
     Returns:
         (decoded, sizes): uint8 (pictures, *size, channels), blue, green, red,
@@ -43,14 +63,12 @@ def decode_all(
     shape = (*size, channels)
     count = tf.size(contents, tf.int64)
 
-    def measure(place: Any, content: Any) -> Any:
-        return place, content, picture_size(content)
+    def fits(place: Any, picture: tuple[Any, Any]) -> Any:
+        del place
+        return tf.reduce_all(picture[1] > 0)
 
-    def fits(place: Any, content: Any, sides: Any) -> Any:
-        del place, content
-        return tf.reduce_all((sides >= 1) & (sides <= most))
-
-    def decode(place: Any, content: Any, sides: Any) -> Any:
+    def decode(place: Any, picture: tuple[Any, Any]) -> Any:
+        content, sides = picture
         # This decoder reads PNG as well.
         frame = decoding.decode_tensor(content, ".jpg")
         same = tf.reduce_all(tf.shape(frame)[:2] == sides)
@@ -60,22 +78,27 @@ def decode_all(
             frame = tf.identity(frame)
         return place, preprocessing.prepare(frame, size, channels), sides
 
-    pictures = tf.data.Dataset.from_tensor_slices(contents).enumerate()
-    pictures = pictures.map(measure).filter(fits)
-    pictures = pictures.map(decode, num_parallel_calls=_PARALLEL)
-    # One more, which is left out again: there must be something to batch.
+    pictures = tf.data.Dataset.from_tensor_slices((contents, sizes)).enumerate()
+    pictures = pictures.filter(fits).map(decode, num_parallel_calls=PARALLEL)
     last = (count, tf.zeros(shape, tf.uint8), tf.zeros(2, tf.int32))
-    pictures = pictures.ignore_errors().concatenate(
-        tf.data.Dataset.from_tensors(last)
-    )
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    batch = pictures.batch(count + 1).with_options(options)
-    places, decoded, sides = batch.get_single_element()
-
+    places, decoded, sides = _collected(pictures.ignore_errors(), count, last)
     decoded = _spread(decoded, places, count)
     result = tf.cast(tf.ensure_shape(decoded, (None, *shape)), tf.uint8)
     return result, _spread(sides, places, count)
+
+
+def _collected(pictures: Any, count: Any, last: Any) -> Any:
+    """Returns all elements of a dataset as a batch, and one more behind them.
+
+    There must be something to batch, even where there is no picture.
+    """
+    import tensorflow as tf
+
+    pictures = pictures.concatenate(tf.data.Dataset.from_tensors(last))
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    batch = pictures.batch(count + 1).with_options(options)
+    return batch.get_single_element()
 
 
 def _spread(values: Any, places: Any, count: Any) -> Any:

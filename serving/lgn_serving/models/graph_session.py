@@ -19,6 +19,7 @@ from lgn_serving.failure import Failure, invalid, late
 from lgn_serving.models.signatures import Signatures
 
 _WARM_UP = Path("assets.extra/tf_serving_warmup_requests")
+_THREADS = 32
 # The Python binding adds these to the message of the runtime.
 _ADDED = re.compile(r"\n+(Original stack trace|Detected at node|Errors may)")
 
@@ -45,7 +46,11 @@ class GraphSession(Signatures):
         self._lock = threading.Lock()
         self._places: dict[str, Any] = {}
         graph = tf.Graph()
-        self._session = tf.compat.v1.Session(graph=graph)
+        # An operation that takes long, such as decoding a large picture, keeps
+        # its thread. With as few threads as processors, it would delay every
+        # other request; with more, the system shares the processors.
+        config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=_THREADS)
+        self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
                 loaded = _quiet_load(tf, self._session, path)

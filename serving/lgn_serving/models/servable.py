@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from lgn_serving import costs
 from lgn_serving.arrays import Array
 from lgn_serving.models.processes import Processes
 from lgn_serving.models.signatures import Signatures
@@ -13,6 +14,7 @@ class Servable(Signatures):
 
     Attributes:
         signatures: the signature definitions, by name.
+        costs: what a request of each signature costs, where it is known.
     """
 
     def __init__(self, path: Path, processes: Processes) -> None:
@@ -27,6 +29,7 @@ class Servable(Signatures):
         """
         from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
 
+        self.costs = costs.read_card(path)
         self._processes = processes
         self._process = processes.start(path)
         try:

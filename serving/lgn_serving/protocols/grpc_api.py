@@ -1,77 +1,25 @@
 """TensorFlow Serving's gRPC services: prediction, metadata and status."""
 
+import asyncio
 import logging
-import math
-from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc
-import numpy as np
 
-from lgn_serving.arrays import Array, dtype_of
-from lgn_serving.failure import Failure, invalid
-from lgn_serving.limits import Limits
+from lgn_serving.failure import Failure, invalid, shortened
+from lgn_serving.gate import Call
 from lgn_serving.models.signatures import DEFAULT
 from lgn_serving.prediction import Predictor
-from lgn_serving.protocols import metadata
+from lgn_serving.protocols import grpc_tensors, metadata
+from lgn_serving.protocols.grpc_arrivals import Arrivals
+from lgn_serving.workers import Workers
 
 _log = logging.getLogger(__name__)
 
-_STRING = 24
-"""Bytes that TensorFlow needs for a string besides its contents."""
-
-_FIELDS = {
-    "float32": "float_val",
-    "float64": "double_val",
-    "int64": "int64_val",
-    "uint32": "uint32_val",
-    "uint64": "uint64_val",
-    "bool": "bool_val",
-    "string": "string_val",
-}
-
-
-def make_server(
-    predictor: Predictor, limits: Limits, address: str
-) -> tuple[grpc.Server, int]:
-    """Returns a server that has its port and is not started, and the port.
-
-    Args:
-        predictor: answers the requests.
-        limits: bounds them.
-        address: "host:port"; port 0 takes a free one.
-
-    Raises:
-        OSError: where the address cannot be bound.
-    """
-    from tensorflow_serving.apis import (
-        model_service_pb2_grpc,
-        prediction_service_pb2_grpc,
-    )
-
-    server = grpc.server(
-        ThreadPoolExecutor(limits.in_flight, thread_name_prefix="grpc"),
-        maximum_concurrent_rpcs=limits.in_flight,
-        options=(
-            ("grpc.max_receive_message_length", limits.body_bytes),
-            ("grpc.max_send_message_length", -1),
-            ("grpc.so_reuseport", 0),
-        ),
-    )
-    services = GrpcApi(predictor, limits)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
-        services, server
-    )
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(services, server)
-    try:
-        port = server.add_insecure_port(address)
-    except RuntimeError as error:
-        raise OSError(f"{address}: cannot be bound: {error}") from error
-    if not port:
-        raise OSError(f"{address}: cannot be bound")
-    return server, port
+_MOST_TEXT = 4096
+"""Bytes of an error's text, which travels in headers; those may have 8192."""
 
 
 class GrpcApi:
@@ -79,98 +27,176 @@ class GrpcApi:
 
     Args:
         predictor: answers the requests.
-        limits: bounds the memory of their tensors.
+        workers: the threads in which they are answered.
     """
 
-    def __init__(self, predictor: Predictor, limits: Limits) -> None:
-        """Stores both."""
+    def __init__(self, predictor: Predictor, workers: Workers) -> None:
+        """Stores the arguments."""
         self._predictor = predictor
-        self._limits = limits
+        self._gate = predictor.gate
+        self._workers = workers
+        self._arrivals = Arrivals(self._gate.limits)
 
-    def Predict(self, request: Any, context: Any) -> Any:
+    def handlers(self) -> tuple[Any, ...]:
+        """Returns the handlers of both services for a server of `grpc.aio`.
+
+        Each takes a stream of requests: so the wait for the only one that a
+        client sends can have an end. The bytes on the wire are the same.
+        """
+        from tensorflow_serving.apis import (
+            get_model_metadata_pb2,
+            get_model_status_pb2,
+            predict_pb2,
+        )
+
+        answers: dict[str, dict[str, Any]] = {
+            "tensorflow.serving.PredictionService": {
+                "Predict": self._answers(
+                    predict_pb2.PredictRequest, self._predict, "predict"
+                ),
+                "GetModelMetadata": self._answers(
+                    get_model_metadata_pb2.GetModelMetadataRequest,
+                    self._metadata,
+                ),
+                "Classify": _refuse,
+                "Regress": _refuse,
+                "MultiInference": _refuse,
+            },
+            "tensorflow.serving.ModelService": {
+                "GetModelStatus": self._answers(
+                    get_model_status_pb2.GetModelStatusRequest, self._status
+                ),
+                # A change of `models.config` is noticed without a request.
+                "HandleReloadConfigRequest": _refuse,
+            },
+        }
+        return tuple(
+            grpc.method_handlers_generic_handler(
+                service,
+                {
+                    name: grpc.stream_unary_rpc_method_handler(method)
+                    for name, method in methods.items()
+                },
+            )
+            for service, methods in answers.items()
+        )
+
+    def _answers(
+        self,
+        kind: Any,
+        method: Callable[[Any, Call], Any],
+        api: str = "",
+    ) -> Any:
+        """Returns the handler of a method that takes requests of a kind."""
+
+        def answer(message: bytes, call: Call) -> bytes:
+            try:
+                request = kind.FromString(message)
+            except Exception as error:
+                # The code and the text of gRPC's own servers.
+                raise Failure(
+                    "INTERNAL", "Exception deserializing request!"
+                ) from error
+            name = request.model_spec.name
+            with self._predictor.counted(name, api, "GRPC"):
+                return bytes(method(request, call).SerializeToString())
+
+        async def handle(stream: Any, context: Any) -> bytes:
+            del stream
+            try:
+                return await self._answer_in_time(answer, context)
+            except Failure as failure:
+                self._predictor.refused(failure)
+                await context.abort(
+                    getattr(grpc.StatusCode, failure.code),
+                    shortened(failure.message, _MOST_TEXT),
+                )
+            except (asyncio.CancelledError, grpc.aio.AbortError):
+                raise
+            except Exception:
+                _log.exception("gRPC %s", api or "model")
+                await context.abort(
+                    grpc.StatusCode.INTERNAL, "The server failed"
+                )
+            raise AssertionError("`abort` returns nothing")
+
+        return handle
+
+    async def _answer_in_time(
+        self, answer: Callable[[bytes, Call], bytes], context: Any
+    ) -> bytes:
+        message = await self._arrivals.message(context)
+        seconds = self._gate.limits.request_seconds
+        # None where the client sets no deadline.
+        wanted = context.time_remaining()
+        if wanted is not None:
+            seconds = min(seconds, wanted)
+        call = Call(time.monotonic() + seconds)
+        with self._gate.body() as body:
+            body.grow(len(message))
+            return await self._workers.answer(call, answer, message, call)
+
+    def _predict(self, request: Any, call: Call) -> Any:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
 
         spec = request.model_spec
-        with self._call(spec.name, "predict", context):
-            with self._borrow(spec) as (version, servable):
-                inputs = _read(request.inputs, self._limits.body_bytes)
+        with self._borrow(spec) as (version, servable):
+            size = grpc_tensors.size(
+                request.inputs, self._gate.limits.body_bytes
+            )
+            with self._gate.unpacked(size):
                 outputs = self._predictor.run(
                     spec.name,
                     servable,
                     spec.signature_name,
-                    inputs,
+                    grpc_tensors.read(request.inputs),
+                    call,
                     tuple(request.output_filter),
                 )
-            response = predict_pb2.PredictResponse()
-            response.model_spec.name = spec.name
-            response.model_spec.version.value = version
-            response.model_spec.signature_name = spec.signature_name or DEFAULT
-            for name, array in outputs.items():
-                _write(response.outputs[name], array)
-            return response
+        response = predict_pb2.PredictResponse()
+        response.model_spec.name = spec.name
+        response.model_spec.version.value = version
+        response.model_spec.signature_name = spec.signature_name or DEFAULT
+        for name, array in outputs.items():
+            grpc_tensors.write(response.outputs[name], array)
+        return response
 
-    def GetModelMetadata(self, request: Any, context: Any) -> Any:
+    def _metadata(self, request: Any, call: Call) -> Any:
         """Returns the signatures."""
-        spec = request.model_spec
-        with self._call(spec.name, "", context):
-            for field in request.metadata_field:
-                if field != "signature_def":
-                    raise invalid(f"Metadata field {field} is not supported")
-            if not request.metadata_field:
-                raise invalid(
-                    "GetModelMetadataRequest must specify at least one "
-                    "metadata_field"
-                )
-            with self._borrow(spec) as (version, servable):
-                return metadata.metadata_response(spec.name, version, servable)
-
-    def GetModelStatus(self, request: Any, context: Any) -> Any:
-        """Returns the versions."""
-        spec = request.model_spec
-        with self._call(spec.name, "", context):
-            return metadata.status_response(
-                self._predictor.catalogue.status(spec.name, *_which(spec))
+        del call
+        for field in request.metadata_field:
+            if field != "signature_def":
+                raise invalid(f"Metadata field {field} is not supported")
+        if not request.metadata_field:
+            raise invalid(
+                "GetModelMetadataRequest must specify at least one "
+                "metadata_field"
             )
+        spec = request.model_spec
+        with self._borrow(spec) as (version, servable):
+            return metadata.metadata_response(spec.name, version, servable)
 
-    def Classify(self, request: Any, context: Any) -> Any:
-        """Refuses: the embedded server does not classify."""
-        self._refuse(request, context)
-
-    def Regress(self, request: Any, context: Any) -> Any:
-        """Refuses: the embedded server does not regress."""
-        self._refuse(request, context)
-
-    def MultiInference(self, request: Any, context: Any) -> Any:
-        """Refuses: see `Classify`."""
-        self._refuse(request, context)
-
-    def HandleReloadConfigRequest(self, request: Any, context: Any) -> Any:
-        """Refuses: a change of `models.config` is noticed without a request."""
-        self._refuse(request, context)
-
-    def _refuse(self, request: Any, context: Any) -> None:
-        del request
-        context.abort(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "The embedded server answers Predict, GetModelMetadata and "
-            "GetModelStatus",
+    def _status(self, request: Any, call: Call) -> Any:
+        """Returns the versions."""
+        del call
+        spec = request.model_spec
+        return metadata.status_response(
+            self._predictor.catalogue.status(spec.name, *_which(spec))
         )
 
     def _borrow(self, spec: Any) -> Any:
         return self._predictor.catalogue.borrow(spec.name, *_which(spec))
 
-    @contextmanager
-    def _call(self, name: str, api: str, context: Any) -> Iterator[None]:
-        try:
-            with self._predictor.counted(name, api, "GRPC"):
-                yield
-        except Failure as failure:
-            code = getattr(grpc.StatusCode, failure.code)
-            context.abort(code, failure.message)
-        except Exception:
-            _log.exception("gRPC %s", api or "model")
-            context.abort(grpc.StatusCode.INTERNAL, "The server failed")
+
+async def _refuse(stream: Any, context: Any) -> None:
+    """Refuses to classify, regress and so on, whatever the request."""
+    del stream
+    await context.abort(
+        grpc.StatusCode.UNIMPLEMENTED,
+        "The embedded server answers Predict, GetModelMetadata and "
+        "GetModelStatus",
+    )
 
 
 def _which(spec: Any) -> tuple[int | None, str | None]:
@@ -179,60 +205,3 @@ def _which(spec: Any) -> tuple[int | None, str | None]:
         spec.version.value if choice == "version" else None,
         spec.version_label if choice == "version_label" else None,
     )
-
-
-def _read(tensors: Mapping[str, Any], most: int) -> dict[str, Array]:
-    """Returns the arrays of a request, which may take `most` bytes together.
-
-    A tensor may list fewer values than its shape needs; the last value is then
-    repeated. So a message of few bytes can need any amount of memory.
-    """
-    import tensorflow as tf
-
-    arrays = {}
-    for name, tensor in tensors.items():
-        try:
-            most -= _size(tensor)
-            if most < 0:
-                raise Failure(
-                    "RESOURCE_EXHAUSTED",
-                    f"The tensors of a request take too many bytes: {name}",
-                )
-            arrays[name] = tf.make_ndarray(tensor)
-        except Failure:
-            raise
-        except (TypeError, ValueError, OverflowError, MemoryError) as error:
-            raise invalid(f"tensor parsing error: {name}: {error}") from error
-    return arrays
-
-
-def _size(tensor: Any) -> int:
-    """Returns the bytes that a tensor takes in memory."""
-    import tensorflow as tf
-
-    sizes = [dim.size for dim in tensor.tensor_shape.dim]
-    if min(sizes, default=0) < 0:
-        raise ValueError(f"no dimension may be negative. Received: {sizes}")
-    count = math.prod(sizes)
-    kind = tf.dtypes.as_dtype(tensor.dtype)
-    if kind != tf.string:
-        return count * int(kind.size)
-    listed = tensor.string_val
-    missing = max(0, count - len(listed))
-    repeated = missing * len(listed[-1]) if listed else 0
-    return sum(map(len, listed)) + repeated + _STRING * (len(listed) + missing)
-
-
-def _write(tensor: Any, array: Array) -> None:
-    """Fills a TensorProto with single values, not with raw bytes.
-
-    This is the default of TensorFlow Serving.
-    """
-    import tensorflow as tf
-
-    kind = dtype_of(array)
-    tensor.dtype = tf.dtypes.as_dtype(kind).as_datatype_enum
-    for size in array.shape:
-        tensor.tensor_shape.dim.add(size=size)
-    field = _FIELDS.get(kind, "int_val")
-    getattr(tensor, field).extend(np.ravel(array).tolist())

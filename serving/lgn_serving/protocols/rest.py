@@ -4,19 +4,20 @@ import asyncio
 import json
 import logging
 import re
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from lgn_serving import limits
-from lgn_serving.failure import Failure, invalid
-from lgn_serving.limits import Gate
+from lgn_serving.failure import Failure, invalid, shortened
+from lgn_serving.gate import Call
 from lgn_serving.metrics import CONTENT_TYPE
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import json_answers, json_requests, metadata
+from lgn_serving.protocols.rest_body import read_body, refuse_announced
+from lgn_serving.workers import Workers
 
 _log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ _PREDICT = re.compile(
 _STATUS = re.compile(
     rf"(?ai)/v1/models(?:/(?P<name>[^/:]+))?{_WHICH}(?P<metadata>/metadata)?"
 )
+_MOST_TEXT = 2**14
+"""Bytes of an error's text: a name in it may be as long as a request."""
 _NOT_FOUND = """<HTML><HEAD>
 <TITLE>404 Not Found</TITLE>
 </HEAD><BODY>
@@ -42,16 +45,16 @@ class RestApi:
 
     Args:
         predictor: answers the requests.
-        gate: bounds them.
+        workers: the threads in which they are answered.
     """
 
-    def __init__(self, predictor: Predictor, gate: Gate) -> None:
-        """Creates the threads that answer."""
+    def __init__(self, predictor: Predictor, workers: Workers) -> None:
+        """Creates a thread for the page of the metrics."""
         self._predictor = predictor
-        self._gate = gate
-        self._threads = ThreadPoolExecutor(
-            gate.limits.in_flight, thread_name_prefix="rest"
-        )
+        self._gate = predictor.gate
+        self._workers = workers
+        # A thread of its own: an operator reads the page of a busy server.
+        self._pages = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answers one request."""
@@ -67,19 +70,14 @@ class RestApi:
     async def _respond(self, request: Request) -> Response:
         path = request.url.path
         if request.method == "GET" and path == METRICS_PATH:
-            return Response(
-                self._predictor.metrics.text(),
-                headers={"content-type": CONTENT_TYPE},
+            page = await asyncio.get_running_loop().run_in_executor(
+                self._pages, self._predictor.metrics.text
             )
+            return Response(page, headers={"content-type": CONTENT_TYPE})
         if not path.lower().startswith("/v1/"):
             return Response(_NOT_FOUND, 404, media_type="text/html")
         try:
-            with ExitStack() as held:
-                body = await self._admit(request, held)
-                text = await asyncio.get_running_loop().run_in_executor(
-                    self._threads, self._answer, request.method, path, body
-                )
-            return _json(text, 200)
+            return _json(await self._answer_in_time(request), 200)
         except Failure as failure:
             return _error(failure)
         except asyncio.CancelledError:
@@ -89,23 +87,24 @@ class RestApi:
             _log.exception("%s %s", request.method, path)
             return _error(Failure("INTERNAL", "The server failed"))
 
-    async def _admit(self, request: Request, held: ExitStack) -> bytes:
-        """Reads the body of a request; counts the request if it is refused.
-
-        The request counts towards the limits until `held` ends.
-        """
-        most = self._gate.limits.body_bytes
+    async def _answer_in_time(self, request: Request) -> str:
+        limits = self._gate.limits
         try:
-            held.enter_context(self._gate.body(limits.announced(request, most)))
-            body = await limits.read_body(request, self._gate.limits)
-            held.enter_context(self._gate.request())
+            with self._gate.body() as arriving:
+                refuse_announced(request, limits.body_bytes)
+                body = await read_body(request, limits, arriving)
+                call = Call(time.monotonic() + limits.request_seconds)
+                return await self._workers.answer(
+                    call,
+                    *(self._answer, request.method, request.url.path),
+                    *(body, call),
+                    gone=_disconnected(request),
+                )
         except Failure as failure:
-            # The path was not read, so the model is unknown.
-            self._predictor.metrics.requests.labels("", failure.code).inc()
+            self._predictor.refused(failure)
             raise
-        return body
 
-    def _answer(self, method: str, path: str, body: bytes) -> str:
+    def _answer(self, method: str, path: str, body: bytes, call: Call) -> str:
         found = _PREDICT.fullmatch(path) if method == "POST" else None
         api = found["method"].lower() if found else ""
         with self._predictor.counted("", api, "REST") as named:
@@ -119,7 +118,7 @@ class RestApi:
             number = _number(found["version"])
             place = (found["name"], number, found["label"])
             if api == "predict":
-                return self._predict(*place, body)
+                return self._predict(*place, body, call)
             if api:
                 return self._refuse(api, *place, body)
             if found["metadata"]:
@@ -134,16 +133,26 @@ class RestApi:
         return self._predictor.catalogue.borrow(name, number, label)
 
     def _predict(
-        self, name: str, number: int | None, label: str | None, body: bytes
+        self,
+        name: str,
+        number: int | None,
+        label: str | None,
+        body: bytes,
+        call: Call,
     ) -> str:
-        document = json_requests.parse(body)
-        signature = json_requests.signature_name(document)
-        with self._borrow(name, number, label) as (_, servable):
-            inputs, rows = json_requests.read_inputs(
-                document, servable.input_dtypes(signature)
-            )
-            outputs = self._predictor.run(name, servable, signature, inputs)
-        return json_answers.dump(outputs, rows)
+        with self._gate.unpacked(json_requests.memory(body)):
+            document = json_requests.parse(body)
+            signature = json_requests.signature_name(document)
+            with self._borrow(name, number, label) as (_, servable):
+                inputs, rows = json_requests.read_inputs(
+                    document, servable.input_dtypes(signature)
+                )
+                # Lists of numbers take many times the memory of an array.
+                del document
+                outputs = self._predictor.run(
+                    name, servable, signature, inputs, call
+                )
+            return json_answers.dump(outputs, rows)
 
     def _refuse(
         self,
@@ -154,7 +163,8 @@ class RestApi:
         body: bytes,
     ) -> str:
         """Refuses to classify or regress, with TensorFlow Serving's texts."""
-        document = json_requests.parse(body)
+        with self._gate.unpacked(json_requests.memory(body)):
+            document = json_requests.parse(body)
         signature = json_requests.signature_name(document)
         if "examples" not in document:
             raise invalid(
@@ -167,8 +177,14 @@ class RestApi:
         raise invalid(f"No {kind} inputs found in SignatureDef: {text}")
 
     def close(self) -> None:
-        """Ends each thread after its request; does not wait for them."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Ends the thread of the metrics."""
+        self._pages.shutdown(wait=False, cancel_futures=True)
+
+
+async def _disconnected(request: Request) -> None:
+    """Returns when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _number(version: str | None) -> int | None:
@@ -181,7 +197,8 @@ def _number(version: str | None) -> int | None:
 
 
 def _error(failure: Failure) -> Response:
-    text = json.dumps({"error": failure.message}, indent=4, ensure_ascii=False)
+    message = shortened(failure.message, _MOST_TEXT)
+    text = json.dumps({"error": message}, indent=4, ensure_ascii=False)
     response = _json(f"{text}\n", failure.http_status)
     if failure.http_status in (429, 503):
         response.headers["retry-after"] = "1"

@@ -71,6 +71,11 @@ def test_sizes_beyond_all_bounds_are_never_small(side):
     assert height == 5 and width >= 2**16
 
 
+def decode_all(contents, size, channels, most):
+    sizes = untrusted_images.sizes_of(contents, most)
+    return untrusted_images.decode_all(contents, sizes, size, channels)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 def test_pictures_equal_opencv(channels, suffix):
@@ -80,9 +85,7 @@ def test_pictures_equal_opencv(channels, suffix):
         encoded(suffix, 16, 24, seed=1),
         cv2.imencode(suffix, drawn(20, 20)[..., 1])[1].tobytes(),
     ]
-    decode = tf.function(
-        lambda x: untrusted_images.decode_all(x, (16, 24), channels, 4096)
-    )
+    decode = tf.function(lambda x: decode_all(x, (16, 24), channels, 4096))
     found, sizes = decode(tf.constant(files))
     np.testing.assert_array_equal(sizes, [(31, 47), (0, 0), (16, 24), (20, 20)])
     for place in (0, 2, 3):
@@ -96,7 +99,7 @@ def test_pictures_equal_opencv(channels, suffix):
 
 def test_the_limit_is_one_of_each_side():
     files = [encoded(".png", h, w) for h, w in ((8, 9), (9, 8), (8, 8))]
-    _, sizes = untrusted_images.decode_all(tf.constant(files), (8, 8), 3, 8)
+    _, sizes = decode_all(tf.constant(files), (8, 8), 3, 8)
     np.testing.assert_array_equal(sizes, [(0, 0), (0, 0), (8, 8)])
 
 
@@ -105,14 +108,10 @@ def test_a_header_that_does_not_tell_the_truth(monkeypatch):
     monkeypatch.setattr(
         untrusted_images, "picture_size", lambda _: tf.constant([8, 8])
     )
-    decoded, sizes = untrusted_images.decode_all(
-        tf.constant(files), (8, 8), 3, 8
-    )
+    decoded, sizes = decode_all(tf.constant(files), (8, 8), 3, 8)
     assert not sizes.numpy().any() and not decoded.numpy().any()
 
 
 def test_no_pictures():
-    found, sizes = untrusted_images.decode_all(
-        tf.constant([], tf.string), (8, 8), 3, 4096
-    )
+    found, sizes = decode_all(tf.constant([], tf.string), (8, 8), 3, 4096)
     assert found.shape == (0, 8, 8, 3) and sizes.shape == (0, 2)

@@ -223,7 +223,7 @@ def test_refused_requests_are_counted(serve, toy_dir):
     with client_of(server) as client:
         assert client.post(PREDICT, content=b" " * 2000).status_code == 413
         assert refused(client) == {"RESOURCE_EXHAUSTED": 1}
-        with server._rest._gate.request():
+        with server._gate.request():
             assert client.post(PREDICT, json=GOOD).status_code == 429
         assert refused(client) == {"RESOURCE_EXHAUSTED": 2}
         with socket.create_connection(("127.0.0.1", server.rest_port)) as line:
@@ -243,7 +243,7 @@ def test_refused_requests_are_counted(serve, toy_dir):
 def test_too_many_requests_at_once(serve, toy_dir):
     limits = Limits(in_flight=1)
     server = serve([ModelSettings("toy", toy_dir)], limits=limits)
-    with client_of(server) as client, server._rest._gate.request():
+    with client_of(server) as client, server._gate.request():
         response = client.post(PREDICT, json=GOOD)
         assert response.status_code == 429
         assert response.headers["retry-after"] == "1"
@@ -254,7 +254,8 @@ def test_too_many_requests_at_once(serve, toy_dir):
 def test_too_many_bytes_at_once(serve, toy_dir):
     limits = Limits(body_bytes=1000, buffered_bytes=1000)
     server = serve([ModelSettings("toy", toy_dir)], limits=limits)
-    with client_of(server) as client, server._rest._gate.body(990):
+    with client_of(server) as client, server._gate.body() as held:
+        held.grow(990)
         assert client.post(PREDICT, json=GOOD).status_code == 429
     with client_of(server) as client:
         alive(client)

@@ -1,0 +1,265 @@
+"""Admits requests: counts what they hold, and refuses or delays too much.
+
+Of bytes, pixels and memory a part is kept for small requests, so that a few
+large ones never lock out the others.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from lgn_serving.failure import Failure, invalid, late
+from lgn_serving.limits import Limits
+
+_UNPACKED = 4
+"""Bytes in memory, as arrays or parsed JSON, for each byte of bodies."""
+
+
+class Call:
+    """One request while it is answered.
+
+    Args:
+        deadline: `time.monotonic()` at which the answer must be there.
+
+    Attributes:
+        deadline: as given.
+        cancelled: whether the client has gone away; see `Gate.cancel`.
+    """
+
+    def __init__(self, deadline: float) -> None:
+        """Starts as one that is wanted."""
+        self.deadline = deadline
+        self.cancelled = False
+
+    def left(self) -> float:
+        """Returns the seconds until the deadline; 0 after it."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def check(self) -> None:
+        """Ends a request that nobody waits for.
+
+        Raises:
+            Failure: where it is cancelled, or its deadline is over.
+        """
+        if self.cancelled:
+            raise gone_away()
+        if not self.left():
+            raise late()
+
+
+def gone_away() -> Failure:
+    """Returns the failure of a request whose client went away."""
+    return Failure("CANCELLED", "The client went away")
+
+
+class Budget:
+    """An amount that requests share.
+
+    Args:
+        most: the amount.
+        small: up to this size a request may use the reserve.
+        reserve: the part that is kept for small requests.
+
+    Attributes:
+        held: what is in use.
+        each: what one request may have.
+    """
+
+    def __init__(self, most: int, small: int, reserve: int) -> None:
+        """Starts with nothing in use."""
+        self._most = most
+        self._small = small
+        self.each = most - reserve
+        self.held = 0
+
+    def fits(self, amount: int, whole: int | None = None) -> bool:
+        """Returns whether so much is free.
+
+        Args:
+            amount: what is wanted now.
+            whole: what the request has in the end, if that is more.
+        """
+        small = (amount if whole is None else whole) <= self._small
+        return self.held + amount <= (self._most if small else self.each)
+
+
+class Gate:
+    """Counts the requests in the server, and what they hold.
+
+    Args:
+        limits: the bounds.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Starts empty."""
+        self.limits = limits
+        most = limits.buffered_bytes
+        each = min(most, limits.body_bytes)
+        self._bodies = Budget(most, each // 64, min(most // 8, most - each))
+        most *= _UNPACKED
+        self._unpacked = Budget(most, most // 64, most // 8)
+        most = limits.memory_bytes
+        self._memory = Budget(most, most // 8, most // 4)
+        most = limits.pixels
+        self._pixels = Budget(most + most // 4, most // 8, most // 4)
+        self._changed = threading.Condition()
+        self._requests = 0
+        self._waiting = 0
+
+    @contextmanager
+    def request(self) -> Iterator[None]:
+        """Counts a request while it is answered.
+
+        Raises:
+            Failure: where as many requests as allowed are being answered.
+        """
+        with self._changed:
+            if self._requests >= self.limits.in_flight:
+                raise _busy(f"{self._requests} requests are being answered")
+            self._requests += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._requests -= 1
+
+    @contextmanager
+    def body(self) -> Iterator["Body"]:
+        """Counts a body while it arrives and as long as it is held."""
+        body = Body(self)
+        try:
+            yield body
+        finally:
+            self.release_body(body.size)
+
+    def take_body(self, amount: int, size: int) -> None:
+        """Counts more bytes of a body; see `Body.grow`."""
+        with self._changed:
+            if not self._bodies.fits(amount, size):
+                held = self._bodies.held
+                raise _busy(f"{held} bytes of requests are held")
+            self._bodies.held += amount
+
+    def release_body(self, amount: int) -> None:
+        """Counts bytes of a body no longer."""
+        with self._changed:
+            self._bodies.held -= amount
+
+    @contextmanager
+    def unpacked(self, amount: int) -> Iterator[None]:
+        """Counts the bytes that a request takes as arrays or parsed JSON.
+
+        Raises:
+            Failure: where it takes too many, or all requests together do.
+        """
+        if amount > self._unpacked.each:
+            raise invalid(
+                "A request must take at most "
+                f"{self._unpacked.each} bytes of memory when it is read. "
+                f"Received: a request of {amount} bytes"
+            )
+        with self._changed:
+            if not self._unpacked.fits(amount):
+                held = self._unpacked.held
+                raise _busy(f"{held} bytes of requests are unpacked")
+            self._unpacked.held += amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._unpacked.held -= amount
+
+    @contextmanager
+    def work(self, call: Call, memory: int, pixels: int) -> Iterator[None]:
+        """Waits until a graph may run, and counts what it takes.
+
+        Args:
+            call: ends the wait at its deadline, or where it is cancelled.
+            memory: bytes that the graph needs.
+            pixels: of the frames and pictures.
+
+        Raises:
+            Failure: where the request is too large, too many requests wait,
+                or the call is over.
+        """
+        for name, amount, budget in (
+            ("bytes of memory", memory, self._memory),
+            ("pixels", pixels, self._pixels),
+        ):
+            if amount > budget.each:
+                raise invalid(
+                    f"A request must need at most {budget.each} {name}. "
+                    f"Received: a request that needs {amount}"
+                )
+        with self._changed:
+            self._wait(call, memory, pixels)
+            self._memory.held += memory
+            self._pixels.held += pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._memory.held -= memory
+                self._pixels.held -= pixels
+                self._changed.notify_all()
+
+    def _wait(self, call: Call, memory: int, pixels: int) -> None:
+        call.check()
+        if self._memory.fits(memory) and self._pixels.fits(pixels):
+            return
+        # The other threads are left for requests that need not wait.
+        if self._waiting >= max(1, self.limits.in_flight // 2):
+            raise _busy(f"{self._waiting} requests wait for memory")
+        self._waiting += 1
+        try:
+            while not (self._memory.fits(memory) and self._pixels.fits(pixels)):
+                call.check()
+                self._changed.wait(call.left())
+        finally:
+            self._waiting -= 1
+        call.check()
+
+    def cancel(self, call: Call) -> None:
+        """Marks a call that nobody waits for, and ends its wait."""
+        with self._changed:
+            call.cancelled = True
+            self._changed.notify_all()
+
+
+class Body:
+    """A body that arrives.
+
+    Attributes:
+        size: bytes so far.
+    """
+
+    def __init__(self, gate: Gate) -> None:
+        """Starts empty; see `Gate.body`."""
+        self._gate = gate
+        self.size = 0
+
+    def grow(self, amount: int) -> None:
+        """Counts bytes that have arrived.
+
+        Raises:
+            Failure: where this body is too large, or all bodies together are.
+        """
+        most = self._gate.limits.body_bytes
+        if self.size + amount > most:
+            raise too_large(most)
+        self._gate.take_body(amount, self.size + amount)
+        self.size += amount
+
+
+def too_large(most: int) -> Failure:
+    """Returns the failure of a request of more than `most` bytes."""
+    return Failure(
+        "RESOURCE_EXHAUSTED", f"A request may have {most} bytes at most", 413
+    )
+
+
+def _busy(reason: str) -> Failure:
+    return Failure(
+        "RESOURCE_EXHAUSTED", f"{reason}, which is the most; try again later"
+    )

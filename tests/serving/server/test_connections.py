@@ -1,0 +1,220 @@
+"""Clients that connect, announce, stay silent or read nothing."""
+
+import contextlib
+import select
+import socket
+import threading
+import time
+
+import grpc
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
+
+from lgn_serving.limits import Limits
+from lgn_serving.models.settings import ModelSettings
+from tests.serving.server.test_bad_input import PREDICT, alive, client_of
+
+CODES = grpc.StatusCode
+METHOD = "/tensorflow.serving.PredictionService/Predict"
+HEAD = b"POST /v1/models/toy:predict HTTP/1.1\r\nhost: x\r\n"
+
+
+@pytest.fixture
+def start(serve, toy_dir):
+    def limited(**limits):
+        return serve([ModelSettings("toy", toy_dir)], limits=Limits(**limits))
+
+    return limited
+
+
+@pytest.fixture
+def lines():
+    """Returns a function that connects, with sockets closed afterwards."""
+    with contextlib.ExitStack() as opened:
+
+        def connect(port, sent=b""):
+            line = socket.create_connection(("127.0.0.1", port))
+            opened.enter_context(line)
+            line.settimeout(20)
+            line.sendall(sent)
+            return line
+
+        yield connect
+
+
+def test_what_is_announced_and_not_sent_is_not_held(start, lines):
+    server = start(body_bytes=2**20, buffered_bytes=2**22)
+    for _ in range(20):
+        lines(
+            server.rest_port,
+            HEAD + b"content-length: 1048576\r\n\r\n" + b" " * 10_000,
+        )
+    with client_of(server) as client:
+        alive(client)
+        client.post(PREDICT, content=b" " * 2**19)
+        alive(client)
+
+
+def test_a_small_body_beside_large_ones_that_arrive(start, lines):
+    server = start(body_bytes=2**20, buffered_bytes=2**21)
+    head = HEAD + b"content-length: 1048576\r\n\r\n"
+    for _ in range(3):
+        with contextlib.suppress(OSError):
+            lines(server.rest_port, head + b" " * (2**20 - 1))
+    with client_of(server) as client:
+        alive(client)
+
+
+def status_of(line):
+    return line.recv(4096).split(b"\r\n")[0]
+
+
+def test_a_body_that_comes_too_slowly(start, lines):
+    server = start(least_rate=1000, rate_seconds=0.3, body_seconds=20)
+    line = lines(server.rest_port, HEAD + b"content-length: 9000\r\n\r\n")
+    begin = time.monotonic()
+    # A byte now and then, so that it never pauses for long.
+    while not select.select([line], [], [], 0.02)[0]:
+        line.sendall(b" ")
+        assert time.monotonic() - begin < 10
+    assert status_of(line) == b"HTTP/1.1 408 Request Timeout"
+
+
+def test_a_body_that_is_fast_enough(start, lines):
+    server = start(least_rate=1000, rate_seconds=0.2, body_seconds=20)
+    line = lines(server.rest_port, HEAD + b"content-length: 4000\r\n\r\n")
+    for _ in range(20):
+        line.sendall(b" " * 200)
+        time.sleep(0.04)
+    assert status_of(line) == b"HTTP/1.1 400 Bad Request"
+
+
+def test_the_oldest_silent_connection_makes_way(start, lines):
+    server = start(connections=5)
+    silent = [lines(server.rest_port) for _ in range(12)]
+    with client_of(server) as client:
+        alive(client)
+    assert status_of(silent[0]) == b"HTTP/1.1 408 Request Timeout"
+    # The newest ones are open still.
+    assert not select.select(silent[-3:], [], [], 0.1)[0]
+
+
+def test_an_answer_that_nobody_reads(start):
+    server = start(least_rate=2**20, rate_seconds=0.3, rows=10**6)
+    # The answer is larger than the buffers of the connection.
+    rows = b",".join([b"[1,2,3,4]"] * 200_000)
+    body = b'{"instances": [' + rows + b"]}"
+    open_ones = server._http.server_state.connections
+    with socket.create_connection(("127.0.0.1", server.rest_port)) as line:
+        length = f"content-length: {len(body)}\r\n\r\n".encode()
+        line.sendall(HEAD + length + body)
+        end = time.monotonic() + 60
+        while open_ones:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        # It was not ended before its answer.
+        assert line.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def asked(rows=1):
+    made = predict_pb2.PredictRequest()
+    made.model_spec.name = "toy"
+    array = np.ones((rows, 4), np.float32)
+    made.inputs["x"].CopyFrom(tf.make_tensor_proto(array))
+    return made
+
+
+@contextlib.contextmanager
+def silent_streams(server, count):
+    """Opens streams that send no message; yields what each of them gets."""
+    ended = threading.Event()
+
+    def nothing():
+        ended.wait(60)
+        yield from ()
+
+    with contextlib.ExitStack() as opened:
+        opened.callback(ended.set)
+        calls = []
+        for _ in range(count):
+            channel = opened.enter_context(
+                grpc.insecure_channel(
+                    f"127.0.0.1:{server.grpc_port}",
+                    options=[("grpc.use_local_subchannel_pool", 1)],
+                )
+            )
+            grpc.channel_ready_future(channel).result(20)
+            calls.append(channel.stream_unary(METHOD).future(nothing()))
+        # Until they have reached the server.
+        time.sleep(0.5)
+        yield calls
+
+
+def predict(server, **options):
+    target = f"127.0.0.1:{server.grpc_port}"
+    with grpc.insecure_channel(target) as channel:
+        stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        return stub.Predict(asked(), timeout=20, **options)
+
+
+def test_silent_streams_do_not_lock_out_others(start):
+    server = start()
+    with silent_streams(server, 70) as calls:
+        begin = time.monotonic()
+        predict(server)
+        assert time.monotonic() - begin < 15
+        with client_of(server) as client:
+            alive(client)
+        # Those that were ended for others say so.
+        found = [call.exception() for call in calls if call.done()]
+        assert {each.code() for each in found} <= {CODES.RESOURCE_EXHAUSTED}
+
+
+def test_a_stream_without_a_message_ends(start):
+    server = start(body_seconds=0.3)
+    with silent_streams(server, 3) as calls:
+        for call in calls:
+            found = call.exception(20)
+            assert found.code() == CODES.DEADLINE_EXCEEDED
+            assert found.details() == "The message took longer than 0.3 s"
+    predict(server)
+
+
+def test_streams_that_wait_have_an_end_as_well(start):
+    server = start(body_seconds=0.3, grpc_readers=1, connections=2)
+    with silent_streams(server, 2) as calls:
+        codes = {call.exception(20).code() for call in calls}
+    assert codes <= {CODES.DEADLINE_EXCEEDED, CODES.RESOURCE_EXHAUSTED}
+    predict(server)
+
+
+def test_a_stream_that_ends_without_a_message(start):
+    server = start()
+    target = f"127.0.0.1:{server.grpc_port}"
+    with grpc.insecure_channel(target) as channel:
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.stream_unary(METHOD)(iter(()), timeout=20)
+    assert caught.value.code() == CODES.INVALID_ARGUMENT
+
+
+def test_compressed_messages(start):
+    server = start(body_bytes=2**20)
+    predict(server, compression=grpc.Compression.Gzip)
+    target = f"127.0.0.1:{server.grpc_port}"
+    with grpc.insecure_channel(target) as channel:
+        # 100 MB of zeros, as 100 KB.
+        with pytest.raises(grpc.RpcError) as caught:
+            channel.unary_unary(METHOD)(
+                bytes(10**8), timeout=60, compression=grpc.Compression.Gzip
+            )
+    assert caught.value.code() == CODES.RESOURCE_EXHAUSTED
+    predict(server)
+
+
+def test_the_page_of_metrics_beside_busy_threads(start):
+    server = start(in_flight=1)
+    with server._gate.request(), client_of(server) as client:
+        page = client.get("/monitoring/prometheus/metrics")
+        assert page.status_code == 200

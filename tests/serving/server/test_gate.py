@@ -1,0 +1,121 @@
+"""The gate: what it refuses, what it delays, and for whom it keeps a part."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from lgn_serving.failure import Failure, shortened
+from lgn_serving.gate import Budget, Call, Gate
+from lgn_serving.limits import Limits
+
+
+def soon(seconds=20.0):
+    return Call(time.monotonic() + seconds)
+
+
+def code_of(function, *arguments):
+    with pytest.raises(Failure) as caught:
+        with function(*arguments):
+            pass
+    return caught.value.code
+
+
+def test_a_part_is_kept_for_small_requests():
+    budget = Budget(100, small=10, reserve=25)
+    assert budget.each == 75
+    budget.held = 70
+    assert budget.fits(5) and budget.fits(10) and not budget.fits(11)
+    # The last bytes of a large body are no small request.
+    assert not budget.fits(6, whole=50)
+    budget.held = 95
+    assert budget.fits(5) and not budget.fits(6)
+
+
+def test_a_body_is_counted_as_it_arrives():
+    gate = Gate(Limits(body_bytes=100, buffered_bytes=200))
+    with gate.body() as first, gate.body() as second, gate.body() as third:
+        first.grow(90)
+        second.grow(80)
+        with pytest.raises(Failure, match="170 bytes of requests are held"):
+            third.grow(40)
+        with pytest.raises(Failure) as caught:
+            second.grow(21)
+        assert caught.value.http_status == 413
+    with gate.body() as body:
+        body.grow(100)
+
+
+def test_more_memory_than_a_request_may_need():
+    gate = Gate(Limits(memory_bytes=1000, pixels=100))
+    assert code_of(gate.work, soon(), 751, 0) == "INVALID_ARGUMENT"
+    assert code_of(gate.work, soon(), 0, 101) == "INVALID_ARGUMENT"
+    assert code_of(gate.unpacked, 2**40) == "INVALID_ARGUMENT"
+
+
+@pytest.mark.parametrize(("memory", "pixels"), [(700, 0), (0, 90)])
+def test_a_large_request_waits_and_a_small_one_does_not(memory, pixels):
+    gate = Gate(Limits(memory_bytes=1000, pixels=100))
+    began = threading.Event()
+
+    def wait():
+        with gate.work(soon(), memory, pixels):
+            began.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with gate.work(soon(), memory, pixels):
+            waiting = pool.submit(wait)
+            assert not began.wait(0.2)
+            with gate.work(soon(), 100, 10):
+                pass
+            assert not began.is_set()
+        waiting.result(20)
+    assert began.is_set()
+
+
+def test_a_wait_ends_at_the_deadline():
+    gate = Gate(Limits(memory_bytes=1000))
+    with gate.work(soon(), 700, 0):
+        assert code_of(gate.work, soon(0.1), 700, 0) == "DEADLINE_EXCEEDED"
+    # What is late does not begin, whatever is free.
+    assert code_of(gate.work, soon(-1), 0, 0) == "DEADLINE_EXCEEDED"
+
+
+def test_a_wait_ends_where_the_client_goes_away():
+    gate = Gate(Limits(memory_bytes=1000))
+    call = soon()
+    with ThreadPoolExecutor(1) as pool, gate.work(soon(), 700, 0):
+        waiting = pool.submit(code_of, gate.work, call, 700, 0)
+        while not gate._waiting:
+            time.sleep(0.005)
+        gate.cancel(call)
+        assert waiting.result(20) == "CANCELLED"
+        assert not gate._waiting
+
+
+def test_large_requests_that_wait_leave_threads_to_others():
+    gate = Gate(Limits(memory_bytes=1000, in_flight=2))
+    with ThreadPoolExecutor(1) as pool, gate.work(soon(), 700, 0):
+        waiting = pool.submit(code_of, gate.work, soon(0.5), 700, 0)
+        while not gate._waiting:
+            time.sleep(0.005)
+        assert code_of(gate.work, soon(), 700, 0) == "RESOURCE_EXHAUSTED"
+        assert waiting.result(20) == "DEADLINE_EXCEEDED"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("short", "short"),
+        ("a" * 12, "a" * 12),
+        ("a" * 13, "a" * 12 + "..."),
+        # Two bytes, of three characters each.
+        ("ää", "ää"),
+        ("äää", "ää..."),
+        ("%%%%%", "%%%%..."),
+        ("\ud800" * 9, "\ud800" * 4 + "..."),
+    ],
+)
+def test_long_texts_are_cut(text, found):
+    assert shortened(text, 12) == found
