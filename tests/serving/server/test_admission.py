@@ -174,7 +174,7 @@ def test_an_answer_that_takes_too_long_over_rest(slow):
     with client_of(server) as client:
         response = client.post(PREDICT, json=GOOD)
         assert response.status_code == 504
-        text = "The request was not answered in its time"
+        text = "The request was not done by its deadline"
         assert response.json()["error"] == text
         # Its thread is in use until the graph ends.
         assert server._gate._requests == 1

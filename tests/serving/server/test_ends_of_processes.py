@@ -49,6 +49,17 @@ def test_nothing_is_left_after_stop(counter_dir, workers):
     assert not any(is_there(each) for each in everything)
 
 
+@pytest.fixture
+def own_fork_server(monkeypatch):
+    """Lets the test have a fork server that no other test uses."""
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "_shared", None)
+        patch.setattr(launcher, "_holders", 0)
+        with launcher.held():
+            yield
+
+
+@pytest.mark.usefixtures("own_fork_server")
 def test_a_server_after_the_fork_server_was_killed(serve, toy_dir, workers):
     server = serve([ModelSettings("toy", toy_dir)])
     (worker,) = workers()

@@ -108,7 +108,7 @@ def test_a_process_that_is_killed(
 def test_a_process_that_ends_while_it_loads(
     serve, counter_dir, caplog, monkeypatch
 ):
-    monkeypatch.setattr("lgn_serving.models.version._PAUSE", 0.5)
+    monkeypatch.setattr("lgn_serving.models.version._PAUSE", 3.0)
     server = serve([ModelSettings("counter", counter_dir)])
     real = Process.load
 
