@@ -13,6 +13,7 @@ from lgn_tf.cli.options import (
     command,
 )
 from lgn_tf.cli.progress import bar
+from lgn_tf.files import untrusted
 
 Videos = Annotated[
     tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO ...")
@@ -74,7 +75,7 @@ def score(
         results = processes.run(work, found, environments, report)
     skipped = [reason for reason in results if reason is not None]
     for line in skipped:
-        print(f"skipped: {line}")
+        print(f"skipped: {untrusted.one_line(line)}")
     if len(skipped) == len(found):
         raise ValueError("no video is long enough for a score")
     print(f"{out}: scores of {len(found) - len(skipped)} videos")

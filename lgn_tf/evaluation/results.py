@@ -4,16 +4,22 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from lgn_tf.alarms.events import EventResult
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.roc import Curve
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 from lgn_tf.runs.provenance import IN_SAMPLE, Provenance
 
 FILE = "results.json"
+
+MOST_BYTES = 32 * untrusted.MEBIBYTE
+"""Of the results; a video takes some hundred bytes."""
+
+_LARGEST = 1e12
 
 TITLES: Mapping[str, str] = types.MappingProxyType(
     {
@@ -254,10 +260,25 @@ def read_results(folder: Path) -> Results:
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run `lgn evaluate` first")
+    contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = msgspec.json.decode(contents, type=Results)
+        _require_sane(msgspec.to_builtins(found))
+        return found
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path}: not the results of an evaluation of this version; "
             f"`lgn evaluate` makes them anew. Found there: {error}"
         ) from error
+
+
+def _require_sane(values: Any) -> None:
+    """Refuses numbers that no evaluation gives, and no chart can show."""
+    if isinstance(values, float | int) and not abs(values) <= _LARGEST:
+        raise ValueError(f"the number {values:.3g}")
+    if isinstance(values, Mapping):
+        values = values.values()
+    elif not isinstance(values, list | tuple):
+        return
+    for value in values:
+        _require_sane(value)
