@@ -24,7 +24,7 @@ from lgn_tf.files import untrusted
 _SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
 """The paper's letters."""
 
-_TOML_BYTES = 2**16
+_TOML_BYTES = 2**14
 """Of a file of settings; its parser is slow with what is nested."""
 
 
@@ -205,9 +205,11 @@ def _default(
 def _read_toml(path: Path) -> dict[str, Any]:
     text = untrusted.read_text(path, _TOML_BYTES)
     try:
-        return tomllib.loads(text)
+        values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
+    untrusted.require_flat(path, values)
+    return values
 
 
 def _dataset(values: Mapping[str, Any], usual: str) -> Any:

@@ -57,14 +57,15 @@ def build(kind: type[Kind], values: Any, path: str = "") -> Kind:
     if not isinstance(values, Mapping):
         name = path.removesuffix(".")
         raise ValueError(
-            f"`{name}` must be a table of settings. Received: {name}={values!r}"
+            f"`{name}` must be a table of settings. "
+            f"Received: {name}={values!r:.80}"
         )
     hints = _hints(kind)
     for name in sorted(set(values) - set(hints), key=str):
         raise ValueError(
             f"`{path}{name}` is no setting. "
             f"Accepted: {', '.join(path + one for one in sorted(hints))}. "
-            f"Received: {path}{name}={values[name]!r}"
+            f"Received: {path}{name}={values[name]!r:.80}"
         )
     return kind(
         **{

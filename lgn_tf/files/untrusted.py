@@ -64,11 +64,14 @@ def read_bytes(path: Path, most: int) -> bytes:
         ValueError: naming the path, where it is no file, or a larger one.
     """
     with opened(path) as file:
-        contents = file.read(most + 1)
-    if len(contents) > most:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(0)
+        # Somebody may still write to it.
+        contents = file.read(most + 1) if size <= most else b""
+    if max(size, len(contents)) > most:
         raise ValueError(
             f"{path}: must hold at most {most:,} bytes. "
-            f"Found there: {path.stat().st_size:,}"
+            f"Found there: {max(size, len(contents)):,}"
         )
     return contents
 
@@ -106,11 +109,16 @@ def read_json(path: Path, most: int) -> dict[str, Any]:
             f"{path}: the file must hold one JSON object. "
             f"Found there: {type(values).__name__}"
         )
-    _require_flat(path, values)
+    require_flat(path, values)
     return dict(values)
 
 
-def _require_flat(path: Path, values: Any) -> None:
+def require_flat(path: Path, values: Any) -> None:
+    """Refuses tables and lists that are nested more than a few times.
+
+    Raises:
+        ValueError: naming the path.
+    """
     level = [values]
     for _ in range(_DEPTH):
         level = [

@@ -88,7 +88,7 @@ def variables(contents: bytes, most: int) -> dict[str, Variable]:
     rest = memoryview(contents)[HEAD:]
     for one in _elements(rest, order, _MOST_VARIABLES, padded=False):
         if one.kind == _PACKED:
-            whole = _unpacked(one.contents, most)
+            whole = _unpacked(one.contents, order, most)
         else:
             head = struct.pack(f"{order}II", one.kind, len(one.contents))
             whole = head + one.contents
@@ -99,11 +99,14 @@ def variables(contents: bytes, most: int) -> dict[str, Variable]:
     return found
 
 
-def _unpacked(packed: memoryview, most: int) -> bytes:
-    whole = zlib.decompressobj().decompress(packed, max(1, most + 1))
-    if len(whole) > most:
-        raise ValueError("more bytes than a cell array may have")
-    return whole
+def _unpacked(packed: memoryview, order: str, most: int) -> bytes:
+    unpacker = zlib.decompressobj()
+    head = unpacker.decompress(packed, 8)
+    _, length = struct.unpack(f"{order}II", head)
+    if length > most:
+        raise ValueError(f"{length:,} bytes, more than {most:,}")
+    rest = unpacker.decompress(unpacker.unconsumed_tail, max(1, length))
+    return head + rest
 
 
 def _name(whole: bytes, order: str) -> str:

@@ -86,11 +86,10 @@ def _read_hdf5(path: Path, name: str) -> list[NDArray[Any]]:
         hdf5.require_plain(name, references, MEBIBYTE)
         if references.dtype != h5py.ref_dtype:
             raise TypeError(f"an array of {references.dtype}")
-        left, entries = MOST_BYTES, []
-        for reference in np.asarray(references).ravel():
-            entry = file[reference]
+        entries = [file[each] for each in np.asarray(references).ravel()]
+        left = MOST_BYTES
+        for entry in entries:
             # The same array may be named any number of times.
             left -= hdf5.require_plain(f"an entry of {name}", entry, left)
-            # HDF5 stores the axes of MATLAB in reverse.
-            entries.append(np.asarray(entry).T)
-        return entries
+        # HDF5 stores the axes of MATLAB in reverse.
+        return [np.asarray(entry).T for entry in entries]

@@ -1,0 +1,373 @@
+"""Files of a stranger: each reader refuses each trick, in one line.
+
+A reader must name the file, take neither much memory nor much time, and run
+nothing. What the tricks are, `tests.helpers.hostile_files` says.
+"""
+
+import contextlib
+import json
+import resource
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lgn_tf.cli import train_flags
+from lgn_tf.config import schema
+from lgn_tf.config.schema import Config
+from lgn_tf.conversion import files as checkpoints
+from lgn_tf.data.datasets import kinds, label_files, labels, masks
+from lgn_tf.data.datasets.dataset import Video
+from lgn_tf.data.store import manifest, store
+from lgn_tf.evaluation import keyframes, results
+from lgn_tf.exporting import model_card
+from lgn_tf.model.lgn_net import build_model
+from lgn_tf.runs import directory, environment, model_files
+from lgn_tf.runs.run import Run
+from lgn_tf.scores import video_scores
+from lgn_tf.training import epoch_log, snapshots
+from tests.helpers import hostile_files as hostile
+
+MEMORY = 300 * 2**20
+"""Bytes more than before that a refusal may take."""
+
+SECONDS = 30
+"""A refusal takes a second at most; a pipe would block for ever."""
+
+
+class TooLong(BaseException):
+    """No OSError, which would be a refusal."""
+
+
+def _status(name):
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return 1024 * int(line.split()[1])
+    raise KeyError(name)
+
+
+@contextlib.contextmanager
+def bounded():
+    """Ends what takes long, and measures the memory that was taken."""
+
+    taken = []
+
+    def ring(*_):
+        raise TooLong
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    before = signal.signal(signal.SIGALRM, ring)
+    # Where a reader fails the test, the machine shall go on.
+    resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + 2**33, hard))
+    signal.alarm(SECONDS)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+        start = _status("VmRSS")
+        yield taken
+    finally:
+        taken.append(_status("VmHWM") - start)
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def refusal(read, path):
+    """Returns what is wrong with a refusal, in words; None where nothing is."""
+    error = None
+    try:
+        with bounded() as taken:
+            read(path)
+    except (ValueError, OSError) as caught:
+        error = caught
+    except BaseException as caught:
+        return f"{caught!r:.500}"
+    if error is None:
+        return "was read"
+    if path.name not in str(error) or len(str(error)) > 1000:
+        return f"{error!s:.500}"
+    if taken[0] > MEMORY:
+        return f"took {taken[0] / 2**20:.0f} MiB"
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return "used up the memory"
+        error = error.__cause__
+    return None
+
+
+COUNTS = {"01": 5, "02": 3}
+
+
+def _toml(path):
+    return train_flags.parse(["--config", str(path)], "train.py")
+
+
+def _masks(path):
+    return masks.read_masks(Video("01", "test", path.parent, mask=path))
+
+
+READERS = {
+    "config.json": lambda path: directory.read_config(path.parent),
+    "environment.json": environment.read,
+    "log.csv": lambda path: Run(path.parent).log,
+    "log.csv again": lambda path: epoch_log.read_log(path.parent),
+    "calibration.npz": lambda path: Run(path.parent).calibration,
+    "evaluation/results.json": lambda path: results.read_results(path.parent),
+    "evaluation/frames/01.csv": lambda path: video_scores.read_scores(
+        path.parents[1], "01"
+    ),
+    "evaluation/maps/01.npz": lambda path: video_scores.read_scores(
+        path.parents[1], "01"
+    ),
+    "evaluation/pictures/01/000004.npz": lambda path: keyframes.read_keyframe(
+        path.parents[2], "01", 4
+    ),
+    "manifest.json": lambda path: manifest.read_manifest(path.parent),
+    "labels.npy": lambda path: label_files.read_mnad(path, COUNTS),
+    "labels.csv": lambda path: label_files.read_csv(path, COUNTS),
+    "labels.m": lambda path: label_files.read_ucsd(path, COUNTS),
+    "labels.mat": lambda path: label_files.read_frame_pred(path, COUNTS),
+    "kinds.csv": lambda path: kinds.read_kinds(path, COUNTS),
+    "masks.npy": _masks,
+    "model.npz": checkpoints.read_state,
+    "keys.npz": checkpoints.read_items,
+    "settings.toml": _toml,
+    "model_card.json": lambda path: model_card.read_config(path.parent),
+}
+"""By the name of the file that each reads."""
+
+# What is no file is no log and no calibration either: the run has none.
+ABSENT = ("log.csv", "log.csv again", "calibration.npz")
+
+GOOD = {
+    "log.csv": ["empty"],
+    "log.csv again": ["empty"],
+    # Other names are refused by those who want some.
+    "model.npz": ["leaves", "another_array", "no_member"],
+    # The flags may say all.
+    "settings.toml": ["empty"],
+}
+"""Tricks that are none there."""
+
+
+def _tricks(name):
+    suffix = Path(name.removesuffix(" again")).suffix
+    further = {
+        ".json": hostile.JSON,
+        ".csv": hostile.CSV,
+        ".npz": hostile.NPZ,
+        ".npy": hostile.NPY,
+        ".mat": (*hostile.MAT, *hostile.MODERN_MAT),
+        ".toml": (
+            hostile.text("deep", "a = " + "[" * 10_000 + "]" * 10_000),
+            hostile.text("dotted", ".".join("a" * 8000) + " = 1"),
+            hostile.text("no_table", "data = 3"),
+            hostile.text("a_list", "[data]\ndataset = []"),
+        ),
+    }
+    no_files = () if name in ABSENT else hostile.NO_FILES
+    found = (*no_files, *hostile.DAMAGED, *further.get(suffix, ()))
+    return [one for one in found if one.__name__ not in GOOD.get(name, ())]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_each_reader_refuses(name, tmp_path):
+    found = {}
+    for trick in _tricks(name):
+        folder = tmp_path / trick.__name__
+        path = folder / name.removesuffix(" again")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.name != directory.CONFIG:
+            schema.write(Config(), folder / directory.CONFIG)
+        if path.parent.name == "maps":
+            table = path.parents[1] / "frames/01.csv"
+            table.parent.mkdir()
+            table.write_text("frame,psnr,regular_score,updated\n4,30,0,0\n")
+        trick(path)
+        found[trick.__name__] = refusal(READERS[name], path)
+    assert {key: one for key, one in found.items() if one} == {}
+
+
+def test_weights_are_refused(exported_run, tmp_path):
+    config = exported_run[1]
+    good = (exported_run[0] / directory.WEIGHTS).read_bytes()
+    found = {}
+    for trick in (*hostile.NO_FILES, *hostile.DAMAGED, *hostile.WEIGHTS):
+        folder = tmp_path / trick.__name__
+        folder.mkdir()
+        schema.write(config, folder / directory.CONFIG)
+        path = folder / directory.WEIGHTS
+        if trick in hostile.WEIGHTS:
+            trick(path, good)
+        else:
+            trick(path)
+        found[trick.__name__] = refusal(_weights, path)
+    assert {key: one for key, one in found.items() if one} == {}
+
+
+def _weights(path):
+    return model_files.load(path.parent)
+
+
+def test_snapshots_are_refused(exported_run, tmp_path):
+    model = build_model(exported_run[1])
+    model.compile()
+    model.optimizer.build(model.trainable_variables)
+    snapshots.save(tmp_path, model, snapshots.Progress())
+    path = tmp_path / snapshots.SNAPSHOT
+    with np.load(path) as archive:
+        good = dict(archive)
+    assert snapshots.load(tmp_path, model) == snapshots.Progress()
+    found = {}
+    for trick in (*hostile.NO_FILES, *hostile.DAMAGED, *hostile.NPZ):
+        path.unlink()
+        trick(path)
+        found[trick.__name__] = refusal(_snapshot(model), path)
+        hostile.remove(path)
+        path.touch()
+    for name, change in {
+        "deep": {"progress": np.array("[" * 10_000)},
+        "negative": {"progress": np.array('{"epoch": -1}')},
+        "no number": {"progress": np.array('{"step": "x"}')},
+        "unknown": {"progress": np.array('{"other": 1}')},
+        "a list": {"progress": np.array("[1]")},
+        "long": {"progress": np.array("x" * 2**20)},
+        "letters": {"weights/0000": np.zeros(good["weights/0000"].shape, "U1")},
+        "another shape": {"weights/0000": np.zeros(3)},
+        "one more": {"weights/9999": np.zeros(3)},
+    }.items():
+        np.savez(path, **(good | change))
+        found[name] = refusal(_snapshot(model), path)
+    assert {key: one for key, one in found.items() if one} == {}
+
+
+def _snapshot(model):
+    return lambda path: snapshots.load(path.parent, model)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 1e300},
+        {"width": 1e400},
+        {"width": 4.01},
+        {"width": True},
+        {"frames": 10**9},
+        {"frames": -4},
+        {"frames": True},
+        {"image_size": [10**6, 10**6]},
+        {"image_size": [-8, 8]},
+        {"image_size": [10**30, 8]},
+        {"image_size": [8] * 10**5},
+        {"memory_items": 10**9},
+        {"memory_items": 2.5},
+        {"channels": 10**9},
+        {"variant": "x" * 10**5},
+        {"dtype": "float64"},
+    ],
+)
+def test_models_that_no_machine_builds_are_refused(change, tmp_path):
+    path = tmp_path / directory.CONFIG
+    # As a program in another language may write it.
+    text = json.dumps({"model": change}).replace("Infinity", "1e400")
+    path.write_text(text)
+    assert refusal(READERS["config.json"], path) is None
+    path.write_text(json.dumps({"model": {}}))
+    assert directory.read_config(tmp_path) == Config()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"training": {"epochs": 10**18}},
+        {"training": {"steps": 10**18}},
+        {"training": {"batch_size": 10**9}},
+        {"training": {"seed": 2**32}},
+        {"training": {"learning_rate": 1e300}},
+        {"training": {"save_every": 1e300}},
+        {"scoring": {"error_weight": 1e300}},
+        {"scoring": {"update_threshold": 1e300}},
+        {"data": {"holdout": 10**18}},
+        {"data": {"data_root": "a\0b"}},
+        {"data": {"stores": "a" * 10**5}},
+    ],
+)
+def test_settings_beyond_all_use_are_refused(change, tmp_path):
+    path = tmp_path / directory.CONFIG
+    path.write_text(json.dumps(change))
+    assert refusal(READERS["config.json"], path) is None
+
+
+def _entry(**changes):
+    source = {"files": 1, "size": 1, "checksum": ""}
+    entry = {"name": "01", "split": "test", "frames": 5, "channels": 1}
+    return {
+        "format": 1,
+        "layout": "own",
+        "size": [16, 24],
+        "complete": True,
+        "entries": [entry | {"source": source} | changes],
+    }
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "../../x"},
+        {"name": "/etc/passwd"},
+        {"name": ".."},
+        {"name": "a\x1b[2Jb"},
+        {"name": "a\nb"},
+        {"name": "a\0b"},
+        {"split": "../.."},
+        {"frames": 10**18},
+        {"frames": -1},
+        {"channels": 2},
+        {"channels": 10**9},
+        {"cells": [10**9, 10**9]},
+    ],
+)
+def test_stores_that_lead_elsewhere_are_refused(changes, tmp_path):
+    path = tmp_path / manifest.MANIFEST
+    path.write_text(json.dumps(_entry(**changes)))
+    assert refusal(READERS["manifest.json"], path) is None
+    path.write_text(json.dumps(_entry()))
+    assert manifest.read_manifest(tmp_path).entries[0].name == "01"
+
+
+def test_a_store_does_not_read_other_files(tmp_path):
+    folder = tmp_path / "store"
+    (folder / "test").mkdir(parents=True)
+    (folder / manifest.MANIFEST).write_text(json.dumps(_entry()))
+    secret = tmp_path / "secret"
+    secret.write_bytes(bytes(5 * 16 * 24))
+    path = folder / "test/01.frames"
+    path.symlink_to(secret)
+    with pytest.raises(ValueError, match=r"01\.frames: a link must not leave"):
+        store.open_store(folder).split("test")
+
+
+LABELS = {
+    "labels.npy": hostile.sparse_labels,
+    "labels.csv": hostile.text("long", "video,start,end\n01,1,1000000000000\n"),
+    "kinds.csv": hostile.text(
+        "many",
+        "video,start,end,kind\n" + "".join(f"01,1,1,{k}\n" for k in range(101)),
+    ),
+    "labels.m": hostile.text(
+        "digits", f"x.gt_frame = [1:{'9' * 10_000}]; x.gt_frame = [];"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_of_more_frames_than_there_are(name, tmp_path):
+    path = tmp_path / name
+    LABELS[name](path)
+    assert refusal(READERS[name], path) is None
+
+
+def test_many_intervals_take_no_longer_than_few():
+    many = [(1, 100_000)] * 300_000
+    with bounded():
+        assert labels.from_intervals(many, 100_000, "x").all()
