@@ -84,9 +84,10 @@ def _hints(kind: type) -> dict[str, Any]:
 def _convert(kind: Any, value: Any, name: str) -> Any:
     """Lists become tuples, and whole numbers floats where one is wanted."""
     try:
-        if isinstance(value, float) and value == math.inf:
+        # Where there is an upper bound, too, that is what is wrong with it.
+        found = value if value == math.inf else msgspec.convert(value, kind)
+        if isinstance(found, float) and not math.isfinite(found):
             raise msgspec.ValidationError("Expected `float` that is finite")
-        found = msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
         rule = str(error).partition(" - at ")[0].partition(", got ")[0]
         rule = rule.replace("Expected", "must be", 1)

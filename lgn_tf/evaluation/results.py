@@ -4,7 +4,6 @@ import dataclasses
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -18,8 +17,6 @@ FILE = "results.json"
 
 MOST_BYTES = 32 * untrusted.MEBIBYTE
 """Of the results; a video takes some hundred bytes."""
-
-_LARGEST = 1e12
 
 TITLES: Mapping[str, str] = types.MappingProxyType(
     {
@@ -263,7 +260,8 @@ def read_results(folder: Path) -> Results:
     contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
         found = msgspec.json.decode(contents, type=Results)
-        _require_sane(msgspec.to_builtins(found))
+        untrusted.require_moderate(msgspec.to_builtins(found))
+        _require_shown(found)
         return found
     except (ValueError, RecursionError) as error:
         raise ValueError(
@@ -272,13 +270,19 @@ def read_results(folder: Path) -> Results:
         ) from error
 
 
-def _require_sane(values: Any) -> None:
-    """Refuses numbers that no evaluation gives, and no chart can show."""
-    if isinstance(values, float | int) and not abs(values) <= _LARGEST:
-        raise ValueError(f"the number {values:.3g}")
-    if isinstance(values, Mapping):
-        values = values.values()
-    elif not isinstance(values, list | tuple):
-        return
-    for value in values:
-        _require_sane(value)
+def _require_shown(found: Results) -> None:
+    """Refuses what no chart and no table of these results could show."""
+    if not 0 <= found.provenance.normality_weight <= 1:
+        raise ValueError(
+            f"the normality weight {found.provenance.normality_weight:g}"
+        )
+    if "paper" not in found.scores:
+        raise ValueError("no score `paper`")
+    curves = [
+        *(one.curve for one in found.scores.values()),
+        *(one.curve for one in found.baselines.values()),
+        *(one.region_curve for one in found.maps.values()),
+        *(one.track_curve for one in found.maps.values()),
+    ]
+    if not all(len(one.x) == len(one.y) for one in curves if one):
+        raise ValueError("a curve with more places than values")

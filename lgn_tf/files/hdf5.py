@@ -81,7 +81,8 @@ def _plain_bytes(name: str, found: object, packed: bool) -> int:
 
     if not isinstance(found, h5py.Dataset):
         raise ValueError(f"{name!r:.80}, which is no array")
-    if found.dtype.kind not in "biuf" and found.dtype != h5py.ref_dtype:
+    named = packed and found.dtype == h5py.ref_dtype
+    if found.dtype.kind not in "biuf" and not named:
         raise ValueError(f"{name!r:.80} of {found.dtype}")
     if found.external or found.is_virtual:
         raise ValueError(f"{name!r:.80}, which lies in another file")

@@ -18,6 +18,8 @@ MEBIBYTE = 2**20
 _DEPTH = 32
 """Tables within tables: more than any file of this program has."""
 
+_LARGEST = 1e12
+
 _KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFIFO: "a pipe",
@@ -133,6 +135,21 @@ def require_flat(path: Path, values: Any) -> None:
         f"{path}: tables must be nested at most {_DEPTH} deep. "
         "Found there: more"
     )
+
+
+def require_moderate(values: Any) -> None:
+    """Refuses numbers within tables and lists that nothing here measures.
+
+    Raises:
+        ValueError: for one beyond a million millions, or none.
+    """
+    if isinstance(values, float | int) and not abs(values) <= _LARGEST:
+        raise ValueError(f"a number beyond {_LARGEST:g}")
+    if isinstance(values, Mapping):
+        values = list(values.values())
+    if isinstance(values, list | tuple):
+        for value in values:
+            require_moderate(value)
 
 
 def one_line(text: object) -> str:

@@ -1,6 +1,7 @@
 """`log.csv`: the measures of each epoch."""
 
 import csv
+import math
 from pathlib import Path
 
 from lgn_tf.files import untrusted
@@ -9,6 +10,7 @@ MOST_BYTES = 16 * untrusted.MEBIBYTE
 """Of a log; an epoch takes some hundred bytes."""
 
 _COLUMNS = 64
+_LARGEST = 1e39  # No float32 is larger.
 
 
 def read(path: Path) -> list[dict[str, float]]:
@@ -51,7 +53,9 @@ def read_texts(path: Path) -> list[dict[str, str]]:
 def _checked(names: list[str], row: list[str]) -> dict[str, str]:
     found = dict(zip(names, row, strict=True))
     for field in filter(None, row):
-        float(field)
+        # A loss that grows may be infinite; larger numbers it never is.
+        if _LARGEST < abs(float(field)) < math.inf:
+            raise ValueError(f"the number {field:.80}")
     if not 0 < float(found["epoch"]) < 10**9:
         raise ValueError(f"epoch {found['epoch']:.80}")
     return found

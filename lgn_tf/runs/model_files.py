@@ -57,8 +57,9 @@ def _load_weights(model: keras.Model, path: Path) -> None:
     with untrusted.opened(path):
         pass
     try:
-        # No more than the weights, and nothing that lies elsewhere.
-        hdf5.require_plain_numbers(path, _bytes(model))
+        # Nothing that lies elsewhere, and hardly more than the weights: an
+        # optimizer's state beside them is passed over.
+        hdf5.require_plain_numbers(path, 4 * _bytes(model) + 2**20)
         model.load_weights(path)
     except Exception as error:
         # A damaged file raises what its parser stumbled over. Keras lists what

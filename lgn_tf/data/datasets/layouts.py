@@ -14,7 +14,7 @@ from lgn_tf.data.datasets.registry import DATASETS, Layout, Writer
 from lgn_tf.files import listings
 from lgn_tf.files.listings import folders
 
-_LONGEST = 236
+_LONGEST = 230
 """Bytes of a name: with what is written around it, a file may have 255."""
 
 
