@@ -7,13 +7,14 @@ nothing. What the tricks are, `tests.helpers.hostile_files` says.
 import contextlib
 import json
 import resource
+import shutil
 import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lgn_tf.cli import train_flags
+from lgn_tf.cli import main, train_flags
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
 from lgn_tf.conversion import files as checkpoints
@@ -22,11 +23,12 @@ from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.store import manifest, store
 from lgn_tf.evaluation import keyframes, results
 from lgn_tf.exporting import model_card
+from lgn_tf.files import media
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
-from lgn_tf.training import epoch_log, snapshots
+from lgn_tf.training import epoch_log, snapshots, telemetry
 from tests.helpers import hostile_files as hostile
 
 MEMORY = 300 * 2**20
@@ -370,3 +372,26 @@ def test_many_intervals_take_no_longer_than_few():
     many = [(1, 100_000)] * 300_000
     with bounded():
         assert labels.from_intervals(many, 100_000, "x").all()
+
+
+@pytest.mark.parametrize("name", ["scores", "scores/frames", "scores/maps"])
+def test_scores_are_not_written_elsewhere(exported_run, tmp_path, capsys, name):
+    run = tmp_path / "run"
+    shutil.copytree(exported_run[0], run)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).symlink_to(elsewhere)
+    video = tmp_path / "video"
+    media.write_images(video, np.zeros((6, 16, 24, 3), np.uint8), "{}.png", 0)
+    assert main.main(["score", str(run), str(video)]) == 2
+    assert f"a link must not leave {run}" in capsys.readouterr().err
+    assert not list(elsewhere.iterdir())
+
+
+def test_events_are_not_written_elsewhere(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / directory.TENSORBOARD).symlink_to(tmp_path)
+    clips = np.zeros((1, 2, 8, 8, 1), np.float32)
+    with pytest.raises(ValueError, match="a link must not leave"):
+        telemetry.Events(tmp_path / "run", clips, clips[:, 0], 1, 1, 0)
