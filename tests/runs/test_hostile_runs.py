@@ -4,11 +4,7 @@ A reader must name the file, take neither much memory nor much time, and run
 nothing. What the tricks are, `tests.helpers.hostile_files` says.
 """
 
-import contextlib
-import json
-import resource
 import shutil
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +14,9 @@ from lgn_tf.cli import main, train_flags
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
 from lgn_tf.conversion import files as checkpoints
-from lgn_tf.data.datasets import kinds, label_files, labels, masks
+from lgn_tf.data.datasets import kinds, label_files, masks
 from lgn_tf.data.datasets.dataset import Video
-from lgn_tf.data.store import manifest, store
+from lgn_tf.data.store import manifest
 from lgn_tf.evaluation import keyframes, results
 from lgn_tf.exporting import model_card
 from lgn_tf.files import media
@@ -29,73 +25,9 @@ from lgn_tf.runs import directory, environment, model_files
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
 from lgn_tf.training import epoch_log, snapshots, telemetry
+from tests.helpers import hostile_containers as containers
 from tests.helpers import hostile_files as hostile
-
-MEMORY = 300 * 2**20
-"""Bytes more than before that a refusal may take."""
-
-SECONDS = 30
-"""A refusal takes a second at most; a pipe would block for ever."""
-
-
-class TooLong(BaseException):
-    """No OSError, which would be a refusal."""
-
-
-def _status(name):
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return 1024 * int(line.split()[1])
-    raise KeyError(name)
-
-
-@contextlib.contextmanager
-def bounded():
-    """Ends what takes long, and measures the memory that was taken."""
-
-    taken = []
-
-    def ring(*_):
-        raise TooLong
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    before = signal.signal(signal.SIGALRM, ring)
-    # Where a reader fails the test, the machine shall go on.
-    resource.setrlimit(resource.RLIMIT_AS, (_status("VmSize") + 2**33, hard))
-    signal.alarm(SECONDS)
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-        start = _status("VmRSS")
-        yield taken
-    finally:
-        taken.append(_status("VmHWM") - start)
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def refusal(read, path):
-    """Returns what is wrong with a refusal, in words; None where nothing is."""
-    error = None
-    try:
-        with bounded() as taken:
-            read(path)
-    except (ValueError, OSError) as caught:
-        error = caught
-    except BaseException as caught:
-        return f"{caught!r:.500}"
-    if error is None:
-        return "was read"
-    if path.name not in str(error) or len(str(error)) > 1000:
-        return f"{error!s:.500}"
-    if taken[0] > MEMORY:
-        return f"took {taken[0] / 2**20:.0f} MiB"
-    while error is not None:
-        if isinstance(error, MemoryError):
-            return "used up the memory"
-        error = error.__cause__
-    return None
-
+from tests.helpers.refusals import refusal
 
 COUNTS = {"01": 5, "02": 3}
 
@@ -159,7 +91,7 @@ def _tricks(name):
         ".csv": hostile.CSV,
         ".npz": hostile.NPZ,
         ".npy": hostile.NPY,
-        ".mat": (*hostile.MAT, *hostile.MODERN_MAT),
+        ".mat": (*containers.MAT, *containers.MODERN_MAT),
         ".toml": (
             hostile.text("deep", "a = " + "[" * 10_000 + "]" * 10_000),
             hostile.text("dotted", ".".join("a" * 8000) + " = 1"),
@@ -194,12 +126,12 @@ def test_weights_are_refused(exported_run, tmp_path):
     config = exported_run[1]
     good = (exported_run[0] / directory.WEIGHTS).read_bytes()
     found = {}
-    for trick in (*hostile.NO_FILES, *hostile.DAMAGED, *hostile.WEIGHTS):
+    for trick in (*hostile.NO_FILES, *hostile.DAMAGED, *containers.WEIGHTS):
         folder = tmp_path / trick.__name__
         folder.mkdir()
         schema.write(config, folder / directory.CONFIG)
         path = folder / directory.WEIGHTS
-        if trick in hostile.WEIGHTS:
+        if trick in containers.WEIGHTS:
             trick(path, good)
         else:
             trick(path)
@@ -244,134 +176,6 @@ def test_snapshots_are_refused(exported_run, tmp_path):
 
 def _snapshot(model):
     return lambda path: snapshots.load(path.parent, model)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"width": 1e300},
-        {"width": 1e400},
-        {"width": 4.01},
-        {"width": True},
-        {"frames": 10**9},
-        {"frames": -4},
-        {"frames": True},
-        {"image_size": [10**6, 10**6]},
-        {"image_size": [-8, 8]},
-        {"image_size": [10**30, 8]},
-        {"image_size": [8] * 10**5},
-        {"memory_items": 10**9},
-        {"memory_items": 2.5},
-        {"channels": 10**9},
-        {"variant": "x" * 10**5},
-        {"dtype": "float64"},
-    ],
-)
-def test_models_that_no_machine_builds_are_refused(change, tmp_path):
-    path = tmp_path / directory.CONFIG
-    # As a program in another language may write it.
-    text = json.dumps({"model": change}).replace("Infinity", "1e400")
-    path.write_text(text)
-    assert refusal(READERS["config.json"], path) is None
-    path.write_text(json.dumps({"model": {}}))
-    assert directory.read_config(tmp_path) == Config()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"training": {"epochs": 10**18}},
-        {"training": {"steps": 10**18}},
-        {"training": {"batch_size": 10**9}},
-        {"training": {"seed": 2**32}},
-        {"training": {"learning_rate": 1e300}},
-        {"training": {"save_every": 1e300}},
-        {"scoring": {"error_weight": 1e300}},
-        {"scoring": {"update_threshold": 1e300}},
-        {"data": {"holdout": 10**18}},
-        {"data": {"data_root": "a\0b"}},
-        {"data": {"stores": "a" * 10**5}},
-    ],
-)
-def test_settings_beyond_all_use_are_refused(change, tmp_path):
-    path = tmp_path / directory.CONFIG
-    path.write_text(json.dumps(change))
-    assert refusal(READERS["config.json"], path) is None
-
-
-def _entry(**changes):
-    source = {"files": 1, "size": 1, "checksum": ""}
-    entry = {"name": "01", "split": "test", "frames": 5, "channels": 1}
-    return {
-        "format": 1,
-        "layout": "own",
-        "size": [16, 24],
-        "complete": True,
-        "entries": [entry | {"source": source} | changes],
-    }
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"name": "../../x"},
-        {"name": "/etc/passwd"},
-        {"name": ".."},
-        {"name": "a\x1b[2Jb"},
-        {"name": "a\nb"},
-        {"name": "a\0b"},
-        {"split": "../.."},
-        {"frames": 10**18},
-        {"frames": -1},
-        {"channels": 2},
-        {"channels": 10**9},
-        {"cells": [10**9, 10**9]},
-    ],
-)
-def test_stores_that_lead_elsewhere_are_refused(changes, tmp_path):
-    path = tmp_path / manifest.MANIFEST
-    path.write_text(json.dumps(_entry(**changes)))
-    assert refusal(READERS["manifest.json"], path) is None
-    path.write_text(json.dumps(_entry()))
-    assert manifest.read_manifest(tmp_path).entries[0].name == "01"
-
-
-def test_a_store_does_not_read_other_files(tmp_path):
-    folder = tmp_path / "store"
-    (folder / "test").mkdir(parents=True)
-    (folder / manifest.MANIFEST).write_text(json.dumps(_entry()))
-    secret = tmp_path / "secret"
-    secret.write_bytes(bytes(5 * 16 * 24))
-    path = folder / "test/01.frames"
-    path.symlink_to(secret)
-    with pytest.raises(ValueError, match=r"01\.frames: a link must not leave"):
-        store.open_store(folder).split("test")
-
-
-LABELS = {
-    "labels.npy": hostile.sparse_labels,
-    "labels.csv": hostile.text("long", "video,start,end\n01,1,1000000000000\n"),
-    "kinds.csv": hostile.text(
-        "many",
-        "video,start,end,kind\n" + "".join(f"01,1,1,{k}\n" for k in range(101)),
-    ),
-    "labels.m": hostile.text(
-        "digits", f"x.gt_frame = [1:{'9' * 10_000}]; x.gt_frame = [];"
-    ),
-}
-
-
-@pytest.mark.parametrize("name", LABELS)
-def test_labels_of_more_frames_than_there_are(name, tmp_path):
-    path = tmp_path / name
-    LABELS[name](path)
-    assert refusal(READERS[name], path) is None
-
-
-def test_many_intervals_take_no_longer_than_few():
-    many = [(1, 100_000)] * 300_000
-    with bounded():
-        assert labels.from_intervals(many, 100_000, "x").all()
 
 
 @pytest.mark.parametrize("name", ["scores", "scores/frames", "scores/maps"])
