@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lgn_tf.files import arrays, atomic
+from tests.helpers import hostile_files
 
 FOUND = {
     "a": np.arange(24, dtype="f4").reshape(2, 3, 4),
@@ -91,3 +92,10 @@ def test_a_damaged_archive_is_named(path, damage, read):
 def test_a_missing_archive(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a\.npz"):
         arrays.read_arrays(tmp_path / "a.npz")
+
+
+def test_a_long_list_of_members_is_not_read(tmp_path):
+    path = tmp_path / "a.npz"
+    hostile_files.many_members(path)
+    with pytest.raises(ValueError, match=r"a list of members of 2,\d+,\d+ b"):
+        arrays.read_arrays(path)
