@@ -10,6 +10,7 @@ from lgn_tf.cli.progress import bar
 from lgn_tf.data import verification
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.datasets.dataset import Dataset
+from lgn_tf.files import untrusted
 
 if TYPE_CHECKING:
     KnownLayout: TypeAlias = str
@@ -48,9 +49,9 @@ def verify(
         verdict = "ok" if row.good else "OFF"
         style = None if row.good else "bold red"
         table.add_row(row.check, row.found, row.expected, verdict, style=style)
-    rich.console.Console().print(table)
+    rich.console.Console(markup=False, emoji=False).print(table)
     for problem in report.problems:
-        print(problem)
+        print(untrusted.one_line(problem))
     if report.problems:
         raise ValueError(f"{data_root}: {len(report.problems)} things are off")
 
@@ -108,7 +109,7 @@ def prepare(
     counts = manifest_counts(made.manifest)
     print(", ".join(f"{value} {name}" for name, value in counts.items()))
     for line in made.manifest.skipped:
-        print(f"skipped: {line}")
+        print(f"skipped: {untrusted.one_line(line)}")
 
 
 @command

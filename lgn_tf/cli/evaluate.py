@@ -89,6 +89,6 @@ def evaluate(
     with bar("scoring") as progress:
         test_set = source.test_set(sources.version(chosen.config))
         results = chosen.evaluate(test_set, out, options, progress)
-    console = rich.console.Console()
+    console = rich.console.Console(markup=False, emoji=False)
     for line in tables.all_tables(results):
         console.print(line)

@@ -6,12 +6,14 @@ TensorFlow. A mistake of the user ends in one line on stderr and exit status 2.
 """
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 
 import lgn_tf
 from lgn_tf.cli.options import INTERRUPTED, Command
+from lgn_tf.files import untrusted
 
 COMMANDS = {
     "train": ("train", "fit on normal videos; `train.py` is the same"),
@@ -60,10 +62,17 @@ def main(
     # TensorFlow logs, as errors, that it found no second copy of CUDA's
     # libraries; what really fails is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # A name on disk may hold bytes that are no UTF-8.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _command(name)(rest, program or f"lgn {name}") or 0
     except (ValueError, OSError) as error:
-        print(f"lgn {name}: {error}", file=sys.stderr)
+        line = untrusted.one_line(error)
+        print(f"lgn {name}: {line}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(f"lgn {name}: the memory is used up", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"lgn {name}: stopped", file=sys.stderr)

@@ -13,6 +13,7 @@ from lgn_tf.cli.options import (
     command,
 )
 from lgn_tf.cli.progress import bar
+from lgn_tf.files import listings, untrusted
 
 Videos = Annotated[
     tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO ...")
@@ -47,14 +48,13 @@ def score(
     from lgn_tf.files import ownership
     from lgn_tf.inference import run_scorer
     from lgn_tf.parallel import processes
-    from lgn_tf.runs import directory
     from lgn_tf.runs.run import Run
 
     if not videos:
         raise ValueError("name at least one video file or folder")
     found = layouts.videos_at(*videos)
     scoring = run_scorer.scoring_of(Run(run), gamma, reset_memory)
-    out = out or run / directory.SCORES
+    out = out or _own_scores(run)
     ownership.refuse_marked(out)
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)
@@ -76,10 +76,21 @@ def score(
         results = processes.run(work, found, environments, report)
     skipped = [reason for reason in results if reason is not None]
     for line in skipped:
-        print(f"skipped: {line}")
+        print(f"skipped: {untrusted.one_line(line)}")
     if len(skipped) == len(found):
         raise ValueError("no video is long enough for a score")
     print(f"{out}: scores of {len(found) - len(skipped)} videos")
+
+
+def _own_scores(run: Path) -> Path:
+    """Returns the folder of the scores in a run, which must lie in it."""
+    from lgn_tf.runs import directory
+    from lgn_tf.scores import video_scores
+
+    out = run / directory.SCORES
+    for name in ("", video_scores.FRAMES, video_scores.MAPS):
+        listings.require_inside(run, out / name)
+    return out
 
 
 def _say_how_calibrated(run: Path, in_sample: bool | None) -> None:

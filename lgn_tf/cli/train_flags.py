@@ -19,9 +19,13 @@ import tyro
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config, DataConfig
 from lgn_tf.data.datasets import presets
+from lgn_tf.files import untrusted
 
 _SHORT = {"--gamma": "--update-threshold", "--lambda": "--normality-weight"}
 """The paper's letters."""
+
+_TOML_BYTES = 2**14
+"""Of a file of settings; its parser is slow with what is nested."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,7 +137,7 @@ def parse(arguments: Sequence[str], program: str) -> tuple[Config, Run]:
             "`--minutes` must be positive. "
             f"Received: minutes={command.run.minutes}"
         )
-    if not (chosen.dataset or "dataset" in values.get("data", {})):
+    if not (chosen.dataset or _dataset(values, "")):
         _fail(program, "name a dataset with --dataset")
     return result, command.run
 
@@ -172,8 +176,8 @@ def _first(program: str) -> argparse.ArgumentParser:
 def _default(
     chosen: argparse.Namespace, values: Mapping[str, Any], by_epochs: bool
 ) -> Config:
-    in_file = values.get("data", {}).get("dataset", "ped2")
-    if in_file not in presets.PRESETS:
+    in_file = _dataset(values, "ped2")
+    if in_file not in list(presets.PRESETS):
         raise ValueError(
             f"{chosen.config}: `data.dataset` must be one of "
             f"{', '.join(presets.PRESETS)}. Received: data.dataset={in_file!r}"
@@ -199,10 +203,18 @@ def _default(
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    text = untrusted.read_text(path, _TOML_BYTES)
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        values = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a TOML file: {error}") from error
+    untrusted.require_flat(path, values)
+    return values
+
+
+def _dataset(values: Mapping[str, Any], usual: str) -> Any:
+    data = values.get("data")
+    return data.get("dataset", usual) if isinstance(data, Mapping) else usual
 
 
 def _fail(program: str, message: str) -> NoReturn:

@@ -15,6 +15,7 @@ import msgspec
 from lgn_tf.config import settings
 from lgn_tf.config.length import Length
 from lgn_tf.config.model_arguments import Variant, validate_model_arguments
+from lgn_tf.files import untrusted
 
 Policy = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 POLICIES = get_args(Policy)
@@ -26,6 +27,9 @@ Schedule = Literal["epoch", "step"]
 Strategy = Literal["auto", "single", "mirrored", "data_parallel"]
 STRATEGIES = get_args(Strategy)
 """Ways of devices to share the work, see `lgn_tf.backend.distribution`."""
+
+MOST_BYTES = untrusted.MEBIBYTE
+"""Of a file of settings."""
 
 AUTO = "auto"
 """Instead of a threshold: one taken from the calibration."""
@@ -49,11 +53,11 @@ class DataConfig:
             decoded whenever they are read, for sets larger than the disk.
     """
 
-    dataset: str = "ped2"
-    data_root: str = ""
-    labels: str = ""
+    dataset: settings.Text = "ped2"
+    data_root: settings.Text = ""
+    labels: settings.Text = ""
     holdout: settings.Count = 0
-    stores: str = "stores"
+    stores: settings.Text = "stores"
     store: bool = True
 
     def __post_init__(self) -> None:
@@ -121,12 +125,12 @@ class TrainingConfig:
 
     epochs: settings.AtLeastOne = 60
     steps: settings.Count = 0
-    batch_size: settings.AtLeastOne = 8
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=65_536)] = 8
     learning_rate: settings.Positive = 2e-4
     schedule: Schedule = "epoch"
     compactness_weight: settings.NotNegative = 10.0
     separateness_weight: settings.NotNegative = 5.0
-    seed: settings.Count = 0
+    seed: settings.Seed = 0
     strategy: Strategy = "auto"
     save_every: settings.Positive = 10.0
     rematerialise: bool = False
@@ -238,13 +242,9 @@ def read(path: Path) -> Config:
     Raises:
         ValueError: naming the file, where it is no configuration.
     """
+    values = untrusted.read_json(path, MOST_BYTES)
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("the file must hold one JSON object")
         return from_dict(values)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: not a JSON file: {error}") from error
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 

@@ -1,6 +1,8 @@
 """Frozen dataclasses of settings: checked by msgspec, from tables of values.
 
-Bounds stand with the types: `Annotated[int, msgspec.Meta(ge=1)]`.
+Bounds stand with the types: `Annotated[int, msgspec.Meta(ge=1)]`. Each has an
+upper one, beyond all that a machine can do, so that a table of settings from
+elsewhere is refused before memory is taken for it.
 """
 
 import dataclasses
@@ -11,10 +13,19 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-Positive = Annotated[float, msgspec.Meta(gt=0)]
-NotNegative = Annotated[float, msgspec.Meta(ge=0)]
-Count = Annotated[int, msgspec.Meta(ge=0)]
-AtLeastOne = Annotated[int, msgspec.Meta(ge=1)]
+LARGEST = 1e6
+"""Of a setting that is a number."""
+
+MOST = 10**9
+"""Of a setting that counts something."""
+
+Positive = Annotated[float, msgspec.Meta(gt=0, le=LARGEST)]
+NotNegative = Annotated[float, msgspec.Meta(ge=0, le=LARGEST)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
+AtLeastOne = Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+Text = Annotated[str, msgspec.Meta(max_length=4096, pattern=r"\A[^\0]*\Z")]
+"""A name or a path; no path holds a zero."""
 
 Kind = TypeVar("Kind")
 
@@ -46,14 +57,15 @@ def build(kind: type[Kind], values: Any, path: str = "") -> Kind:
     if not isinstance(values, Mapping):
         name = path.removesuffix(".")
         raise ValueError(
-            f"`{name}` must be a table of settings. Received: {name}={values!r}"
+            f"`{name}` must be a table of settings. "
+            f"Received: {name}={values!r:.80}"
         )
     hints = _hints(kind)
     for name in sorted(set(values) - set(hints), key=str):
         raise ValueError(
             f"`{path}{name}` is no setting. "
             f"Accepted: {', '.join(path + one for one in sorted(hints))}. "
-            f"Received: {path}{name}={values[name]!r}"
+            f"Received: {path}{name}={values[name]!r:.80}"
         )
     return kind(
         **{
@@ -72,7 +84,8 @@ def _hints(kind: type) -> dict[str, Any]:
 def _convert(kind: Any, value: Any, name: str) -> Any:
     """Lists become tuples, and whole numbers floats where one is wanted."""
     try:
-        found = msgspec.convert(value, kind)
+        # Where there is an upper bound, too, that is what is wrong with it.
+        found = value if value == math.inf else msgspec.convert(value, kind)
         if isinstance(found, float) and not math.isfinite(found):
             raise msgspec.ValidationError("Expected `float` that is finite")
     except msgspec.ValidationError as error:

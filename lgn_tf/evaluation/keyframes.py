@@ -4,14 +4,16 @@ pictures/NAME/000123.npz   frame and prediction, uint8 (height, width,
 channels), blue, green, red or gray; and where it moves
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_tf.files import atomic, listings
+from lgn_tf.files import arrays, atomic, listings
+from lgn_tf.files.arrays import LARGEST_SIDE, Header
 
 FOLDER = "pictures"
 COUNT = 3
@@ -75,8 +77,8 @@ def write_keyframe(
     """
     path = _path(folder, name, place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays = {"frame": frame, "prediction": prediction}
-    atomic.write_arrays(path, arrays, compressed=True)
+    pictures = {"frame": frame, "prediction": prediction}
+    atomic.write_arrays(path, pictures, compressed=True)
 
 
 def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
@@ -93,12 +95,12 @@ def add_motion(folder: Path, name: str, place: int, cells: Cells) -> None:
         OSError: where it cannot be written.
     """
     found = read_keyframe(folder, name, place)
-    arrays: dict[str, NDArray[Any]] = {
+    pictures: dict[str, NDArray[Any]] = {
         "frame": found.frame,
         "prediction": found.prediction,
         "motion": cells,
     }
-    atomic.write_arrays(_path(folder, name, place), arrays, compressed=True)
+    atomic.write_arrays(_path(folder, name, place), pictures, compressed=True)
 
 
 def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
@@ -111,9 +113,41 @@ def read_keyframe(folder: Path, name: str, place: int) -> Pictured:
 
     Raises:
         FileNotFoundError: where there is no such frame.
+        ValueError: naming the file, where it holds no such pictures.
     """
-    found = atomic.read_arrays(_path(folder, name, place))
+    path = _path(folder, name, place)
+
+    def accept(found: Mapping[str, Header]) -> None:
+        if not _are_pictures(found):
+            raise ValueError(
+                f"{path}: must hold a frame and a prediction of one size, "
+                f"uint8 (height, width, channels), at most {LARGEST_SIDE} "
+                f"pixels a side. Found there: {arrays.shapes(found)}"
+            )
+
+    found = arrays.read_arrays(path, accept=accept)
+    if not np.isfinite(found.get("motion", 0)).all():
+        raise ValueError(f"{path}: the motion must be finite numbers")
     return Pictured(found["frame"], found["prediction"], found.get("motion"))
+
+
+def _are_pictures(found: Mapping[str, Header]) -> bool:
+    frame, prediction = found.get("frame"), found.get("prediction")
+    motion = found.get("motion")
+    if frame is None or prediction is None or len(frame.shape) != 3:
+        return False
+    height, width, channels = frame.shape
+    return (
+        prediction.shape == frame.shape
+        and frame.dtype == prediction.dtype == np.uint8
+        and 0 < min(height, width) <= max(height, width) <= LARGEST_SIDE
+        and channels in (1, 3)
+        and (
+            motion is None
+            or arrays.are_floats(motion, 2)
+            or arrays.are_floats(motion, 2, 64)
+        )
+    )
 
 
 def _path(folder: Path, name: str, place: int) -> Path:
@@ -123,4 +157,8 @@ def _path(folder: Path, name: str, place: int) -> Path:
 def places(folder: Path, name: str) -> Sequence[int]:
     """Returns the places of the frames that were written, in order."""
     files = listings.children(folder / FOLDER / name)
-    return [int(file.stem) for file in files if file.suffix == ".npz"]
+    return [
+        int(file.stem)
+        for file in files
+        if file.suffix == ".npz" and re.fullmatch(r"[0-9]{6,9}", file.stem)
+    ]

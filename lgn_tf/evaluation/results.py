@@ -10,10 +10,13 @@ import msgspec
 from lgn_tf.alarms.events import EventResult
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.roc import Curve
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 from lgn_tf.runs.provenance import IN_SAMPLE, Provenance
 
 FILE = "results.json"
+
+MOST_BYTES = 32 * untrusted.MEBIBYTE
+"""Of the results; a video takes some hundred bytes."""
 
 TITLES: Mapping[str, str] = types.MappingProxyType(
     {
@@ -254,10 +257,32 @@ def read_results(folder: Path) -> Results:
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run `lgn evaluate` first")
+    contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Results)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = msgspec.json.decode(contents, type=Results)
+        untrusted.require_moderate(msgspec.to_builtins(found))
+        _require_shown(found)
+        return found
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path}: not the results of an evaluation of this version; "
             f"`lgn evaluate` makes them anew. Found there: {error}"
         ) from error
+
+
+def _require_shown(found: Results) -> None:
+    """Refuses what no chart and no table of these results could show."""
+    if not 0 <= found.provenance.normality_weight <= 1:
+        raise ValueError(
+            f"the normality weight {found.provenance.normality_weight:g}"
+        )
+    if "paper" not in found.scores:
+        raise ValueError("no score `paper`")
+    curves = [
+        *(one.curve for one in found.scores.values()),
+        *(one.curve for one in found.baselines.values()),
+        *(one.region_curve for one in found.maps.values()),
+        *(one.track_curve for one in found.maps.values()),
+    ]
+    if not all(len(one.x) == len(one.y) for one in curves if one):
+        raise ValueError("a curve with more places than values")

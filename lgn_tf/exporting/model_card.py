@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,18 @@ import msgspec
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.evaluation import notes
+from lgn_tf.evaluation import notes, results
 from lgn_tf.evaluation.results import Results
 from lgn_tf.exporting.signatures import Endpoint
+from lgn_tf.files import untrusted
 from lgn_tf.runs import environment
 from lgn_tf.runs.run import Run
 
 JSON = "model_card.json"
 TEXT = "model_card.md"
+
+MOST_BYTES = 2 * results.MOST_BYTES
+"""Of the card, which holds the results."""
 
 
 def make_card(
@@ -91,10 +96,10 @@ def read_config(extra: Path) -> Config:
         ValueError: where it is damaged, naming the file.
     """
     path = extra / JSON
+    card = untrusted.read_json(path, MOST_BYTES)
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-        return schema.from_dict(card["config"])
-    except (ValueError, KeyError, TypeError) as error:
+        return schema.from_dict(card.get("config", ""))
+    except ValueError as error:
         raise ValueError(
             f"{path}: must be a model card. Found there: {error}"
         ) from error
@@ -113,16 +118,25 @@ def write_card(card: Mapping[str, Any], folder: Path) -> None:
     (folder / TEXT).write_text(_markdown(card), encoding="utf-8")
 
 
+def escaped(text: object) -> str:
+    """Returns text that Markdown shows as it is: one line, no link, no HTML."""
+    line = untrusted.one_line(text)
+    # `://` would be a link without any brackets.
+    return re.sub(r"([\\`*_{}\[\]<>#|~&!$@]|:(?=//))", r"\\\1", line)
+
+
 def _markdown(card: Mapping[str, Any]) -> str:
-    lines = [f"# LGN-Net, {card['run']}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in _facts(card).items()]
+    lines = [f"# LGN-Net, {escaped(card['run'])}", "", "| | |", "|---|---|"]
+    lines += [
+        f"| {name} | {escaped(value)} |" for name, value in _facts(card).items()
+    ]
     lines += ["", "## Endpoints", ""]
     for endpoint in card["endpoints"]:
         lines += _endpoint_lines(endpoint)
     lines += _memory_lines(card.get("memory", {}))
     found = json.dumps(card["results"], indent=2, ensure_ascii=False)
     sentences = [*(card["verdicts"] or ()), *(card["notes"] or ())]
-    lines += ["## Results", "", *(f"- {one}" for one in sentences)]
+    lines += ["## Results", "", *(f"- {escaped(one)}" for one in sentences)]
     lines += ["", "```json", found, "```", ""]
     return "\n".join(lines)
 

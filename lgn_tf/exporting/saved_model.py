@@ -102,7 +102,8 @@ def export(
             f"{config.model.frames + 1}. "
             f"Received: max_video_frames={max_video_frames}"
         )
-    calibration = run.calibration
+    # What is damaged is said before anything is exported.
+    calibration, _ = run.calibration, run.results
     described = signatures.endpoints(
         config.model,
         calibration is not None,

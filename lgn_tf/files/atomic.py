@@ -11,10 +11,10 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lgn_tf.files import locks, scratch
 
@@ -111,30 +111,6 @@ def write_arrays(
                 np.lib.format.write_array(
                     member, np.asanyarray(array), allow_pickle=False
                 )
-
-
-def read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Reads the arrays of a file that `write_arrays` wrote.
-
-    Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: naming the file, where it holds no arrays, or is cut short.
-    """
-    try:
-        # By name, NumPy would leave a damaged archive open.
-        with (
-            path.open("rb") as file,
-            np.load(file, allow_pickle=False) as archive,
-        ):
-            return {name: archive[name] for name in archive.files}
-    except OSError:
-        raise
-    except Exception as error:
-        # A damaged archive raises what its parsers raise, of many kinds.
-        raise ValueError(
-            f"{path}: must be an .npz archive of arrays, not cut short. "
-            f"Found there: {error}"
-        ) from error
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -2,16 +2,20 @@
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 
-_Column = TypeVar("_Column")
+MOST_ROWS = 5_000_000
+"""Frames of a table: two days of video at 25 frames a second."""
+
+_COLUMNS = 16
+_LINE = 4096  # Bytes.
 
 
 def texts(values: ArrayLike) -> list[str]:
@@ -42,9 +46,47 @@ def read_table(path: Path) -> dict[str, NDArray[np.float64]]:
 
     Raises:
         FileNotFoundError: where there is none.
-        ValueError: naming the file, where it is no table of numbers.
+        ValueError: naming the file, where it is no table of numbers, or one of
+            more than `MOST_ROWS`.
     """
-    return _read(path, lambda column: np.array(column, np.float64))
+    with untrusted.opened(path) as file:
+        try:
+            names = _names(file)
+            # Row by row: as text, a table is many times larger.
+            rows = np.loadtxt(
+                _lines(file), comments=None, delimiter=",", ndmin=2
+            )
+            if rows.shape[1] != len(names):
+                raise ValueError(f"{rows.shape[1]} columns, {len(names)} names")
+        except ValueError as error:
+            raise _no_table(path, error) from error
+    return {name: rows[:, place] for place, name in enumerate(names)}
+
+
+def _names(file: BinaryIO) -> list[str]:
+    line = file.readline(_LINE).decode().strip()
+    names = next(csv.reader([line]), [])
+    if not 0 < len(names) == len(set(names)) <= _COLUMNS:
+        raise ValueError(f"{len(names)} names in the first line")
+    return names
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    count = 0
+    while line := file.readline(_LINE):
+        count += 1
+        if count > MOST_ROWS:
+            raise ValueError(f"more than {MOST_ROWS:,} rows")
+        yield line.decode()
+    if not count:
+        raise ValueError("no rows")
+
+
+def _no_table(path: Path, error: Exception) -> ValueError:
+    return ValueError(
+        f"{path}: must be a table of numbers below their names. "
+        f"Found there: {error}"
+    )
 
 
 def insert_column(path: Path, name: str, values: ArrayLike, after: str) -> None:
@@ -64,14 +106,14 @@ def insert_column(path: Path, name: str, values: ArrayLike, after: str) -> None:
             many rows.
         OSError: naming the file, where it cannot be written.
     """
-    columns, new = _read(path, list), texts(values)
+    columns, new = _read_texts(path), texts(values)
     if after not in columns or len(columns[after]) != len(new):
         raise ValueError(
             f"{path}: must have the column {after}, of {len(new)} frames. "
             f"Found there: {', '.join(columns)}, of "
             f"{len(next(iter(columns.values())))}"
         )
-    wanted: dict[str, list[str]] = {}
+    wanted: dict[str, Sequence[str]] = {}
     for one, column in columns.items():
         if one != name:
             wanted[one] = column
@@ -80,19 +122,11 @@ def insert_column(path: Path, name: str, values: ArrayLike, after: str) -> None:
     write_table(path, wanted)
 
 
-def _read(
-    path: Path, convert: Callable[[Sequence[str]], _Column]
-) -> dict[str, _Column]:
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+def _read_texts(path: Path) -> dict[str, Sequence[str]]:
+    with untrusted.opened(path) as file:
+        rows = list(csv.reader(line.rstrip() for line in _lines(file)))
     try:
         columns = zip(*rows[1:], strict=True)
-        return {
-            name: convert(column)
-            for name, column in zip(rows[0], columns, strict=True)
-        }
-    except (ValueError, IndexError) as error:
-        raise ValueError(
-            f"{path}: must be a table of numbers below their names. "
-            f"Found there: {error}"
-        ) from error
+        return dict(zip(rows[0], columns, strict=True))
+    except ValueError as error:
+        raise _no_table(path, error) from error

@@ -32,6 +32,17 @@ def is_junk(name: str) -> bool:
     return name.startswith(".") or name.endswith("~") or name in _JUNK
 
 
+def is_plain_name(name: str) -> bool:
+    """Returns whether a name is one of a file here, and can be printed.
+
+    A name with a line break, with what moves a terminal's cursor, or with
+    bytes that are no UTF-8 would damage every text that it stands in.
+    """
+    return (
+        name not in ("", ".", "..") and "/" not in name and name.isprintable()
+    )
+
+
 def is_image(path: Path) -> bool:
     """Returns whether a file is a frame, by its ending."""
     return path.suffix.lower() in IMAGE_SUFFIXES
@@ -50,8 +61,22 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def children(folder: Path) -> list[Path]:
-    """Returns the files of a folder in natural order, or none."""
-    return [path for path in _entries(folder) if not path.is_dir()]
+    """Returns the files of a folder in natural order, or none.
+
+    Raises:
+        ValueError: naming what has the name of a frame or a video and is no
+            file: a pipe, a link to nothing.
+    """
+    found = []
+    for path in _entries(folder):
+        if path.is_file():
+            found.append(path)
+        elif not path.is_dir() and (is_image(path) or is_video(path)):
+            raise ValueError(
+                f"{path}: must be a file. Found there: "
+                + ("a link to nothing" if path.is_symlink() else "none")
+            )
+    return found
 
 
 def folders(folder: Path) -> list[Path]:

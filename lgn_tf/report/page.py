@@ -15,12 +15,13 @@ import jinja2
 import markupsafe
 
 import lgn_tf
+from lgn_tf.config import schema
 from lgn_tf.evaluation import notes, results, tables
 from lgn_tf.evaluation.results import Results, VideoResult
-from lgn_tf.files import atomic, ownership
+from lgn_tf.files import atomic, ownership, untrusted
 from lgn_tf.report import captioned_charts, charts, contents, figures, gallery
 from lgn_tf.report.gallery import Moment
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, environment
 from lgn_tf.runs.provenance import IN_SAMPLE
 from lgn_tf.runs.run import Run
 from lgn_tf.scores import video_scores
@@ -200,22 +201,14 @@ def _caption(video: VideoResult | None, frames: int, in_sample: bool) -> str:
 
 def _setup(run_dir: Path) -> dict[str, dict[str, str]]:
     """Returns configuration and environment, flat, by title."""
-    setup = {}
-    for title, name in (
-        ("Configuration", "config.json"),
-        ("Environment", "environment.json"),
-    ):
-        path = run_dir / name
-        if not path.is_file():
-            continue
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise ValueError(
-                f"{path}: not a JSON file. Found there: {error}"
-            ) from error
-        setup[title] = dict(_flat(values, ""))
-    return setup
+    return {
+        title: dict(_flat(untrusted.read_json(run_dir / name, most), ""))
+        for title, name, most in (
+            ("Configuration", directory.CONFIG, schema.MOST_BYTES),
+            ("Environment", directory.ENVIRONMENT, environment.MOST_BYTES),
+        )
+        if (run_dir / name).is_file()
+    }
 
 
 def _flat(values: Any, path: str) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 
 PACKAGES = (
     "lgn-tf",
@@ -21,6 +21,9 @@ PACKAGES = (
     "scikit-learn",
     "opencv-python-headless",
 )
+
+MOST_BYTES = 4 * untrusted.MEBIBYTE
+"""Of a description; each time that a run goes on adds a kilobyte."""
 
 
 def describe(backend: str, devices: list[str]) -> dict[str, Any]:
@@ -100,7 +103,7 @@ def resumed(path: Path, environment: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: naming the file, where it is damaged.
     """
-    first = _read(path)
+    first = read(path)
     return first | {"resumed": [*first.get("resumed", ()), environment]}
 
 
@@ -111,7 +114,7 @@ def mark_weights(path: Path, words: str) -> None:
         path: of the description of the run.
         words: which weights they are, such as `step 7 of 9`.
     """
-    write(path, _read(path) | {"weights": words})
+    write(path, read(path) | {"weights": words})
 
 
 def weights(path: Path, usual: str) -> str:
@@ -126,7 +129,7 @@ def weights(path: Path, usual: str) -> str:
     """
     if not path.is_file():
         return usual
-    return str(_read(path).get("weights", usual))
+    return str(read(path).get("weights", usual))
 
 
 def write(path: Path, environment: dict[str, Any]) -> None:
@@ -135,8 +138,18 @@ def write(path: Path, environment: dict[str, Any]) -> None:
     atomic.write_bytes(path, f"{text}\n".encode())
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{path}: not a JSON object: {error}") from error
+def read(path: Path) -> dict[str, Any]:
+    """Reads the description of a run.
+
+    Raises:
+        OSError: where it cannot be read.
+        ValueError: naming the file, where it is damaged.
+    """
+    found = untrusted.read_json(path, MOST_BYTES)
+    for name, kind in (("resumed", list), ("weights", str)):
+        if not isinstance(found.get(name, kind()), kind):
+            raise ValueError(
+                f"{path}: `{name}` must be a {kind.__name__}. "
+                f"Found there: {found[name]!r:.80}"
+            )
+    return found

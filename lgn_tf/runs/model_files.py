@@ -10,7 +10,7 @@ import keras
 from lgn_tf.backend import distribution
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, hdf5, untrusted
 from lgn_tf.model.lgn_net import LGNNet, build_model
 from lgn_tf.runs import directory
 from lgn_tf.runs.directory import CONFIG, WEIGHTS, new, read_config, require
@@ -50,14 +50,26 @@ def load(run_dir: Path, name: str = WEIGHTS) -> tuple[Config, LGNNet]:
     config = read_config(run_dir)
     require(run_dir, name)
     model = build_model(config)
-    try:
-        model.load_weights(run_dir / name)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"{run_dir / name}: no weights of the model that "
-            f"{CONFIG} describes: {error}"
-        ) from error
+    _load_weights(model, run_dir / name)
     return config, model
+
+
+def _load_weights(model: keras.Model, path: Path) -> None:
+    with untrusted.opened(path):
+        pass
+    try:
+        # Nothing that lies elsewhere, and hardly more than the weights: an
+        # optimizer's state beside them is passed over.
+        hdf5.require_plain_numbers(path, 4 * _bytes(model) + 2**20)
+        model.load_weights(path)
+    except Exception as error:
+        # A damaged file raises what its parser stumbled over. Keras lists what
+        # did not fit in several lines.
+        found = str(error).partition("List of objects")[0]
+        raise ValueError(
+            f"{path}: no weights of the model that {CONFIG} describes: "
+            f"{untrusted.one_line(found):.500}"
+        ) from error
 
 
 def save_weights(
@@ -86,9 +98,14 @@ def save_weights(
 
 def _require_space(folder: Path, model: keras.Model) -> None:
     """Refuses to begin what would not fit: HDF5 crashes on a full disk."""
-    weights = sum(4 * math.prod(weight.shape) for weight in model.weights)
     # Keras adds some headers; each variable has one.
-    atomic.require_space(folder, weights + 4096 * len(model.weights) + 2**20)
+    atomic.require_space(
+        folder, _bytes(model) + 4096 * len(model.weights) + 2**20
+    )
+
+
+def _bytes(model: keras.Model) -> int:
+    return sum(4 * math.prod(weight.shape) for weight in model.weights)
 
 
 @contextlib.contextmanager

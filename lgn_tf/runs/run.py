@@ -14,7 +14,8 @@ from lgn_tf.data.datasets import layouts
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.runs import directory
 from lgn_tf.runs.run_files import RunFiles, Weights
-from lgn_tf.scores.calibration import Calibration, OutdatedError
+from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.calibration_files import OutdatedError
 
 if TYPE_CHECKING:
     from lgn_tf.evaluation.protocol import Options

@@ -3,17 +3,17 @@
 A `RunFiles` needs no Keras until its model is used.
 """
 
-import csv
 import dataclasses
 import functools
 import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from lgn_tf.config.schema import Config
-from lgn_tf.runs import directory, environment, provenance
+from lgn_tf.config.schema import Config, ModelConfig
+from lgn_tf.runs import directory, environment, epoch_table, provenance
 from lgn_tf.runs.provenance import Provenance
 from lgn_tf.scores.calibration import Calibration
+from lgn_tf.scores.cue_values import DISTANCE, ERROR, MOTION
 
 if TYPE_CHECKING:
     from lgn_tf.model.lgn_net import LGNNet
@@ -132,8 +132,11 @@ class RunFiles:
         """
         if not self.calibration_file.is_file():
             return None
-        cue_weights = self.config.scoring.cue_weights
-        return Calibration.load(self.calibration_file, cue_weights)
+        found = Calibration.load(
+            self.calibration_file, self.config.scoring.cue_weights
+        )
+        _require_fit(found, self.config.model, self.calibration_file)
+        return found
 
     @property
     def calibration_file(self) -> Path:
@@ -147,19 +150,7 @@ class RunFiles:
         Raises:
             ValueError: where the file is no table of numbers.
         """
-        path = self.folder / directory.LOG
-        if not path.is_file():
-            return []
-        try:
-            with path.open(newline="", encoding="utf-8") as file:
-                return [
-                    {name: float(value) for name, value in row.items() if value}
-                    for row in csv.DictReader(file)
-                ]
-        except (ValueError, TypeError) as error:
-            raise ValueError(
-                f"{path}: must be a table of numbers. Found there: {error}"
-            ) from error
+        return epoch_table.read(self.folder / directory.LOG)
 
     def gamma(self, given: float | str | None = None) -> float:
         """Returns the update threshold; see `provenance.threshold`."""
@@ -180,4 +171,20 @@ class RunFiles:
             self.gamma(gamma),
             weights=self.weights_in_words,
             memory_reset=memory_reset,
+        )
+
+
+def _require_fit(found: Calibration, model: ModelConfig, path: Path) -> None:
+    """Refuses the calibration of another model: a graph could not use it."""
+    height, width = model.image_size
+    wanted = {ERROR: (height, width)}
+    if model.variant != "loc_net":
+        wanted[DISTANCE] = (height // 8, width // 8)
+    shapes = {name: scale.shape for name, scale in found.scales.items()}
+    shapes.pop(MOTION, None)
+    if shapes != wanted:
+        raise ValueError(
+            f"{path}: must be the calibration of the model that "
+            f"{directory.CONFIG} describes, with scales of {wanted}. "
+            f"Found there: {shapes}"
         )

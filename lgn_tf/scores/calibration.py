@@ -21,7 +21,8 @@ from numpy.typing import ArrayLike
 
 from lgn_tf.config.schema import ScoringConfig
 from lgn_tf.files import atomic
-from lgn_tf.scores import cue_values
+from lgn_tf.scores import calibration_files, cue_values
+from lgn_tf.scores.calibration_files import FORMAT
 from lgn_tf.scores.cue_values import CUES, DISTANCE, ERROR, IN_GRAPH, MOTION
 from lgn_tf.scores.evidence import (
     Array,
@@ -33,14 +34,8 @@ from lgn_tf.scores.evidence import (
 )
 from lgn_tf.scores.local_scales import Maps
 
-FORMAT = 4
-
 MEASURES = ("psnr", "distance", "regular_score")
 """Measures whose quantiles are kept."""
-
-
-class OutdatedError(ValueError):
-    """A calibration that an earlier version of this program measured."""
 
 
 WEIGHTS: Mapping[str, float] = types.MappingProxyType(
@@ -226,19 +221,19 @@ class Calibration:
         Raises:
             OSError: naming the file, where there is no space left.
         """
-        arrays: dict[str, Any] = {
+        values: dict[str, Any] = {
             "format": FORMAT,
             "names": np.array(self.names, np.str_),
             "lengths": np.array(self.lengths, np.int64),
             "in_sample": self.in_sample,
         }
-        for name, values in self.cues.items():
-            arrays[f"cue_{name}"] = values
-            arrays[f"scale_{name}"] = self.scales[name]
-        for name, values in self.quantiles.items():
-            arrays[f"quantiles_{name}"] = values
+        for name, cue in self.cues.items():
+            values[f"cue_{name}"] = cue
+            values[f"scale_{name}"] = self.scales[name]
+        for name, measured in self.quantiles.items():
+            values[f"quantiles_{name}"] = measured
         with atomic.opened(path) as file:
-            atomic.write_arrays(file, arrays, compressed=True)
+            atomic.write_arrays(file, values, compressed=True)
 
     @classmethod
     def load(
@@ -255,35 +250,17 @@ class Calibration:
             ValueError: where it is no calibration of this format; as
                 `OutdatedError` where it is one of an older format.
         """
-        if not path.is_file():
-            raise FileNotFoundError(f"{path}: no calibration there")
-        try:
-            arrays = atomic.read_arrays(path)
-            if 0 < arrays["format"] < FORMAT:
-                raise OutdatedError(
-                    f"{path}: is of an older format; `lgn evaluate` on its run "
-                    "measures it again. "
-                    f"Found there: format {arrays['format']}"
-                )
-            if arrays["format"] != FORMAT:
-                raise ValueError(f"format {arrays['format']}")
-            named = _named(arrays, "cue_", CUES)
-            return cls(
-                named,
-                {name: arrays[f"scale_{name}"] for name in named},
-                _named(arrays, "quantiles_", MEASURES),
-                tuple(str(name) for name in arrays["names"]),
-                tuple(int(length) for length in arrays["lengths"]),
-                bool(arrays["in_sample"]),
-                weights,
-            )
-        except OutdatedError:
-            raise
-        except (ValueError, KeyError) as error:
-            raise ValueError(
-                f"{path}: must be a calibration of format {FORMAT}. "
-                f"Found there: {error.__cause__ or error}"
-            ) from error
+        arrays = calibration_files.read(path, MEASURES)
+        named = _named(arrays, "cue_", CUES)
+        return cls(
+            named,
+            {name: arrays[f"scale_{name}"] for name in named},
+            _named(arrays, "quantiles_", MEASURES),
+            tuple(str(name) for name in arrays["names"]),
+            tuple(int(length) for length in arrays["lengths"]),
+            bool(arrays["in_sample"]),
+            weights,
+        )
 
 
 def _named(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lgn_tf.files import atomic, frame_tables, listings
+from lgn_tf.scores import stored_scores
 
 Series = NDArray[np.float64]
 Maps = NDArray[np.float32]
@@ -22,10 +23,9 @@ FRAMES = "frames"
 MAPS = "maps"
 _ONLINE = ("online", "online_motion")
 _SERIES = ("psnr", "distance", "regular_score", *_ONLINE)
-_MAPS = ("error_map", "distance_map", "online_map")
+_MAPS = stored_scores.MAPS
 _OPTIONAL = ("distance", *_ONLINE, "distance_map", "online_map")
 _ROWS = 1024
-_REQUIRED_COLUMNS = ("frame", "psnr", "regular_score", "updated")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -83,9 +83,9 @@ class VideoScores:
 
     def __post_init__(self) -> None:
         """Converts and validates."""
-        if Path(self.name).name != self.name or self.name in ("", ".."):
+        if not listings.is_plain_name(self.name):
             raise ValueError(
-                "The name of a video must be a file name. "
+                "The name of a video must be a printable file name. "
                 f"Received: name={self.name!r}"
             )
         if self.first < 0:
@@ -212,14 +212,8 @@ def read_scores(folder: Path, name: str) -> VideoScores:
         ValueError: naming the file that is damaged.
     """
     path = folder / FRAMES / f"{name}.csv"
-    table = frame_tables.read_table(path)
-    maps = atomic.read_arrays(folder / MAPS / f"{name}.npz")
-    missing = [key for key in _REQUIRED_COLUMNS if key not in table]
-    if missing:
-        raise ValueError(
-            f"{path}: must have the columns {', '.join(_REQUIRED_COLUMNS)}. "
-            f"Found there: {', '.join(table)}"
-        )
+    table = stored_scores.read_rows(path)
+    maps = stored_scores.read_maps(folder / MAPS / f"{name}.npz")
     try:
         return VideoScores(
             name=name,
@@ -234,7 +228,7 @@ def read_scores(folder: Path, name: str) -> VideoScores:
             online_map=maps.get("online_map"),
             online_motion=table.get("online_motion"),
         )
-    except (KeyError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(
             f"{path}: does not fit {folder / MAPS / name}.npz. "
             f"Found there: {error}"
@@ -242,10 +236,14 @@ def read_scores(folder: Path, name: str) -> VideoScores:
 
 
 def read_labels(folder: Path, name: str) -> NDArray[np.uint8] | None:
-    """Reads the labels (frames,) of the scored frames, or None."""
-    labels = frame_tables.read_table(folder / FRAMES / f"{name}.csv").get(
-        "label"
-    )
+    """Reads the labels (frames,) of the scored frames, or None.
+
+    Raises:
+        FileNotFoundError: where there is no table of the video.
+        ValueError: naming the file, where it is damaged.
+    """
+    path = folder / FRAMES / f"{name}.csv"
+    labels = stored_scores.read_rows(path).get("label")
     return None if labels is None else labels.astype(np.uint8)
 
 

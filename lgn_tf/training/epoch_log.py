@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from lgn_tf.files import atomic
-from lgn_tf.runs import directory
+from lgn_tf.runs import directory, epoch_table
 
 _NOTICED = 0.1
 # Smaller gains, in dB, are not worth a word.
@@ -37,7 +37,7 @@ class EpochLog(keras.callbacks.Callback):
         self._path = run_dir / directory.LOG
         self._seconds = seconds
         self._rows = [
-            row for row in read_log(run_dir) if int(row["epoch"]) <= first
+            row for row in read_log(run_dir) if float(row["epoch"]) <= first
         ]
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
@@ -63,12 +63,12 @@ def learning_rate(model: keras.Model) -> float:
 
 
 def read_log(run_dir: Path) -> list[dict[str, Any]]:
-    """Returns the lines of `log.csv`, as text by column; none without it."""
-    path = run_dir / directory.LOG
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    """Returns the lines of `log.csv`, as text by column; none without it.
+
+    Raises:
+        ValueError: naming the file, where it is no table of numbers.
+    """
+    return epoch_table.read_texts(run_dir / directory.LOG)
 
 
 def copying_warning(run_dir: Path) -> str | None:

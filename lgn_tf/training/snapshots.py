@@ -7,13 +7,18 @@ the clips is a function of seed, epoch and step, so it needs no state.
 
 import dataclasses
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
+import msgspec
 import numpy as np
 
-from lgn_tf.files import atomic
+from lgn_tf.config.settings import Count
+from lgn_tf.files import arrays, atomic
+from lgn_tf.files.arrays import Header
 
 SNAPSHOT = "snapshot.npz"
 _PROGRESS = "progress"
@@ -30,8 +35,8 @@ class Progress:
         seconds: time spent in training so far.
     """
 
-    epoch: int = 0
-    step: int = 0
+    epoch: Count = 0
+    step: Count = 0
     best: float | None = None
     seconds: float = 0.0
 
@@ -42,16 +47,16 @@ def save(run_dir: Path, model: keras.Model, progress: Progress) -> None:
     Raises:
         OSError: where there is no space left; the former snapshot stays.
     """
-    arrays = {
+    values = {
         name: keras.ops.convert_to_numpy(variable)
         for name, variable in _variables(model).items()
     }
-    arrays[_PROGRESS] = np.array(json.dumps(dataclasses.asdict(progress)))
-    size = sum(array.nbytes + 1024 for array in arrays.values())
+    values[_PROGRESS] = np.array(json.dumps(dataclasses.asdict(progress)))
+    size = sum(array.nbytes + 1024 for array in values.values())
     # An archive that is broken off reports it once more when it is forgotten.
     atomic.require_space(run_dir, size + 2**16)
     with atomic.replaced(run_dir / SNAPSHOT) as partial:
-        np.savez(partial, **arrays)
+        np.savez(partial, **values)
 
 
 def load(run_dir: Path, model: keras.Model) -> Progress:
@@ -65,26 +70,47 @@ def load(run_dir: Path, model: keras.Model) -> Progress:
         ValueError: where it is damaged, or of another model.
     """
     path = run_dir / SNAPSHOT
+    variables = _variables(model)
+    shapes = {name: tuple(value.shape) for name, value in variables.items()}
+
+    def accept(found: Mapping[str, Header]) -> None:
+        # Before the numbers are read: they are as many as the model's.
+        theirs = {name: one.shape for name, one in found.items()}
+        progress = found.get(_PROGRESS)
+        if progress is None or progress.shape != () or progress.bytes > 2**16:
+            raise ValueError(f"{path}: no readable snapshot: no {_PROGRESS}")
+        del theirs[_PROGRESS]
+        if shapes != theirs:
+            other = sorted(set(shapes.items()) ^ set(theirs.items()))[0]
+            raise ValueError(
+                f"{path}: the snapshot of another model. Found there: {other}"
+            )
+        letters = [
+            name for name in theirs if found[name].dtype.kind not in "biuf"
+        ]
+        if letters:
+            raise ValueError(f"{path}: no readable snapshot: {letters[0]}")
+
+    # Of the same shapes, another snapshot holds wider numbers at most.
+    most = 2**20 + sum(8 * math.prod(shape) for shape in shapes.values())
     try:
-        arrays = atomic.read_arrays(path)
-        progress = Progress(**json.loads(str(arrays.pop(_PROGRESS))))
+        found = arrays.read_arrays(path, most=most, accept=accept)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{path} is missing: there is nothing to go on from"
         ) from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: no readable snapshot: {error}") from error
-    variables = _variables(model)
-    shapes = {name: tuple(value.shape) for name, value in variables.items()}
-    found = {name: value.shape for name, value in arrays.items()}
-    if shapes != found:
-        other = sorted(set(shapes.items()) ^ set(found.items()))[0]
-        raise ValueError(
-            f"{path}: the snapshot of another model. Found there: {other}"
-        )
+    progress = _progress(str(found[_PROGRESS]), path)
     for name, variable in variables.items():
-        variable.assign(arrays[name])
+        variable.assign(found[name])
     return progress
+
+
+def _progress(text: str, path: Path) -> Progress:
+    try:
+        # The least loss may be none that JSON knows.
+        return msgspec.convert(json.loads(text), Progress)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path}: no readable snapshot: {error}") from error
 
 
 def metric_states(model: keras.Model) -> list[Any]:

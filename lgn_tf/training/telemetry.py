@@ -13,6 +13,7 @@ import rich.progress
 from keras import ops
 from numpy.typing import NDArray
 
+from lgn_tf.files import listings
 from lgn_tf.runs import directory
 from lgn_tf.scores import frame_scores
 from lgn_tf.training import epoch_log
@@ -138,6 +139,8 @@ class Events(keras.callbacks.Callback):
 
         self._summary, self._error = tf.summary, tf.errors.OpError
         self._folder = run_dir / directory.TENSORBOARD
+        # In a run of somebody else, a link would lead anywhere.
+        listings.require_inside(run_dir, self._folder)
         with self._clear_errors():
             self._writer = tf.summary.create_file_writer(str(self._folder))
         self._clips, self._targets = clips, targets

@@ -49,3 +49,33 @@ def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys, tmp_path):
 def test_score_wants_a_video(capsys):
     assert main.main(["score", "runs/demo"]) == 2
     assert "name at least one video" in capsys.readouterr().err
+
+
+def test_a_mistake_is_one_line_whatever_the_name(capsys, tmp_path):
+    missing = tmp_path / "a\x1b[2J\n\udcff[/bold]"
+    assert main.main(["verify", "--data-root", str(missing)]) == 2
+    error = capsys.readouterr().err
+    assert error == (
+        f"lgn verify: {tmp_path}/a\\x1b[2J \\udcff[/bold]: no such file or "
+        "folder\n"
+    )
+
+
+def test_brackets_in_names_are_text(capsys, tmp_path):
+    folder = tmp_path / "[bold]x[red]"
+    (folder / "a[b]").mkdir(parents=True)
+    (folder / "a[b]" / "0.png").write_bytes(b"")
+    assert main.main(["verify", "--data-root", str(folder)]) == 2
+    found = capsys.readouterr()
+    assert "[bold]x[red]" in found.err and "a[b]" in found.out
+
+
+def test_a_full_memory_is_one_line(capsys, monkeypatch, tmp_path):
+    def fill(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(verification, "verify", fill)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "0.png").write_bytes(b"")
+    assert main.main(["verify", "--data-root", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "lgn verify: the memory is used up\n"

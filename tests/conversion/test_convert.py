@@ -165,12 +165,12 @@ def test_two_arrays_of_items(files, items, tmp_path):
 def test_a_truncated_file(files, which, tmp_path):
     path = files[which]
     path.write_bytes(path.read_bytes()[:-100])
-    refused(files, f"{path.name}: not a readable .npz", tmp_path / "out")
+    refused(files, f"{path.name}: must be an .npz archive", tmp_path / "out")
 
 
 def test_a_pickled_array_is_not_opened(files, tmp_path):
     np.savez(files[1], keys=np.array([{"a": 1}], dtype=object))
-    refused(files, "keys.npz: not a readable", tmp_path / "out")
+    refused(files, "keys.npz: must be an .npz archive", tmp_path / "out")
 
 
 def test_a_missing_file(files, tmp_path, capsys):

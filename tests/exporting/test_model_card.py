@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -97,3 +98,33 @@ def test_results_that_cannot_be_read(tmp_path, text):
     path.write_text(text)
     with pytest.raises(ValueError, match=r"results\.json: not the results"):
         describe(tmp_path / "run")
+
+
+HOSTILE = "x](http://evil.example) | <b>`*_\n# head ~~ &amp; \x1b[2J"
+
+
+def test_names_are_text_in_markdown():
+    text = model_card.escaped(HOSTILE)
+    assert "\n" not in text and "\x1b" not in text
+    assert not re.search(r"(?<!\\)([\]\[|<>`*_#&]|://)", text)
+    assert model_card.escaped("walks at 3.5 m/s, 12:30") == (
+        "walks at 3.5 m/s, 12:30"
+    )
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_a_hostile_run_has_a_card_of_the_same_lines(tmp_path):
+    model_card.write_card(describe(tmp_path / "run"), tmp_path)
+    usual = (tmp_path / model_card.TEXT).read_text()
+    card = describe(tmp_path / "run")
+    card |= {"run": HOSTILE, "dataset": HOSTILE}
+    card["notes"] = [HOSTILE for _ in card["notes"]]
+    model_card.write_card(card, tmp_path)
+    text = (tmp_path / model_card.TEXT).read_text()
+    head, fence, _ = text.partition("```json")
+    assert fence and not re.search(r"(?<!\\)(\]\(|://|<b)", head)
+    assert len(head.splitlines()) == len(
+        usual.partition("```json")[0].splitlines()
+    )
+    for row in re.findall(r"^\|.*$", head, re.MULTILINE):
+        assert len(re.findall(r"(?<!\\)\|", row)) in (3, 6)

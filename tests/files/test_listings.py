@@ -1,6 +1,7 @@
 import pytest
 
 from lgn_tf.files import listings
+from tests.helpers import hostile_files
 
 
 def names(paths):
@@ -78,3 +79,36 @@ def test_gaps(tmp_path):
         (tmp_path / f"{number:03d}.png").touch()
     assert listings.gaps(listings.frames(tmp_path)) == [5, 6]
     assert listings.gaps([tmp_path / "a.png", tmp_path / "b.png"]) == []
+
+
+@pytest.mark.parametrize("name", ["001.png", "a.avi"])
+@pytest.mark.parametrize(
+    "make", [hostile_files.pipe, hostile_files.link_to_nothing]
+)
+def test_what_only_looks_like_a_picture_is_an_error(tmp_path, name, make):
+    make(tmp_path / name)
+    with pytest.raises(ValueError, match=f"{name}: must be a file"):
+        listings.children(tmp_path)
+    make(tmp_path / "notes.txt")
+    (tmp_path / name).unlink()
+    assert listings.children(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("01", True),
+        ("Ärger im Hof [2]", True),
+        ("x.partial", True),
+        ("", False),
+        (".", False),
+        ("..", False),
+        ("a/b", False),
+        ("a\nb", False),
+        ("a\x1b[2J", False),
+        ("a\udcff", False),
+        ("a\0", False),
+    ],
+)
+def test_plain_names(name, plain):
+    assert listings.is_plain_name(name) == plain

@@ -6,7 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from lgn_tf.scores.calibration import WEIGHTS, Calibration, OutdatedError
+from lgn_tf.scores.calibration import WEIGHTS, Calibration
+from lgn_tf.scores.calibration_files import OutdatedError
 from tests.scores.normal_clips import BOTH, VIDEOS, fitted, video
 
 

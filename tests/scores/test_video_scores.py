@@ -140,9 +140,9 @@ def test_a_folder_is_in_natural_order_and_read_when_asked(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"name": "a/b"}, "must be a file name. Received: name='a/b'"),
-        ({"name": ""}, "must be a file name. Received: name=''"),
-        ({"name": ".."}, "must be a file name. Received: name='..'"),
+        ({"name": "a/b"}, "a printable file name. Received: name='a/b'"),
+        ({"name": ""}, "a printable file name. Received: name=''"),
+        ({"name": ".."}, "a printable file name. Received: name='..'"),
         ({"first": -1}, "01: `first` must not be negative. Received: first=-1"),
         (
             {"distance": [0.0, 1.0]},

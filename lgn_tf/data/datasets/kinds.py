@@ -18,6 +18,9 @@ from lgn_tf.data.datasets.tables import Interval
 FILE = "kinds.csv"
 """Its name."""
 
+MOST = 100
+"""Kinds of a data set: each has a label for each frame."""
+
 Row = tuple[str, Interval, str]
 Kinds = dict[str, dict[str, Labels]]
 """For each video, for each kind: 1 where a frame shows it, uint8 (frames,)."""
@@ -114,6 +117,10 @@ def read_kinds(path: Path, frame_counts: Mapping[str, int]) -> Kinds:
     for video, span, kind in rows:
         spans.setdefault((video, kind), []).append(span)
     names = dict.fromkeys(kind for _, _, kind in rows)
+    if len(names) > MOST:
+        raise ValueError(
+            f"{path}: must hold at most {MOST} kinds. Found there: {len(names)}"
+        )
     return {
         video: {
             kind: labels.from_intervals(

@@ -4,6 +4,7 @@ Each `read_...` takes a path and the frames of each test video, and returns the
 labels of each, uint8 (frames,). No file is ever unpickled.
 """
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from lgn_tf.data.datasets import labels, matlab, tables
 from lgn_tf.data.datasets.dataset import GroundTruth, LabelReader, Labels
 from lgn_tf.data.datasets.tables import Interval
+from lgn_tf.files import arrays, untrusted
 from lgn_tf.files.listings import children
 
 Counts = Mapping[str, int]
@@ -27,7 +29,8 @@ def read_ucsd(path: Path, counts: Counts) -> dict[str, Labels]:
         ValueError: where no such line is there, one cannot be read, or there
             is not one for each video.
     """
-    text = path.read_text(encoding="utf-8", errors="replace")
+    contents = untrusted.read_bytes(path, tables.MOST_BYTES)
+    text = contents.decode(errors="replace")
     lines = [line.partition("%")[0] for line in text.splitlines()]
     bodies = re.findall(r"gt_frame\s*=\s*\[([^\]]*)\]", "\n".join(lines))
     if not bodies:
@@ -36,11 +39,11 @@ def read_ucsd(path: Path, counts: Counts) -> dict[str, Labels]:
     for body in bodies:
         intervals = []
         for part in body.replace(",", " ").split():
-            match = re.fullmatch(r"(\d+)(?::(\d+))?", part)
+            match = re.fullmatch(r"([0-9]{1,9})(?::([0-9]{1,9}))?", part)
             if match is None:
                 raise ValueError(
                     f"{path}: an interval must read `first:last`. "
-                    f"Found there: {part!r}"
+                    f"Found there: {part!r:.80}"
                 )
             intervals.append((int(match[1]), int(match[2] or match[1])))
         videos.append(intervals)
@@ -61,7 +64,8 @@ def read_frame_pred(path: Path, counts: Counts) -> dict[str, Labels]:
                 f"{path}: each entry of `gt` must be 2 x N, starts and ends. "
                 f"Found there: {entry.shape}"
             )
-        pairs = entry.reshape(2, -1).T.astype(np.int64)
+        # Of floats, what is no whole number of frames is out of bounds.
+        pairs = np.nan_to_num(entry).clip(-1, 2**53).reshape(2, -1).T
         videos.append([(int(start), int(end)) for start, end in pairs])
     return _in_order(path, videos, counts)
 
@@ -93,12 +97,8 @@ def read_mnad(path: Path, counts: Counts) -> dict[str, Labels]:
     Raises:
         ValueError: where they are not as many as the frames; see `read_array`.
     """
-    found, total = read_array(path), sum(counts.values())
-    if len(found) != total:
-        raise ValueError(
-            f"{path}: must hold one label for each of the {total} test "
-            f"frames. Found there: {len(found)}"
-        )
+    total = sum(counts.values())
+    found = read_array(path, total, "test frames")
     ends = np.cumsum(list(counts.values()))
     return dict(zip(counts, np.split(found, ends[:-1]), strict=True))
 
@@ -113,8 +113,7 @@ def read_each_array(path: Path, counts: Counts) -> dict[str, Labels]:
     result = {}
     for name, frames in counts.items():
         file = path / f"{name}.npy"
-        result[name] = read_array(file)
-        require_length(file, name, result[name], frames)
+        result[name] = read_array(file, frames, f"frames of {name}")
     return result
 
 
@@ -153,21 +152,34 @@ def published_later(root: Path) -> list[GroundTruth]:
     ]
 
 
-def require_length(path: Path, name: str, found: Labels, frames: int) -> None:
-    """Refuses labels that are not as many as the frames of their video.
+def require_length(
+    path: Path, of: str, found: Sequence[Any] | NDArray[Any], frames: int
+) -> None:
+    """Refuses labels that are not as many as the frames.
+
+    Args:
+        path: of the file.
+        of: what they are labels of, such as `frames of 01`.
+        found: the labels.
+        frames: how many there must be.
 
     Raises:
-        ValueError: naming the file and the video.
+        ValueError: naming the file.
     """
     if len(found) != frames:
         raise ValueError(
-            f"{path}: must hold one label for each of the {frames} "
-            f"frames of {name}. Found there: {len(found)}"
+            f"{path}: must hold one label for each of the {frames} {of}. "
+            f"Found there: {len(found)}"
         )
 
 
-def read_array(path: Path) -> Labels:
+def read_array(path: Path, frames: int, of: str) -> Labels:
     """Reads labels from a `.npy` of shape (N,) or (1, N).
+
+    Args:
+        path: of the file.
+        frames: how many labels there must be.
+        of: what they are labels of, for errors.
 
     Raises:
         ValueError: for a pickled array, another shape, or a value that is
@@ -181,6 +193,7 @@ def read_array(path: Path) -> Labels:
             f"{path}: labels must have the shape (N,) or (1, N). "
             f"Found there: {array.shape}"
         )
+    require_length(path, of, array, frames)
     values = np.unique(array)
     if not np.isin(values, (0, 1)).all():
         raise ValueError(
@@ -196,15 +209,27 @@ def load(path: Path) -> NDArray[Any]:
     Raises:
         ValueError: where the array is pickled, cut short or none.
     """
-    try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise ValueError(
-            f"{path}: must be a plain .npy array, not pickled and not cut "
-            f"short. Found there: {error}"
-        ) from error
-    if not isinstance(array, np.ndarray):
-        raise ValueError(f"{path}: must be one .npy array, not an archive")
+    with untrusted.opened(path) as file:
+        try:
+            header = arrays.read_header(file)
+            if header.dtype.kind == "U":
+                raise ValueError("letters")
+            if header.offset + header.bytes > file.seek(0, io.SEEK_END):
+                raise ValueError(f"the shape {header.shape}")
+            array: NDArray[Any] = np.memmap(
+                file,
+                header.dtype,
+                mode="r",
+                offset=header.offset,
+                shape=header.shape,
+                order="F" if header.by_columns else "C",
+            )
+        except Exception as error:
+            # A damaged header raises what its parsers raise, of many kinds.
+            raise ValueError(
+                f"{path}: must be a plain .npy array of numbers, not pickled "
+                f"and not cut short. Found there: {error}"
+            ) from error
     return array
 
 

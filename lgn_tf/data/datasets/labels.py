@@ -68,15 +68,17 @@ def from_intervals(
     Raises:
         ValueError: for an interval that does not lie within the video.
     """
-    labels = np.zeros(frames, np.uint8)
+    # Where intervals begin and end: a million may cover the same frames.
+    edges = np.zeros(frames + 1, np.int64)
     for start, end in intervals:
         if not 1 <= start <= end <= frames:
             raise ValueError(
                 f"{where}: an interval must lie within frames 1 to {frames}. "
                 f"Found there: {start} to {end}"
             )
-        labels[start - 1 : end] = 1
-    return labels
+        edges[int(start) - 1] += 1
+        edges[int(end)] -= 1
+    return (np.cumsum(edges[:-1]) > 0).astype(np.uint8)
 
 
 def to_intervals(labels: Labels) -> list[Interval]:

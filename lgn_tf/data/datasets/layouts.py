@@ -4,6 +4,7 @@
 `docs/data.md` draws a tree for each.
 """
 
+import collections
 import dataclasses
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from lgn_tf.data.datasets.dataset import Dataset, Video, require_distinct
 from lgn_tf.data.datasets.registry import DATASETS, Layout, Writer
 from lgn_tf.files import listings
 from lgn_tf.files.listings import folders
+
+_LONGEST = 230
+"""Bytes of a name: with what is written around it, a file may have 255."""
 
 
 def known_layouts() -> dict[str, Layout]:
@@ -105,12 +109,18 @@ def _only(root: Path, found: list[Dataset]) -> Dataset | None:
 
 
 def _checked(dataset: Dataset, root: Path, labels: Path | None) -> Dataset:
-    names = [(video.split, video.name) for video in dataset.videos]
-    for name in names:
-        if names.count(name) > 1:
+    names = collections.Counter((v.split, v.name) for v in dataset.videos)
+    for (_, name), times in names.items():
+        if times > 1:
             raise ValueError(
                 f"{dataset.root}: each video of a split must have a name of "
-                f"its own. Received twice: {name[1]!r}"
+                f"its own. Received twice: {name!r}"
+            )
+        if not listings.is_plain_name(name) or len(name.encode()) > _LONGEST:
+            raise ValueError(
+                f"{dataset.root}: the name of a video must be printable, in "
+                f"UTF-8, and of at most {_LONGEST} bytes, since it names "
+                f"files. Found there: {name!r}"
             )
     root = root if root.is_dir() else root.parent
     for video in dataset.videos:

@@ -13,6 +13,9 @@ from lgn_tf.files import listings
 
 Masks = NDArray[np.bool_]
 
+MOST_PIXELS = 2**30
+"""Of the masks of a video: 4,600 frames of 360 x 640 pixels."""
+
 
 def read_masks(video: Video) -> Masks:
     """Reads the masks of one video.
@@ -65,7 +68,13 @@ def stack(path: Path, masks: list[NDArray[Any]]) -> NDArray[Any]:
 def _read(path: Path) -> NDArray[Any]:
     if path.is_dir():
         return stack(path, [_image(file) for file in listings.frames(path)])
-    return label_files.load(path)
+    found = label_files.load(path)
+    if found.size > MOST_PIXELS:
+        raise ValueError(
+            f"{path}: must hold at most {MOST_PIXELS:,} pixels. "
+            f"Found there: {found.size:,}"
+        )
+    return found
 
 
 def _image(path: Path) -> NDArray[Any]:

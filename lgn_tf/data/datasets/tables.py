@@ -1,14 +1,19 @@
 """Tables of intervals: `video,start,end`, and columns behind them."""
 
 import csv
+import io
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lgn_tf.files import listings
+from lgn_tf.files import listings, untrusted
 
 Interval = tuple[int, int]
 """First and last frame, counted from 1; both belong to it."""
+
+MOST_BYTES = 16 * untrusted.MEBIBYTE
+"""Of a file of intervals."""
 
 _COLUMNS = ("video", "start", "end")
 
@@ -49,19 +54,20 @@ def read_table(
             row that holds no interval.
     """
     columns = [*_COLUMNS, *further]
+    contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.reader(file)
-            header = [field.strip() for field in next(rows, [])]
-            if header != columns:
-                raise ValueError(
-                    f"{path}: the first line must read `{','.join(columns)}`. "
-                    f"Found there: {','.join(header)!r}"
-                )
-            return [
-                _row(row, further, f"{path}: line {rows.line_num}")
-                for row in filter(None, rows)
-            ]
+        text = contents.decode("utf-8-sig")
+        rows = csv.reader(io.StringIO(text, newline=""))
+        header = [field.strip() for field in next(rows, [])]
+        if header != columns:
+            raise ValueError(
+                f"{path}: the first line must read `{','.join(columns)}`. "
+                f"Found there: {','.join(header)!r:.80}"
+            )
+        return [
+            _row(row, further, f"{path}: line {rows.line_num}")
+            for row in filter(None, rows)
+        ]
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(
             f"{path}: must be a table in UTF-8. Found there: {error}"
@@ -74,8 +80,8 @@ def _row(
     fields = [field.strip() for field in row]
     if (
         len(fields) != len(_COLUMNS) + len(further)
-        or not all(field.isdecimal() for field in fields[1:3])
-        or not all(fields[3:])
+        or not all(re.fullmatch("[0-9]{1,9}", each) for each in fields[1:3])
+        or not all(each and each.isprintable() for each in fields[3:])
     ):
         *words, last = (
             "a name",
@@ -84,7 +90,7 @@ def _row(
         )
         raise ValueError(
             f"{where} must hold {', '.join(words)} and {last}. "
-            f"Found there: {','.join(row)!r}"
+            f"Found there: {','.join(row)!r:.80}"
         )
     name = Path(fields[0])
     stem = name.stem if listings.is_video(name) else fields[0]

@@ -3,19 +3,31 @@
 import dataclasses
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
 
+from lgn_tf.config.settings import Count
 from lgn_tf.data.datasets.dataset import Video
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, listings, untrusted
+from lgn_tf.files.arrays import LARGEST_SIDE
 
 MANIFEST = "manifest.json"
 MOTION_SUFFIX = ".motion"
 MOTION_TYPE = "<f4"
 FORMAT = 1
+MOST_BYTES = 64 * untrusted.MEBIBYTE
+"""Of a manifest: some 200,000 videos."""
+
+_SPLITS = ("train", "test", "all")
 _BLOCK = 1 << 20
+
+Side = Annotated[int, msgspec.Meta(ge=0, le=65_536)]
+"""Pixels along a side."""
+
+CellSide = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_SIDE)]
+"""Cells of a map along a side."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,10 +61,27 @@ class Entry:
 
     name: str
     split: str
-    frames: int
+    frames: Count
     channels: int
     source: Source
-    cells: tuple[int, int] = (0, 0)
+    cells: tuple[CellSide, CellSide] = (0, 0)
+
+    def __post_init__(self) -> None:
+        """Refuses what would lead out of the store, or be no video."""
+        for name, good, rule in (
+            (
+                "name",
+                listings.is_plain_name(self.name),
+                "a file name, and printable",
+            ),
+            ("split", self.split in _SPLITS, f"one of {', '.join(_SPLITS)}"),
+            ("channels", self.channels in (1, 3), "1 or 3"),
+        ):
+            if not good:
+                raise ValueError(
+                    f"`{name}` must be {rule}. "
+                    f"Received: {name}={getattr(self, name)!r:.80}"
+                )
 
     @property
     def path(self) -> Path:
@@ -93,7 +122,7 @@ class Manifest:
     """
 
     layout: str
-    size: tuple[int, int]
+    size: tuple[Side, Side]
     complete: bool
     entries: tuple[Entry, ...]
     skipped: tuple[str, ...] = ()
@@ -116,12 +145,12 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: not there, so {folder} is no store. `lgn prepare` "
             "makes one"
         )
-    contents = path.read_bytes()
+    contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
         # Apart: of another format, other fields say nothing.
         msgspec.json.decode(contents, type=_Stamp)
         return msgspec.json.decode(contents, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a manifest of format {FORMAT}. Found there: {error}"
         ) from error

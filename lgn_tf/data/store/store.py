@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lgn_tf.data.datasets.dataset import Dataset
 from lgn_tf.data.store.manifest import Entry, fingerprint, read_manifest
 from lgn_tf.data.video import footage
+from lgn_tf.files import listings
 
 
 class Stored:
@@ -59,6 +60,7 @@ def _map(
     path = folder / entry.path
     needed, found = entry.bytes(size), -1
     if path.is_file():
+        listings.require_inside(folder, path)
         found = path.stat().st_size
     if found != needed:
         raise ValueError(

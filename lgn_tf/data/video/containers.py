@@ -1,6 +1,8 @@
-"""Video files that were cut short, by what their containers say."""
+"""What the containers of video files say: that they are some, and whole."""
 
 from pathlib import Path
+
+from lgn_tf.files import untrusted
 
 _BOXED = (".mp4", ".mov", ".m4v")
 
@@ -11,6 +13,34 @@ An edit list hides frames that the header counts, and a decoder leaves out
 frames whose references lie before the first one: a clip that was cut out of a
 longer video has both, and is whole.
 """
+
+
+_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_BEGINNINGS = (
+    b"RIFF",  # AVI.
+    b"\x1a\x45\xdf\xa3",  # Matroska.
+    b"\0\0\1",  # MPEG, programs and streams.
+    b"G",  # MPEG, transport.
+    b"OggS",
+)
+
+
+def require_container(path: Path) -> None:
+    """Refuses a list of videos, whatever its name: it would open other files.
+
+    A decoder goes by the contents, and a list may name files and addresses.
+
+    Raises:
+        OSError: where the file cannot be read.
+        ValueError: naming the file.
+    """
+    with untrusted.opened(path) as file:
+        head = file.read(8)
+    if not head.startswith(_BEGINNINGS) and head[4:] not in _BOXES:
+        raise ValueError(
+            f"{path}: not a readable video, or cut short. "
+            f"Found there: {path.stat().st_size} bytes"
+        )
 
 
 def is_cut_short(path: Path, promised: int, found: int) -> bool:

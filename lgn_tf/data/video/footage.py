@@ -240,6 +240,7 @@ def require_size(
 
 def read_video(path: Path) -> Iterator[Frames]:
     """Decodes a video file with OpenCV; see `read_frames`."""
+    containers.require_container(path)
     capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
         if not capture.isOpened():
@@ -268,6 +269,10 @@ def promised_frames(video: Video) -> int:
     """Returns the number of frames by the header, without decoding any."""
     if not video.is_file:
         return len(video.frame_files())
+    try:
+        containers.require_container(video.source)
+    except ValueError:
+        return 0  # Who decodes it says so.
     capture = cv2.VideoCapture(str(video.source), cv2.CAP_FFMPEG)
     try:
         whole = max(0, int(capture.get(cv2.CAP_PROP_FRAME_COUNT)))

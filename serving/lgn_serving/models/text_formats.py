@@ -10,6 +10,9 @@ from typing import Any
 
 from google.protobuf import text_format
 
+MOST_BYTES = 2**20
+"""Of a file of settings."""
+
 
 def read(path: Path, message: Any) -> Any:
     """Reads a file into a message.
@@ -26,9 +29,28 @@ def read(path: Path, message: Any) -> Any:
             stopped.
         OSError: where the file cannot be read.
     """
+    contents = _read_bytes(path)
     try:
-        return text_format.Parse(path.read_text(), message)
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+        return text_format.Parse(contents.decode(), message)
+    except (
+        text_format.ParseError,
+        UnicodeDecodeError,
+        RecursionError,
+    ) as error:
         raise ValueError(
             f"{path}: not a readable {message.DESCRIPTOR.name}: {error}"
         ) from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    # A pipe in the place of the file would block for ever.
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: must be a file. Found there: none")
+    with path.open("rb") as file:
+        contents = file.read(MOST_BYTES + 1)
+    if len(contents) > MOST_BYTES:
+        raise ValueError(
+            f"{path}: must hold at most {MOST_BYTES:,} bytes. "
+            f"Found there: {path.stat().st_size:,}"
+        )
+    return contents

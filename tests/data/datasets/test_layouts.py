@@ -249,3 +249,21 @@ def test_writing_refuses_what_it_must(tmp_path, walkway):
         archives.write_drawn(walkway, tmp_path, "own")
     with pytest.raises(ValueError, match="Received: layout='zip'"):
         archives.write_drawn(walkway, tmp_path / "new", "zip")
+
+
+@pytest.mark.parametrize(
+    "name", ["a\nb", "a\x1b[2Jb", "a\udcffb", "x" * 231, "ä" * 116]
+)
+def test_names_that_no_file_can_have_are_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "0.png").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"must be printable, in UTF-8"):
+        layouts.recognise(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["x.partial", "x" * 230, "[bold]", "=cmd|x"])
+def test_names_that_are_unusual_are_names(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "0.png").write_bytes(b"")
+    [video] = layouts.recognise(tmp_path).videos
+    assert video.name == name

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.video import containers, footage
 from lgn_tf.files import media
 
@@ -70,3 +71,24 @@ def test_an_mp4_that_hides_its_first_frames_is_read(tmp_path):
     hidden = (2 * ticks // 25).to_bytes(4)
     path.write_bytes(contents[:start] + hidden + contents[start + 4 :])
     assert len(list(footage.read_video(path))) == 58
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#EXTM3U\n#EXTINF:1,\nfile://{other}\n#EXT-X-ENDLIST\n",
+        "ffconcat version 1.0\nfile {other}\n",
+        "v=0\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("suffix", [".avi", ".mp4", ".mkv", ".mpg"])
+def test_a_list_of_videos_is_no_video(tmp_path, text, suffix):
+    other = tmp_path / "other.avi"
+    media.write_video(other, np.zeros((9, 16, 24, 3), np.uint8))
+    path = tmp_path / f"list{suffix}"
+    path.write_text(text.format(other=other))
+    with pytest.raises(ValueError, match=rf"list\{suffix}: not a readable vi"):
+        list(footage.read_video(path))
+    assert footage.promised_frames(Video("a", "test", path)) == 0
+    assert len(list(footage.read_video(other))) == 9

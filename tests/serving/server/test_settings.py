@@ -1,5 +1,6 @@
 """models.config and the batching file, by the parsers of their formats."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,19 @@ def test_monitoring(tmp_path):
     path = write(tmp_path, 'prometheus_config { enable: true path: "/x" }')
     found = text_formats.read(path, MonitoringConfig()).prometheus_config
     assert (found.enable, found.path) == (True, "/x")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "zeros", "binary"])
+def test_what_is_no_settings_file_is_refused(tmp_path, kind):
+    path = tmp_path / "models.config"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "binary":
+        path.write_bytes(b"\xff\xfe")
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**33)
+    with pytest.raises(ValueError, match=r"models\.config: "):
+        settings.read_models(path)

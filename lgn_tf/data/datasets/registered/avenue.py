@@ -96,8 +96,9 @@ def read_labels(path: Path, counts: Mapping[str, int]) -> dict[str, Labels]:
     for name, frames in counts.items():
         file = path / f"{_number(name)}_label.mat"
         cell = matlab.read_cell(file, "volLabel")
+        of = f"frames of {name}"
+        label_files.require_length(file, of, cell, frames)
         result[name] = np.array([mask.any() for mask in cell], np.uint8)
-        label_files.require_length(file, name, result[name], frames)
     return result
 
 
