@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from lgn_tf.files import untrusted
+
 LONGEST_NAME = 255
 """Bytes that the name of a file may have."""
 
@@ -81,12 +83,11 @@ def _sign(file: BinaryIO) -> None:
 def _holder(lock: Path) -> str:
     """Returns the words of `_sign`, in brackets; or nothing."""
     try:
-        with lock.open("rb") as file:
+        with untrusted.opened(lock) as file:
             words = file.read(500).decode(errors="replace")
-    except OSError:
+    except (OSError, ValueError):
         return ""
-    printable = "".join(each if each.isprintable() else " " for each in words)
-    return f" ({printable})" if printable else ""
+    return f" ({untrusted.one_line(words)})" if words else ""
 
 
 def beside(path: Path) -> Path:

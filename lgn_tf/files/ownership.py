@@ -11,10 +11,13 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 
 MARK = ".lgn.json"
 """The file that marks a folder."""
+
+_LARGEST = 64 << 20
+"""Bytes of a mark; it names a file in some 30 of them."""
 
 _JUNK = (".DS_Store", "Thumbs.db", "desktop.ini")
 # File managers put them wherever somebody looks.
@@ -119,11 +122,12 @@ def _files(folder: Path) -> list[str]:
 
 def _read(folder: Path) -> _Mark | None:
     path = folder / MARK
-    if not path.is_file():
+    if not os.path.lexists(path):
         return None
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Mark)
-    except msgspec.DecodeError as error:
+        values = untrusted.read_json(path, _LARGEST)
+        return msgspec.convert(values, type=_Mark)
+    except ValueError as error:
         raise FileExistsError(
             f"{folder} is not overwritten: {MARK} in it cannot be read. "
             f"Found there: {error}"

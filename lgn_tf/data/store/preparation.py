@@ -22,7 +22,7 @@ from lgn_tf.data.store.manifest import (
 )
 from lgn_tf.data.store.video_writer import VideoWriter
 from lgn_tf.data.video import footage
-from lgn_tf.files import atomic, locks, scratch
+from lgn_tf.files import atomic, listings, locks, scratch
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
@@ -90,6 +90,8 @@ def prepare(
 
 
 def _require_own_folder(folder: Path) -> None:
+    for name in ("train", "test", "all"):
+        listings.require_inside(folder, folder / name)
     if folder.is_dir() and not (folder / MANIFEST).exists():
         halves = (f"{MANIFEST}.partial", f".partial-{MANIFEST}")
         ours = (LOCK, "train", "test", "all", *halves)

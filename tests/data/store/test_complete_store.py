@@ -155,3 +155,16 @@ def test_a_store_is_not_complete_while_files_of_it_are_removed(
     made = preparation.prepare(fewer, folder, SIZE)
     assert made.manifest.complete
     assert len(list(folder.rglob("*.frames"))) == len(fewer.videos)
+
+
+def test_nothing_is_written_or_removed_where_a_link_leads(complete, tmp_path):
+    dataset, folder = complete
+    elsewhere = tmp_path / "elsewhere"
+    (folder / "train").rename(elsewhere)
+    (folder / "train").symlink_to(elsewhere)
+    mine = elsewhere / "mine.frames"
+    mine.touch()
+    (folder / preparation.MANIFEST).unlink()
+    with pytest.raises(ValueError, match="a link must not leave"):
+        preparation.prepare(dataset, folder, SIZE)
+    assert mine.exists()
