@@ -39,7 +39,7 @@ def test_the_containers_may_do_little():
     assert plain(SERVER["image"]) == IMAGE
     assert [SERVER["name"], PROXY["name"]] == ["serving", "proxy"]
     check_hardened(POD)
-    assert SERVER["resources"]["limits"]["memory"] == "4Gi"
+    assert SERVER["resources"]["limits"]["memory"] == "6Gi"
     assert POD["automountServiceAccountToken"] is False
 
 
