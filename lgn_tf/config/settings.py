@@ -13,8 +13,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-LARGEST = 1e6
-"""Of a setting that is a number."""
+LARGEST = 1e30
+"""Of a setting that is a number; float32 holds it."""
 
 MOST = 10**9
 """Of a setting that counts something."""

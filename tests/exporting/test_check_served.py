@@ -228,5 +228,5 @@ def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
     )
     assert found.calibration.weights == known.weights | {"motion": 7.0}
     path.write_text("{")
-    with pytest.raises(ValueError, match=r"model_card\.json: must be a model"):
+    with pytest.raises(ValueError, match=r"model_card\.json: not a JSON file"):
         check_served._served_weights(tmp_path)

@@ -136,7 +136,10 @@ class Source:
 
 
 def test_a_run_is_calibrated_once_and_marked_in_sample(model, tmp_path):
-    config = Config(data=DataConfig("folder", holdout=0))
+    config = Config(
+        ModelConfig("glo_net", (16, 24), channels=1, width=1 / 16),
+        data=DataConfig("folder", holdout=0),
+    )
     source = Source(clips("f", 8, 6), None)
     found = run_of(model, tmp_path, config).calibrate(source)
     assert found.in_sample

@@ -39,7 +39,7 @@ def state(root: Path) -> dict[str, str]:
 
 
 def fingerprint(path: Path) -> str:
-    """Returns a digest of a file without what depends on the clock.
+    """Returns a digest of a file without times and other measurements.
 
     A file that should hold such a thing and cannot be read is taken as it is.
     """
@@ -93,10 +93,23 @@ def _environment(contents: bytes) -> bytes:
     return json.dumps(values, sort_keys=True).encode()
 
 
+def _card(contents: bytes) -> bytes:
+    values = json.loads(contents)
+    # A measurement, as a time is.
+    values.pop("memory")
+    return json.dumps(values, sort_keys=True).encode()
+
+
+def _card_text(contents: bytes) -> bytes:
+    return re.sub(rb"## Memory\n.*?\n## ", b"## ", contents, flags=re.DOTALL)
+
+
 _TIMED: dict[str, Callable[[bytes], bytes]] = {
     "snapshot.npz": _snapshot,
     "log.csv": _log,
     "environment.json": _environment,
+    "model_card.json": _card,
+    "model_card.md": _card_text,
 }
 
 

@@ -47,7 +47,11 @@ def bring(out: Path, data_root: Path, run_dir: Path) -> None:
             tar.extractall(folder, filter="data")
         config = _here(directory.read_config(folder), data_root)
         schema.write(config, folder / directory.CONFIG)
+        # New weights would take it with them.
+        calibration = Run(folder).calibration
         _restore(weights, config, folder)
+        if calibration is not None:
+            calibration.save(folder / directory.CALIBRATION)
         found = _evaluate(Run(folder, config=config))
         shutil.rmtree(folder / SWEEP)
     console = rich.console.Console()
