@@ -18,7 +18,9 @@ import httpx
 import numpy as np
 from numpy.typing import NDArray
 
+from lgn_serving.failure import Failure
 from lgn_serving.models.settings import ModelSettings, version_folders
+from lgn_serving.models.version import AVAILABLE
 from lgn_serving.server import EmbeddedServer
 from lgn_tf.config import schema
 from lgn_tf.data.datasets.dataset import Video
@@ -67,7 +69,7 @@ def check(run: Run, models: Path) -> Comparison:
 
     Raises:
         FileNotFoundError: where the run is not evaluated.
-        ValueError: where a score differs.
+        ValueError: where a score differs, or no version can be served.
     """
     run = run.changed(cue_weights=_served_weights(models))
     settings, test_set = run.config, run.test_set()
@@ -77,6 +79,7 @@ def check(run: Run, models: Path) -> Comparison:
     moved = None
     served = (ModelSettings(MODEL, models),)
     with EmbeddedServer(lambda: served) as server:
+        _require_available(server, models)
         base = f"http://127.0.0.1:{server.rest_port}"
         with httpx.Client(base_url=base, timeout=600, trust_env=False) as http:
             if TOLD in _signatures(http):
@@ -99,6 +102,23 @@ def check(run: Run, models: Path) -> Comparison:
                 f"difference of {difference:.2g}"
             )
     return Comparison(name, len(found["psnr"]), differences, anew)
+
+
+def _require_available(server: EmbeddedServer, models: Path) -> None:
+    """Refuses to ask a server that has loaded nothing, and says why."""
+    try:
+        versions = server.catalogue.status(MODEL)
+    except Failure as failure:
+        raise ValueError(
+            f"{models}: must hold numbered folders, one a version. "
+            "Found there: none"
+        ) from failure
+    if not any(version.state == AVAILABLE for version in versions):
+        newest = versions[0]
+        raise ValueError(
+            f"{models / str(newest.number)}: cannot be served. "
+            f"Found there: {newest.message}"
+        )
 
 
 def _served_weights(models: Path) -> dict[str, float]:

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import re
 import shutil
 import types
 from pathlib import Path
@@ -230,3 +232,36 @@ def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
     path.write_text("{")
     with pytest.raises(ValueError, match=r"model_card\.json: not a JSON file"):
         check_served._served_weights(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "found"),
+    [
+        ("cut", r"1: cannot be served. Found there: .*not an sstable"),
+        ("pipe", r"1: cannot be served. Found there: .*must be a file"),
+        ("empty", "must hold numbered folders, one a version"),
+    ],
+)
+def test_a_version_that_cannot_be_served_is_one_line(
+    evaluated, exported, tmp_path, capsys, damage, found
+):
+    run_dir, _ = evaluated(0.0)
+    models = tmp_path / "models"
+    models.mkdir()
+    if damage != "empty":
+        shutil.copytree(exported.path, models / "1")
+        path = models / "1/variables/variables.index"
+        contents = path.read_bytes()
+        path.unlink()
+        if damage == "cut":
+            path.write_bytes(contents[:50])
+        else:
+            os.mkfifo(path)
+    argv = ["check-served", str(run_dir), str(models)]
+    assert main.main(argv) == 2
+    [line] = [
+        each
+        for each in capsys.readouterr().err.splitlines()
+        if each.startswith("lgn ")
+    ]
+    assert str(models) in line and re.search(found, line)

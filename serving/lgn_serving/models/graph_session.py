@@ -42,6 +42,7 @@ class GraphSession(Signatures):
         """
         import tensorflow as tf
 
+        _require_files(path)
         self._tf = tf
         self._lock = threading.Lock()
         self._places: dict[str, Any] = {}
@@ -179,6 +180,13 @@ def _check_inputs(signature: Any, inputs: Mapping[str, Any]) -> None:
             raise invalid(
                 f"Expects arg[{place}] to be {wanted} but {found} is provided"
             )
+
+
+def _require_files(path: Path) -> None:
+    """Refuses what would block whoever opens it, such as a pipe."""
+    for each in path.rglob("*"):
+        if not (each.is_dir() or each.is_file()):
+            raise Failure("UNKNOWN", f"{each}: must be a file or a folder")
 
 
 def _quiet_load(tf: Any, session: Any, path: Path) -> Any:
