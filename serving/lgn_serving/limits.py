@@ -18,8 +18,8 @@ class Limits:
             of an answer must take.
         rate_seconds: time over which that rate is measured, and that is given
             before it is measured first.
-        grpc_readers: gRPC streams whose message may be arriving; each may take
-            `body_bytes` of memory.
+        grpc_readers: gRPC streams whose message may arrive for longer than a
+            second; each may take `body_bytes` of memory.
         request_seconds: time for an answer, where the client sets no shorter
             one.
         drain_seconds: time that running requests get after SIGTERM.

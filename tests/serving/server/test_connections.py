@@ -5,6 +5,7 @@ import select
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -170,6 +171,35 @@ def test_silent_streams_do_not_lock_out_others(start):
         # Those that were ended for others say so.
         found = [call.exception() for call in calls if call.done()]
         assert {each.code() for each in found} <= {CODES.RESOURCE_EXHAUSTED}
+
+
+def test_silent_streams_that_come_again_do_not_starve_others(start):
+    server = start()
+    over = threading.Event()
+    target = f"127.0.0.1:{server.grpc_port}"
+
+    def nothing():
+        over.wait()
+        yield from ()
+
+    def again(channel):
+        while not over.is_set():
+            with contextlib.suppress(grpc.RpcError):
+                channel.stream_unary(METHOD)(nothing())
+
+    with ThreadPoolExecutor(70) as pool, contextlib.ExitStack() as opened:
+        opened.callback(over.set)
+        for _ in range(70):
+            channel = grpc.insecure_channel(
+                target, [("grpc.use_local_subchannel_pool", 1)]
+            )
+            pool.submit(again, opened.enter_context(channel))
+        end = time.monotonic() + 4
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            predict(server)
+            # One that has to wait for its turn may wait for ever.
+            assert time.monotonic() - begin < 5
 
 
 def test_a_stream_without_a_message_ends(start):
