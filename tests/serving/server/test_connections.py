@@ -1,11 +1,11 @@
 """Clients that connect, announce, stay silent or read nothing."""
 
+import asyncio
 import contextlib
 import select
 import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import numpy as np
@@ -15,6 +15,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from lgn_serving.limits import Limits
 from lgn_serving.models.settings import ModelSettings
+from lgn_serving.protocols.grpc_arrivals import Arrivals
 from tests.serving.server.test_bad_input import PREDICT, alive, client_of
 
 CODES = grpc.StatusCode
@@ -173,33 +174,42 @@ def test_silent_streams_do_not_lock_out_others(start):
         assert {each.code() for each in found} <= {CODES.RESOURCE_EXHAUSTED}
 
 
-def test_silent_streams_that_come_again_do_not_starve_others(start):
-    server = start()
-    over = threading.Event()
-    target = f"127.0.0.1:{server.grpc_port}"
+class Stream:
+    """Stands for the context of a stream; None is no message."""
 
-    def nothing():
-        over.wait()
-        yield from ()
+    def __init__(self, message):
+        self.message = message
 
-    def again(channel):
-        while not over.is_set():
-            with contextlib.suppress(grpc.RpcError):
-                channel.stream_unary(METHOD)(nothing())
+    async def read(self):
+        if self.message is None:
+            await asyncio.Event().wait()
+        return self.message
 
-    with ThreadPoolExecutor(70) as pool, contextlib.ExitStack() as opened:
-        opened.callback(over.set)
-        for _ in range(70):
-            channel = grpc.insecure_channel(
-                target, [("grpc.use_local_subchannel_pool", 1)]
-            )
-            pool.submit(again, opened.enter_context(channel))
-        end = time.monotonic() + 4
-        while time.monotonic() < end:
-            begin = time.monotonic()
-            predict(server)
+
+def test_silent_streams_that_come_again_do_not_starve_others():
+    async def serve():
+        arrivals = Arrivals(Limits(grpc_readers=2))
+        silent = [
+            asyncio.ensure_future(arrivals.message(Stream(None)))
+            for _ in range(3)
+        ]
+        await asyncio.sleep(0)
+        valid = asyncio.ensure_future(arrivals.message(Stream(b"message")))
+        for _ in range(30):
             # One that has to wait for its turn may wait for ever.
-            assert time.monotonic() - begin < 5
+            silent.append(asyncio.ensure_future(arrivals.message(Stream(None))))
+            await asyncio.sleep(0.05)
+        assert valid.done() and valid.result() == b"message"
+        # Of the silent ones, the oldest have gone.
+        ended = [each for each in silent if each.done()]
+        assert 0 < len(ended) < len(silent)
+        assert {each.exception().code for each in ended} == {
+            "RESOURCE_EXHAUSTED"
+        }
+        for each in silent:
+            each.cancel()
+
+    asyncio.run(serve())
 
 
 def test_a_stream_without_a_message_ends(start):
