@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import sys
+import time
 import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -39,12 +40,14 @@ class Bench:
         seed: of every choice.
         scale: share of the full number of cases.
         keep: whether the folder of a row's first bad case stays.
+        began: moment of `time.monotonic()`.
     """
 
     folder: Path
     seed: int
     scale: float
     keep: bool
+    began: float = dataclasses.field(default_factory=time.monotonic)
 
     @property
     def material(self) -> Path:
@@ -61,8 +64,9 @@ class Bench:
         return np.random.default_rng([self.seed, zlib.crc32(words)])
 
     def say(self, words: str) -> None:
-        """Says on standard error what is being done."""
-        print(words, file=sys.stderr, flush=True)
+        """Says on standard error what is being done, and since when."""
+        minutes = (time.monotonic() - self.began) / 60
+        print(f"{minutes:.1f} min: {words}", file=sys.stderr, flush=True)
 
     def tally(
         self,
