@@ -102,7 +102,11 @@ class GraphSession(Signatures):
             self._place(signature.inputs[key].name): inputs[key]
             for key in sorted(inputs)
         }
-        fetches = [self._place(signature.outputs[key].name) for key in wanted]
+        # All outputs, whatever is wanted: TensorFlow prepares the graph anew
+        # for each choice of outputs, which takes half a second and some
+        # megabytes, and keeps it.
+        every = sorted(signature.outputs)
+        fetches = [self._place(signature.outputs[key].name) for key in every]
         try:
             values = self._run_graph(feeds, fetches, deadline)
         except self._tf.errors.DeadlineExceededError as error:
@@ -110,7 +114,8 @@ class GraphSession(Signatures):
         except self._tf.errors.OpError as error:
             code = error_name(error.error_code)
             raise Failure(code, _ADDED.split(error.message)[0]) from error
-        return dict(zip(wanted, map(np.asarray, values), strict=True))
+        found = dict(zip(every, map(np.asarray, values), strict=True))
+        return {name: found[name] for name in wanted}
 
     def _run_graph(
         self,

@@ -16,6 +16,7 @@ from tensorflow_serving.apis import (
 )
 
 from lgn_serving.limits import Limits
+from lgn_serving.models.graph_session import GraphSession
 from lgn_serving.models.settings import BatchSettings, ModelSettings
 from tests.serving.conftest import ANSWER
 
@@ -287,3 +288,24 @@ def test_more_requests_than_the_limit(limited):
     assert set(first.result().outputs) == {"n", "y"}
     assert b"lgn_serve_requests_in_flight 0.0" in server._metrics.text()
     stub.Predict(request(x=ROWS))
+
+
+def test_no_choice_of_outputs_prepares_the_graph_anew(toy_version, monkeypatch):
+    session = GraphSession(toy_version)
+    fetched, real = set(), GraphSession._run_graph
+
+    def run(self, feeds, fetches, deadline):
+        fetched.add(tuple(map(str, fetches)))
+        return real(self, feeds, fetches, deadline)
+
+    monkeypatch.setattr(GraphSession, "_run_graph", run)
+    try:
+        found = [
+            session.run("", {"x": ROWS}, only)
+            for only in ((), ("n",), ("y",), ("y", "n"), ("n", "y"))
+        ]
+    finally:
+        session.close()
+    wanted = [["n", "y"], ["n"], ["y"], ["y", "n"], ["n", "y"]]
+    assert [list(each) for each in found] == wanted
+    assert len(fetched) == 1
