@@ -17,7 +17,7 @@ help:
 	@echo "make demo         set up $(VENV); train, evaluate, report, export and serve on drawn videos"
 	@echo "make test         set up $(VENV), then lint, type checks and all tests"
 	@echo "make test-latest  the short test run on the newest supported TensorFlow"
-	@echo "make trust        the soak test: kills, full disks, bad requests; an hour, see docs/reliability.md"
+	@echo "make trust        the soak test: kills, full disks, bad requests; see docs/reliability.md"
 	@echo "make bench        benchmarks that print ratios (installs PyTorch)"
 	@echo "make format       rewrite the code the way make lint wants it"
 	@echo "make protos       generate the protocol buffers of serving/ anew"

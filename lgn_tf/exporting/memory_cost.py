@@ -5,7 +5,6 @@ bytes were allocated at the same time. A server charges requests by these
 numbers before it runs them.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lgn_serving.costs import Memory
 from lgn_tf.config.schema import ModelConfig
 from lgn_tf.data.video import untrusted_images
 from lgn_tf.exporting import signatures
@@ -29,32 +29,9 @@ _OUTPUT_COPIES = 4
 """Copies of an output while it is computed and sent."""
 
 
-@dataclasses.dataclass(frozen=True)
-class MemoryCost:
-    """Bytes that one endpoint needs besides its inputs.
-
-    Attributes:
-        frames: name of the input that holds the frames.
-        request: bytes of any request.
-        row: bytes of each row besides.
-        frame: bytes of each frame of each row besides.
-        pixel: bytes of each pixel of the largest frame.
-        line: bytes of each line of pixels of the highest frame.
-        side: largest height and width of a picture that is decoded.
-    """
-
-    frames: str
-    request: int
-    row: int
-    frame: int
-    pixel: int
-    line: int
-    side: int = signatures.MAX_SIDE
-
-
 def measure(
     version: Path, endpoints: Sequence[Endpoint], model: ModelConfig
-) -> dict[str, MemoryCost]:
+) -> dict[str, Memory]:
     """Runs an exported version, and returns what its endpoints need.
 
     Args:
@@ -78,7 +55,7 @@ def measure(
     result = {}
     for endpoint in endpoints:
         is_video = endpoint.name.startswith(_VIDEO)
-        result[endpoint.name] = MemoryCost(
+        result[endpoint.name] = Memory(
             frames=endpoint.inputs[0].name,
             request=max(video - length * frame if is_video else one - row, 0),
             row=0 if is_video else row + _outputs(endpoint, model),
@@ -87,6 +64,7 @@ def measure(
             pixel=untrusted_images.PARALLEL * 2 * 3,
             # Resizing holds four times the columns of the result in float64.
             line=untrusted_images.PARALLEL * 4 * 3 * 8 * model.image_size[1],
+            side=signatures.MAX_SIDE,
         )
     return result
 
