@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lgn_serving.costs import Memory
+from lgn_serving.models.graph_session import quiet_load
 from lgn_tf.config.schema import ModelConfig
 from lgn_tf.data.video import untrusted_images
 from lgn_tf.exporting import signatures
@@ -91,17 +92,12 @@ class _Session:
         import tensorflow as tf
 
         self._v1 = tf.compat.v1
-        self._version = version
         graph = tf.Graph()
         self._session = self._v1.Session(graph=graph)
         try:
             with graph.as_default():
-                self._signatures: Mapping[str, Any] = _quietly(
-                    tf,
-                    lambda: self._v1.saved_model.load(
-                        self._session, ["serve"], str(version)
-                    ),
-                ).signature_def
+                loaded = quiet_load(tf, self._session, version)
+            self._signatures: Mapping[str, Any] = loaded.signature_def
         except BaseException:
             self._session.close()
             raise
@@ -148,14 +144,3 @@ def _peak(stats: Any) -> int:
     ).reshape(-1, 2)
     ordered = changes[np.argsort(changes[:, 0], kind="stable"), 1]
     return int(np.cumsum(ordered).max(initial=0))
-
-
-def _quietly(tf: Any, load: Any) -> Any:
-    """Loads without the warning that TensorFlow 1's loader is old."""
-    log = tf.get_logger()
-    level = log.level
-    log.setLevel("ERROR")
-    try:
-        return load()
-    finally:
-        log.setLevel(level)

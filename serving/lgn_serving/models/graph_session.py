@@ -54,7 +54,7 @@ class GraphSession(Signatures):
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
-                loaded = _quiet_load(tf, self._session, path)
+                loaded = quiet_load(tf, self._session, path)
             super().__init__(dict(loaded.signature_def))
             self._session._extend_graph()
             self._warm_up(path)
@@ -194,8 +194,17 @@ def _require_files(path: Path) -> None:
             raise Failure("UNKNOWN", f"{each}: must be a file or a folder")
 
 
-def _quiet_load(tf: Any, session: Any, path: Path) -> Any:
-    """Loads without the warning that TensorFlow 1's loader is old."""
+def quiet_load(tf: Any, session: Any, path: Path) -> Any:
+    """Loads without the warning that TensorFlow 1's loader is old.
+
+    Args:
+        tf: TensorFlow.
+        session: of TensorFlow 1, whose graph is the default one.
+        path: the folder that holds `saved_model.pb`.
+
+    Returns:
+        The `MetaGraphDef`, with the signatures.
+    """
     log = tf.get_logger()
     level = log.level
     log.setLevel("ERROR")
