@@ -67,11 +67,13 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     _require_report(path)
     ownership.require(folder, _KIND, _WRITTEN_BEFORE)
     values = _values(run_dir)
+    # Drawn before anything is written.
+    text = _page(values)
     with ownership.folder(folder, _KIND, _WRITTEN_BEFORE) as new:
         for name, svg in _figures(values):
             (new / f"{name}.svg").write_bytes(svg.encode())
     with atomic.opened(path) as file:
-        file.write(_page(values).encode())
+        file.write(text.encode())
     return path
 
 
