@@ -76,10 +76,25 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _opened(path: Path) -> cv2.VideoCapture:
+    if not path.is_file() or _is_text(path):
+        raise ValueError(f"{path}: not a readable video")
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
         raise ValueError(f"{path}: not a readable video")
     return video
+
+
+def _is_text(path: Path) -> bool:
+    """Returns whether a file may be a list of videos, whatever its name.
+
+    A decoder goes by the contents, and would open the files and addresses in a
+    list. No container of a video begins with so much text.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    return head.isascii() and all(
+        each >= 32 or each in b"\t\r\n" for each in head
+    )
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

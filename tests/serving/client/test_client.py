@@ -186,6 +186,25 @@ def test_no_footage(tmp_path):
         footage.read_picture(tmp_path / "p.bmp")
 
 
+def test_a_list_of_videos_opens_no_other_file(tmp_path, monkeypatch):
+    secret = tmp_path / "secret.avi"
+    frames = np.zeros((3, 32, 40, 1), np.uint8)
+    media.write_video(secret, frames)
+    lists = {
+        "hls.avi": f"#EXTM3U\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n",
+        "concat.mp4": f"ffconcat version 1.0\nfile {secret}\n",
+        "empty.avi": "",
+    }
+    monkeypatch.setattr(
+        cv2, "VideoCapture", lambda path: pytest.fail(f"{path} was opened")
+    )
+    for name, text in lists.items():
+        (tmp_path / name).write_text(text)
+        for read in (footage.open_footage, footage.decoded):
+            with pytest.raises(ValueError, match=f"{name}: not a readable"):
+                read(tmp_path / name)
+
+
 def test_the_command_needs_no_tensorflow(model_server, tmp_path):
     media.write_video(tmp_path / "v.avi", moving(8))
     media.write_images(tmp_path / "f", moving(6), "{}.png", 0)
