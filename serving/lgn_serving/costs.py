@@ -21,6 +21,8 @@ CARD = Path("assets.extra/model_card.json")
 
 _POINTER = 8
 
+_SHORT_FRAMES, _SHORT_PIXELS = 32, 2**24
+
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
@@ -53,11 +55,22 @@ class Cost:
         rows: of its longest input.
         pixels: of all frames and pictures.
         memory: bytes.
+        frames: of all rows; None where it is not known.
     """
 
     rows: int
     pixels: int
     memory: int
+    frames: int | None = None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the graph is done soon, for all that is known."""
+        return (
+            self.frames is not None
+            and self.frames <= _SHORT_FRAMES
+            and self.pixels <= _SHORT_PIXELS
+        )
 
 
 def read_card(version: Path) -> dict[str, Memory]:
@@ -125,9 +138,10 @@ def cost(memory: Memory | None, inputs: Mapping[str, Array]) -> Cost:
     if frames is None:
         return Cost(rows, 0, taken)
     pixels, largest, highest = _sizes(frames, memory.side)
-    taken += math.prod(frames.shape[:2]) * memory.frame
+    count = math.prod(frames.shape[:2])
+    taken += count * memory.frame
     taken += largest * memory.pixel + highest * memory.line
-    return Cost(rows, pixels, taken)
+    return Cost(rows, pixels, taken, count)
 
 
 def _sizes(frames: Array, side: int) -> tuple[int, int, int]:

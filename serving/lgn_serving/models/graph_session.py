@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from lgn_serving.failure import Failure, invalid, late
 from lgn_serving.models.signatures import Signatures
 
 _WARM_UP = Path("assets.extra/tf_serving_warmup_requests")
-_THREADS = 32
+_THREADS = 8
+"""Threads that run what has a deadline: each request in one of them."""
+
 # The Python binding adds these to the message of the runtime.
 _ADDED = re.compile(r"\n+(Original stack trace|Detected at node|Errors may)")
 
@@ -46,11 +49,11 @@ class GraphSession(Signatures):
         self._tf = tf
         self._lock = threading.Lock()
         self._places: dict[str, Any] = {}
+        self._used = [0] * _THREADS
         graph = tf.Graph()
-        # An operation that takes long, such as decoding a large picture, keeps
-        # its thread. With as few threads as processors, it would delay every
-        # other request; with more, the system shares the processors.
-        config = tf.compat.v1.ConfigProto(inter_op_parallelism_threads=_THREADS)
+        config = tf.compat.v1.ConfigProto()
+        for _ in range(_THREADS):
+            config.session_inter_op_thread_pool.add(num_threads=1)
         self._session = tf.compat.v1.Session(graph=graph, config=config)
         try:
             with graph.as_default():
@@ -79,7 +82,7 @@ class GraphSession(Signatures):
             inputs: an array for each input.
             only: names of the outputs to return; all where empty.
             deadline: moment of `time.monotonic()` at which the graph is
-                stopped.
+                stopped; None where it is short.
 
         Returns:
             The outputs, by name.
@@ -126,24 +129,48 @@ class GraphSession(Signatures):
         from tensorflow.core.protobuf.config_pb2 import RunOptions
         from tensorflow.python.client import pywrap_tf_session
 
-        options = RunOptions()
-        if deadline is not None:
-            left = int(1000 * (deadline - time.monotonic()))
-            if left <= 0:
-                raise late()
-            options.timeout_in_ms = left
-        buffer = pywrap_tf_session.TF_NewBufferFromString(
-            options.SerializeToString()
-        )
-        # `Session.run` would check shapes in Python, with other texts.
-        try:
-            return list(
-                self._session._call_tf_sessionrun(
-                    buffer, feeds, fetches, [], None
-                )
+        with self._thread(deadline) as number:
+            options = RunOptions(inter_op_thread_pool=number)
+            if deadline is not None:
+                left = int(1000 * (deadline - time.monotonic()))
+                if left <= 0:
+                    raise late()
+                options.timeout_in_ms = left
+            buffer = pywrap_tf_session.TF_NewBufferFromString(
+                options.SerializeToString()
             )
+            # `Session.run` would check shapes in Python, with other texts.
+            try:
+                return list(
+                    self._session._call_tf_sessionrun(
+                        buffer, feeds, fetches, [], None
+                    )
+                )
+            finally:
+                pywrap_tf_session.TF_DeleteBuffer(buffer)
+
+    @contextmanager
+    def _thread(self, deadline: float | None) -> Iterator[int]:
+        """Yields the number of the thread that runs the operations.
+
+        It is a single one, which a large picture then keeps from nobody else.
+        Besides, oneDNN keeps what it prepares for each size of a batch, and
+        does so in each thread that meets this size.
+
+        Args:
+            deadline: where there is none, the thread that asks runs the graph.
+        """
+        if deadline is None:
+            yield -1
+            return
+        with self._lock:
+            number = min(range(_THREADS), key=self._used.__getitem__)
+            self._used[number] += 1
+        try:
+            yield number
         finally:
-            pywrap_tf_session.TF_DeleteBuffer(buffer)
+            with self._lock:
+                self._used[number] -= 1
 
     def _place(self, tensor: str) -> Any:
         """Returns what the C interface calls a tensor."""

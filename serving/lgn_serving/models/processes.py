@@ -155,6 +155,9 @@ class Process:
                 # Where nobody waits, the deadline has passed.
                 if asked is not None:
                     _settle(asked, *answer)
+        with self._lock:
+            # Nobody signals it any more: another process may get its number.
+            self._end = f"{self._path}: its process ended"
         code = self._launcher.end(self.id)
         how = "was unloaded" if self._closed else _how(code)
         with self._lock:

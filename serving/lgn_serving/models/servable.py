@@ -6,7 +6,7 @@ from pathlib import Path
 from lgn_serving import costs
 from lgn_serving.arrays import Array
 from lgn_serving.models.processes import Processes
-from lgn_serving.models.signatures import Signatures
+from lgn_serving.models.signatures import DEFAULT, Signatures
 
 
 class Servable(Signatures):
@@ -56,26 +56,21 @@ class Servable(Signatures):
         only: tuple[str, ...] = (),
         deadline: float | None = None,
     ) -> dict[str, Array]:
-        """Runs a signature.
+        """Runs a signature in the version's process.
 
-        Args:
-            name: the signature; empty for the default one.
-            inputs: an array for each input.
-            only: names of the outputs to return; all where empty.
-            deadline: moment of `time.monotonic()` at which the graph is
-                stopped.
-
-        Returns:
-            The outputs, by name.
+        Arguments and result are those of `GraphSession.run`.
 
         Raises:
-            Failure: where the inputs do not fit, the graph refuses them, the
-                deadline has passed, or the process ends.
+            Failure: as there, or where the process ends.
         """
         self._processes.pause_loading()
-        return dict(
-            self._process.run(name, dict(inputs), only, deadline=deadline)
-        )
+        # For each graph that fails under a deadline, TensorFlow keeps a
+        # kilobyte for ever (the rendezvous that it gave up). What is short runs
+        # to its end, and holds its place until then; the client is answered
+        # before.
+        cost = costs.cost(costs.costs_of(self, name or DEFAULT), inputs)
+        stop = None if cost.is_short else deadline
+        return dict(self._process.run(name, dict(inputs), only, deadline=stop))
 
     def close(self) -> None:
         """Ends the process, which frees all of its memory."""

@@ -51,7 +51,7 @@ def test_a_long_header_costs_no_time():
 def test_frames():
     frames = np.zeros((2, 5, 8, 4, 3), np.uint8)
     memory = frames.nbytes + 1000 + 2 * 100 + 10 * 10 + 32 * 2 + 8 * 3
-    assert costs.cost(MEMORY, {"x": frames}) == Cost(2, 320, memory)
+    assert costs.cost(MEMORY, {"x": frames}) == Cost(2, 320, memory, 10)
     assert costs.cost(None, {"x": frames}) == Cost(2, 0, frames.nbytes)
 
 
@@ -63,7 +63,28 @@ def test_pictures():
     found = costs.cost(MEMORY, {"x": files})
     size = sum(map(len, files.flat)) + 5 * 8
     memory = size + 1000 + 100 + 50 + 600 * 2 + 20 * 3
-    assert found == Cost(1, 1200, memory)
+    assert found == Cost(1, 1200, memory, 5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "short"),
+    [
+        ((2, 16, 8, 8, 3), True),
+        ((1, 33, 8, 8, 3), False),
+        ((33, 1, 8, 8, 3), False),
+        ((1, 1, 4096, 4096, 3), True),
+        ((1, 1, 4096, 4097, 3), False),
+        ((3,), True),
+        ((1000,), False),
+    ],
+)
+def test_few_frames_and_pixels_are_short(shape, short):
+    frames = np.lib.stride_tricks.as_strided(
+        np.zeros(1, np.uint8), shape, (0,) * len(shape)
+    )
+    assert costs.cost(MEMORY, {"x": frames}).is_short == short
+    assert not costs.cost(None, {"x": frames}).is_short
+    assert not costs.cost(MEMORY, {"y": frames}).is_short
 
 
 @pytest.mark.parametrize(

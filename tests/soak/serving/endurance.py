@@ -63,15 +63,24 @@ def run(bench: Bench) -> Iterator[Outcome]:
 
 
 def _watch(session: Session, seconds: float) -> tuple[list[float], list[Usage]]:
-    """Returns times in seconds and what the server held at each of them."""
+    """Returns times in seconds and what the server held at each of them.
+
+    The folder of the theme also gets a table with the memory of each process.
+    """
     began = time.monotonic()
     times: list[float] = []
     used: list[Usage] = []
-    while (now := time.monotonic() - began) < seconds:
-        if now > WARM * seconds and session.server.alive():
-            times.append(now)
-            used.append(session.server.usage())
-        time.sleep(1.0)
+    table = session.folder / "memory.csv"
+    with table.open("w", encoding="utf-8") as rows:
+        while (now := time.monotonic() - began) < seconds:
+            if session.server.alive():
+                found = session.server.usage()
+                cells = (f"{each:.1f}" for each in found.each)
+                print(f"{now:.0f}", *cells, sep=",", file=rows, flush=True)
+                if now > WARM * seconds:
+                    times.append(now)
+                    used.append(found)
+            time.sleep(1.0)
     if not used:
         raise RuntimeError(f"the server ended: {session.server.said()}")
     return times, used

@@ -24,16 +24,19 @@ class Usage:
     """What a process and its children hold.
 
     Attributes:
-        memory: resident MB.
+        each: resident MB of each of them, the process first.
         files: open ones.
         threads: of all processes.
-        processes: number of them.
     """
 
-    memory: float
+    each: tuple[float, ...]
     files: int
     threads: int
-    processes: int
+
+    @property
+    def memory(self) -> float:
+        """Resident MB of all."""
+        return sum(self.each)
 
 
 def tree(process: int) -> list[int]:
@@ -54,7 +57,8 @@ def tree(process: int) -> list[int]:
 
 def usage(process: int) -> Usage:
     """Returns what a process and all that descend from it hold."""
-    memory, files, threads, count = 0.0, 0, 0, 0
+    memory: list[float] = []
+    files, threads = 0, 0
     for each in tree(process):
         place = Path(f"/proc/{each}")
         try:
@@ -63,9 +67,8 @@ def usage(process: int) -> Usage:
             threads += len(os.listdir(place / "task"))  # noqa: PTH208
         except OSError:
             continue
-        memory += pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-        count += 1
-    return Usage(memory, files, threads, count)
+        memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
+    return Usage(tuple(memory), files, threads)
 
 
 def start(*arguments: str, out: Path) -> "subprocess.Popen[bytes]":

@@ -138,4 +138,5 @@ def ratio(times: Sequence[float], quiet: float) -> tuple[str, bool]:
     """Returns the ratio of the 99th percentiles in words, and if it is met."""
     busy = percentile(times)
     words = f"p99 {1000 * quiet:.0f} ms, then {1000 * busy:.0f} ms"
+    words += f" (the slowest {1000 * times[-1]:.0f} ms)" if times else ""
     return f"{words}, ratio {busy / quiet:.1f}", busy < MOST_RATIO * quiet

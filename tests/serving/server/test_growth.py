@@ -1,0 +1,74 @@
+"""The process of a version does not grow with the requests that it answers."""
+
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from lgn_serving.failure import Failure
+from lgn_serving.models.graph_session import GraphSession
+from lgn_serving.models.servable import Servable
+from tests.serving.server.test_processes import FOREVER
+from tests.serving.server.watched import resident, until
+
+MINUTE = 60.0
+
+
+@pytest.fixture
+def served(exported, processes):
+    return Servable(exported.path, processes)
+
+
+def run(served, frames):
+    deadline = time.monotonic() + MINUTE
+    return served.run("", {"frames": frames}, deadline=deadline)
+
+
+def growth(served, rounds: Iterable[Iterable[np.ndarray]]):
+    """Returns the MB that the process takes more after each round."""
+    held = []
+    for requests in rounds:
+        for frames in requests:
+            try:
+                run(served, frames)
+            except Failure as failure:
+                assert failure.code == "INVALID_ARGUMENT"
+        held.append(resident(served._process.id) / 2**20)
+    return np.diff(held)
+
+
+@pytest.mark.slow
+def test_refused_requests_leave_nothing_behind(served):
+    wrong = np.zeros((1, 3, 8, 8, 3), np.uint8)
+    with pytest.raises(Failure, match="5 frames"):
+        run(served, wrong)
+    # The first round makes room for what later ones use again.
+    found = growth(served, [[wrong] * 6000] * 2)
+    # Each would leave 0.7 KB: 4 MB.
+    assert found[0] < 2
+
+
+@pytest.mark.slow
+def test_every_size_of_a_batch_is_prepared_once(served):
+    frames = np.zeros((6, 5, 8, 8, 3), np.uint8)
+    sizes = [frames[:count] for count in range(1, 7)]
+    found = growth(served, [sizes * 5] * 6)
+    # In every thread of a pool it would be prepared again.
+    assert found.max() < 5
+
+
+def test_each_long_request_has_a_thread_of_its_own(counter_version):
+    session = GraphSession(counter_version)
+    threads = len(session._used)
+    deadline = time.monotonic() + 2
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(threads):
+            pool.submit(session.run, "", FOREVER, (), deadline)
+        until(lambda: session._used == [1] * threads)
+        # What is short has a thread that nobody else keeps.
+        assert session.run("", {"n": np.array([3])})["n"] == [3]
+        assert session._used == [1] * threads
+    assert session._used == [0] * threads
+    session.close()
