@@ -23,8 +23,8 @@ from typing import TypeVar
 
 from tests.soak import crash_points
 
-LANES = 2
-"""Scenarios that run at once."""
+LANES = max(2, min(8, len(os.sched_getaffinity(0))))
+"""Scenarios that run at once: one for each core, each of up to 1 GB."""
 
 MOST_BYTES = 24 << 30
 """Of address space: an allocation without bound fails before the machine."""

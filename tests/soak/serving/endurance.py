@@ -2,18 +2,23 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from tests.soak.bench import Bench
 from tests.soak.outcome import Outcome, Tally
 from tests.soak.serving import session as sessions
-from tests.soak.serving.processes import Usage
+from tests.soak.serving.processes import Helper, Usage
 from tests.soak.serving.session import Session
 
 SECONDS = 600.0
 WARM = 0.25
 """Share of the time that is not measured."""
+
+CROWD = 0.1
+"""Share of the time, at its start, in which many times as many ask. Allocators
+keep what they once needed, and later moments then need less."""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""
@@ -27,19 +32,15 @@ def run(bench: Bench) -> Iterator[Outcome]:
     seconds = max(15.0, SECONDS * min(1.0, bench.scale))
     bench.say(f"{seconds:.0f} s of requests")
     with Session(bench, "endurance") as session:
+        crowd = session.load("crowd", seconds=CROWD * seconds, workers=12)
+        many = _attacks(session, bench.seed + 2, workers=6, pause=0.0)
         load = session.load("beside", pause=0.02)
-        attacks = [
-            session.helper(
-                "attack",
-                f"attack-{name}",
-                **{name: getattr(session.server, name)},
-                count=10**9,
-                seed=bench.seed + 1,
-                workers=1,
-                pause=0.05,
-            )
-            for name in ("rest", "grpc")
-        ]
+        attacks = _attacks(session, bench.seed + 1, workers=1, pause=0.05)
+        time.sleep(CROWD * seconds)
+        # What it meets is counted by other themes.
+        crowd.result(120)
+        for attack in many:
+            attack.result(90, stop=True)
         times, used = _watch(session, seconds)
         malformed = sum(
             attack.result(90, stop=True)["count"] for attack in attacks
@@ -60,6 +61,21 @@ def run(bench: Bench) -> Iterator[Outcome]:
     met = slope < MOST_SLOPE or seconds < JUDGED
     goal = "0, 0, 0; < 0.1 MB a minute"
     yield tally.outcome(words, goal if seconds >= JUDGED else "0, 0, 0", met)
+
+
+def _attacks(session: Session, seed: int, **options: Any) -> list[Helper]:
+    """Starts malformed requests over both protocols, without an end."""
+    return [
+        session.helper(
+            "attack",
+            f"attack-{name}-{seed}",
+            **{name: getattr(session.server, name)},
+            count=10**9,
+            seed=seed,
+            **options,
+        )
+        for name in ("rest", "grpc")
+    ]
 
 
 def _watch(session: Session, seconds: float) -> tuple[list[float], list[Usage]]:
