@@ -1,6 +1,7 @@
 """`lgn serve`: the embedded server as a process, until a signal ends it."""
 
 import dataclasses
+import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
@@ -145,6 +146,10 @@ def serve(arguments: Sequence[str], program: str) -> None:
         ThreadPoolExecutor(1) as starter,
     ):
         starter.submit(server.start).result()
+    # What is there now stays to the end. The collector need not look at it, and
+    # comes the more often to what requests leave behind.
+    gc.collect()
+    gc.freeze()
     ended = threading.Event()
     with signals.handled(lambda *_: ended.set()):
         try:

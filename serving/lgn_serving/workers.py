@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any, TypeVar
 
-from lgn_serving.failure import late
+from lgn_serving.failure import Failure, late
 from lgn_serving.gate import Call, Gate, gone_away
 
 _Answer = TypeVar("_Answer")
@@ -55,35 +55,52 @@ class Workers:
         left = None if gone is None else asyncio.ensure_future(gone)
         try:
             thread = self._start(function, *arguments)
-            future = asyncio.wrap_future(thread)
-            # An error that comes too late is nobody's.
-            future.add_done_callback(
-                lambda done: done.cancelled() or done.exception()
-            )
-            awaited: set[asyncio.Future[Any]] = {future}
-            if left is not None:
-                awaited.add(left)
+            await self._end(thread, call, left)
             try:
-                await asyncio.wait(
-                    awaited,
-                    timeout=call.left() + _GRACE,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-            finally:
-                if not thread.done():
-                    self.gate.cancel(call)
-                    thread.cancel()
-                    # The loop may be closed when the thread is done.
-                    future.cancel()
-            if thread.done() and not thread.cancelled():
                 return thread.result()
-            over = gone_away() if left is not None and left.done() else late()
-            # A thread that has begun counts the request itself.
-            over.counted = not thread.cancelled()
-            raise over
+            finally:
+                # The trace of an error has this frame, which would hold the
+                # error: such a ring, with the request in it, stays until the
+                # garbage collector comes.
+                del thread
         finally:
             if left is not None:
                 left.cancel()
+
+    async def _end(
+        self,
+        thread: "Future[Any]",
+        call: Call,
+        left: "asyncio.Future[None] | None",
+    ) -> None:
+        """Waits for a thread until nobody waits for it any more.
+
+        Raises:
+            Failure: where it is not done.
+        """
+        future = asyncio.wrap_future(thread)
+        # An error that comes too late is nobody's.
+        future.add_done_callback(
+            lambda done: done.cancelled() or done.exception()
+        )
+        awaited: set[asyncio.Future[Any]] = {future}
+        if left is not None:
+            awaited.add(left)
+        try:
+            await asyncio.wait(
+                awaited,
+                timeout=call.left() + _GRACE,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+        finally:
+            if not thread.done():
+                self.gate.cancel(call)
+                thread.cancel()
+                # The loop may be closed when the thread is done.
+                future.cancel()
+        if not thread.done() or thread.cancelled():
+            # A thread that has begun counts the request itself.
+            raise _over(left, counted=not thread.cancelled())
 
     def _start(
         self, function: Callable[..., _Answer], *arguments: object
@@ -98,3 +115,10 @@ class Workers:
     def close(self) -> None:
         """Ends each thread after its request; does not wait for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _over(left: "asyncio.Future[None] | None", counted: bool) -> Failure:
+    """Returns the failure of a call that nobody waits for."""
+    over = gone_away() if left is not None and left.done() else late()
+    over.counted = counted
+    return over

@@ -109,6 +109,9 @@ class BatchedServable:
             return part.outputs.result(part.left())
         except TimeoutError:
             raise late() from None
+        finally:
+            # No ring of an error, its trace and what holds it.
+            del part, opened
 
     def _join(self, key: tuple[Any, ...], part: _Part) -> _Batch | None:
         """Puts a request into a batch; returns the batch if it is new."""
@@ -148,13 +151,18 @@ class BatchedServable:
                 del self._open[batch.key]
         # Those whose deadline has passed are answered.
         parts = [each for each in batch.parts if each.left() != 0]
+        batch.parts.clear()
         if not parts:
             return
         try:
-            found = self._outputs(batch.key, parts)
+            found = self._outputs(
+                batch.key, [part.inputs for part in parts], _last(parts)
+            )
         except BaseException as error:
             for part in parts:
                 part.outputs.set_exception(error)
+            # No ring, as in `run`.
+            del part, parts, batch
             return
         start = 0
         for part in parts:
@@ -165,17 +173,20 @@ class BatchedServable:
             start = end
 
     def _outputs(
-        self, key: tuple[Any, ...], parts: list[_Part]
+        self,
+        key: tuple[Any, ...],
+        every: list[Mapping[str, Array]],
+        deadline: float | None,
     ) -> dict[str, Array]:
         name, only, _ = key
         inputs = {
-            each: np.concatenate([part.inputs[each] for part in parts])
-            for each in parts[0].inputs
+            each: np.concatenate([one[each] for one in every])
+            for each in every[0]
         }
         found: dict[str, Array] = self._servable.run(
-            name, inputs, only, _last_deadline(parts)
+            name, inputs, only, deadline
         )
-        rows = sum(part.rows for part in parts)
+        rows = _rows(inputs)
         for output, values in found.items():
             if not values.ndim or len(values) != rows:
                 raise Failure(
@@ -192,7 +203,7 @@ class BatchedServable:
         self._threads.shutdown(wait=False)
 
 
-def _last_deadline(parts: list[_Part]) -> float | None:
+def _last(parts: list[_Part]) -> float | None:
     """Returns the last deadline; None where a request has none."""
     known = [each.deadline for each in parts if each.deadline is not None]
     return max(known) if len(known) == len(parts) else None

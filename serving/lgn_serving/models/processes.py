@@ -126,6 +126,9 @@ class Process:
                 return answer.result(left)
             except TimeoutError:
                 raise late() from None
+            finally:
+                # No ring of an error, its trace and what holds it.
+                del answer
 
     @contextlib.contextmanager
     def _asked(self, message: Any) -> Iterator[Future[Any]]:
@@ -144,6 +147,7 @@ class Process:
         finally:
             with self._lock:
                 del self._waiting[number]
+            del answer
 
     def _read(self) -> None:
         """Hands out the answers until the process ends."""

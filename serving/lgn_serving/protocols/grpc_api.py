@@ -107,17 +107,17 @@ class GrpcApi:
                 return await self._answer_in_time(answer, context)
             except Failure as failure:
                 self._predictor.refused(failure)
-                await context.abort(
-                    getattr(grpc.StatusCode, failure.code),
-                    shortened(failure.message, _MOST_TEXT),
-                )
+                code = getattr(grpc.StatusCode, failure.code)
+                text = shortened(failure.message, _MOST_TEXT)
             except (asyncio.CancelledError, grpc.aio.AbortError):
                 raise
             except Exception:
                 _log.exception("gRPC %s", api or "model")
-                await context.abort(
-                    grpc.StatusCode.INTERNAL, "The server failed"
-                )
+                code, text = grpc.StatusCode.INTERNAL, "The server failed"
+            # Not where the error is caught: gRPC keeps what `abort` raises
+            # until the garbage collector comes, and that would keep the error
+            # and all of the request.
+            await context.abort(code, text)
             raise AssertionError("`abort` returns nothing")
 
         return handle

@@ -1,15 +1,21 @@
 """The process of a version does not grow with the requests that it answers."""
 
+import contextlib
+import gc
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+import grpc
+import httpx
 import numpy as np
 import pytest
 
+from lgn_client import wire
 from lgn_serving.failure import Failure
 from lgn_serving.models.graph_session import GraphSession
 from lgn_serving.models.servable import Servable
+from lgn_serving.models.settings import BatchSettings, ModelSettings
 from tests.serving.server.test_processes import FOREVER
 from tests.serving.server.watched import resident, until
 
@@ -72,3 +78,45 @@ def test_each_long_request_has_a_thread_of_its_own(counter_version):
         assert session._used == [1] * threads
     assert session._used == [0] * threads
     session.close()
+
+
+@contextlib.contextmanager
+def rings():
+    """Yields a list of what only the collector could free, at the end."""
+    gc.collect()
+    found: list[object] = []
+    gc.disable()
+    try:
+        yield found
+        gc.set_debug(gc.DEBUG_SAVEALL)
+        gc.collect()
+        found += gc.garbage
+    finally:
+        gc.set_debug(0)
+        gc.garbage.clear()
+        gc.enable()
+
+
+BAD = [np.zeros((1, 2), np.int64), np.zeros(3), np.zeros(0, np.int64)]
+"""Refused: of another rank, of another type, and without a number."""
+
+
+@pytest.mark.parametrize("batching", [None, BatchSettings(4, 0.001)])
+def test_a_refused_request_is_freed_at_once(serve, counter_dir, batching):
+    server = serve([ModelSettings("counter", counter_dir)], batching=batching)
+    url = f"http://127.0.0.1:{server.rest_port}/v1/models/counter:predict"
+    address = f"127.0.0.1:{server.grpc_port}"
+    with rings() as found, grpc.insecure_channel(address) as channel:
+        call = channel.unary_unary(wire.METHOD)
+        for n in BAD:
+            body = {"inputs": {"n": n.tolist()}}
+            answer = httpx.post(url, json=body, timeout=30, trust_env=False)
+            assert answer.status_code == 400
+            with pytest.raises(grpc.RpcError) as caught:
+                call(wire.request("counter", "", {"n": n}), timeout=30)
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+        with pytest.raises(grpc.RpcError, match="deserializing"):
+            call(b"\xff", timeout=30)
+        # The last thread may still be leaving.
+        time.sleep(0.2)
+    assert not [one for one in found if isinstance(one, Failure)]
