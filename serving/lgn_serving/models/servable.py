@@ -66,8 +66,7 @@ class Servable(Signatures):
         self._processes.pause_loading()
         # For each graph that fails under a deadline, TensorFlow keeps a
         # kilobyte for ever (the rendezvous that it gave up). What is short runs
-        # to its end, and holds its place until then; the client is answered
-        # before.
+        # to its end, and without merging it holds its place until then.
         cost = costs.cost(costs.costs_of(self, name or DEFAULT), inputs)
         stop = None if cost.is_short else deadline
         return dict(self._process.run(name, dict(inputs), only, deadline=stop))

@@ -8,7 +8,6 @@ the version, and the answer its signatures. Later ones are the arguments of
 """
 
 import contextlib
-import gc
 import os
 import socket
 import threading
@@ -80,8 +79,6 @@ class _Worker:
 def _load(path: Path, loaded: list[GraphSession]) -> dict[str, bytes]:
     """Loads a version into a list; returns its signatures."""
     session = GraphSession(path)
-    # Loading leaves the whole graph behind in cycles: 100 MB.
-    gc.collect()
     loaded.append(session)
     return {
         name: signature.SerializeToString()
