@@ -136,8 +136,10 @@ def _server(options: Serve) -> "EmbeddedServer":
 def serve(arguments: Sequence[str], program: str) -> None:
     """Serves until a signal ends it."""
     options = parse(Serve, arguments, program)
+    from lgn_serving import allocator
     from lgn_serving.server import address
 
+    allocator.give_back_large_blocks()
     server = _server(options)
     # In another thread: in this one, Python would handle no signal while
     # TensorFlow loads.

@@ -21,7 +21,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import TypeVar
 
-from tests.soak import crash_points
+from tests.soak import crash_points, orphans
 
 LANES = max(2, min(8, len(os.sched_getaffinity(0))))
 """Scenarios that run at once: one for each core, each of up to 1 GB."""
@@ -109,8 +109,10 @@ class _Running:
         sys.stderr.flush()
         self._begun = time.monotonic()
         self._hung = False
+        parent = os.getpid()
         self._pid = os.fork()
         if not self._pid:
+            orphans.end_with(parent)
             _child(job, self._counter, self._files)
 
     def poll(self) -> Ended | None:

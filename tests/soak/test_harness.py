@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.serving.server import watched
 from tests.soak import commands, contents
 from tests.soak.commands import Command
 from tests.soak.lanes import Ended
@@ -97,6 +98,44 @@ def test_kills_hangs_and_failures_are_told_apart(ends):
     assert ends["fails"][:3] == [1, False, False]
     assert "ValueError: it fails" in ends["fails"][5][1]
     assert ends["status"][:3] == [2, False, False]
+
+
+BEGINS = """
+import sys, time
+from pathlib import Path
+from tests.soak import lanes
+from tests.soak.serving import processes
+
+root = Path(sys.argv[1])
+started = processes.start("http.server", "0", "--bind", "::1", out=root / "x")
+
+def scenario():
+    job = lanes.Job(lambda: time.sleep(60), root)
+    yield [job]
+
+real = lanes._Running.poll
+
+def poll(running):
+    print(started.pid, running._pid, flush=True)
+    return real(running)
+
+lanes._Running.poll = poll
+lanes.alone(scenario())
+"""
+
+
+def test_nothing_outlives_a_soak_that_is_killed(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", BEGINS, tmp_path],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as soak:
+        begun = [int(each) for each in soak.stdout.readline().split()]
+        assert all(map(watched.is_there, begun))
+        soak.kill()
+    watched.until(lambda: not any(map(watched.is_there, begun)))
 
 
 def ended(status=0, error="", hung=False):

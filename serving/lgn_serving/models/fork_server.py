@@ -19,6 +19,8 @@ import struct
 import sys
 import traceback
 
+from lgn_serving import allocator
+
 NUMBER = struct.Struct("!q")
 _LOOK = 1.0
 """Seconds between two looks whether the server is still there."""
@@ -32,6 +34,7 @@ def main() -> None:
     # its requests first.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
+    allocator.give_back_large_blocks()
     _import()
     line.settimeout(_LOOK)
     # Where the server has forked, its end of the line can outlive it.

@@ -8,6 +8,7 @@ import numpy as np
 
 from tests.soak.bench import Bench
 from tests.soak.outcome import Outcome, Tally
+from tests.soak.serving import pictures
 from tests.soak.serving import session as sessions
 from tests.soak.serving.processes import Helper, Usage
 from tests.soak.serving.session import Session
@@ -17,8 +18,12 @@ WARM = 0.25
 """Share of the time that is not measured."""
 
 CROWD = 0.1
-"""Share of the time, at its start, in which many times as many ask. Allocators
-keep what they once needed, and later moments then need less."""
+"""Share of the time, at its start, in which many times as many ask.
+
+TensorFlow's pool of memory keeps what it once needed. The largest load is
+therefore met first: later growth is then a leak, and not a step to the next
+largest moment.
+"""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""
@@ -32,12 +37,16 @@ def run(bench: Bench) -> Iterator[Outcome]:
     seconds = max(15.0, SECONDS * min(1.0, bench.scale))
     bench.say(f"{seconds:.0f} s of requests")
     with Session(bench, "endurance") as session:
+        file = session.folder / "bomb.png"
+        pictures.write(file, bench.seed)
         crowd = session.load("crowd", seconds=CROWD * seconds, workers=12)
         many = _attacks(session, bench.seed + 2, workers=6, pause=0.0)
         load = session.load("beside", pause=0.02)
         attacks = _attacks(session, bench.seed + 1, workers=1, pause=0.05)
+        bombs = pictures.start(session, file, 3)
         time.sleep(CROWD * seconds)
-        # What it meets is counted by other themes.
+        # What these meet is counted by other themes.
+        bombs.result(300)
         crowd.result(120)
         for attack in many:
             attack.result(90, stop=True)

@@ -11,6 +11,7 @@ import numpy as np
 from tests.soak.bench import Bench
 from tests.soak.outcome import Outcome, Tally
 from tests.soak.serving import session as sessions
+from tests.soak.serving.processes import Helper
 from tests.soak.serving.session import Session
 
 FILES, SIDE = 12, 4096
@@ -46,7 +47,8 @@ def run(bench: Bench) -> Iterator[Outcome]:
         size = write(file, bench.seed)
         before = session.server.usage().memory
         load = session.load("beside")
-        found, peak = _sent(session, file, bench.count(3, 1))
+        bombs = start(session, file, bench.count(3, 1))
+        found, peak = _watched(session, bombs)
         valid = load.result(120, stop=True)
         after = session.server.usage().memory
         faults = [
@@ -69,11 +71,9 @@ def run(bench: Bench) -> Iterator[Outcome]:
     yield tally.outcome(words, goal, met)
 
 
-def _sent(
-    session: Session, file: Path, rounds: int
-) -> tuple[dict[str, Any], float]:
-    """Sends all; returns what was answered and the largest size in MB."""
-    helper = session.helper(
+def start(session: Session, file: Path, rounds: int) -> Helper:
+    """Starts to send requests of `FILES` such pictures, from `CLIENTS`."""
+    return session.helper(
         "bombs",
         "bombs",
         rest=session.server.rest,
@@ -82,9 +82,13 @@ def _sent(
         clients=CLIENTS,
         rounds=rounds,
     )
+
+
+def _watched(session: Session, bombs: Helper) -> tuple[dict[str, Any], float]:
+    """Returns what was answered, and the largest size meanwhile in MB."""
     peak = 0.0
     end = time.monotonic() + 600
-    while helper.running() and time.monotonic() < end:
+    while bombs.running() and time.monotonic() < end:
         peak = max(peak, session.server.usage().memory)
         time.sleep(0.05)
-    return helper.result(1), peak
+    return bombs.result(1), peak

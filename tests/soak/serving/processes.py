@@ -1,6 +1,7 @@
 """`lgn serve` as a process, what it uses, and processes beside it."""
 
 import dataclasses
+import functools
 import http.client
 import json
 import os
@@ -12,6 +13,8 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from tests.soak import orphans
 
 ROOT = Path(__file__).parents[3]
 MODEL = "lgn_net"
@@ -72,7 +75,10 @@ def usage(process: int) -> Usage:
 
 
 def start(*arguments: str, out: Path) -> "subprocess.Popen[bytes]":
-    """Starts a Python program of this project in a group of its own."""
+    """Starts a Python program of this project in a group of its own.
+
+    It ends with this process, however that ends.
+    """
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "serving")]),
         "TF_CPP_MIN_LOG_LEVEL": "3",
@@ -89,6 +95,7 @@ def start(*arguments: str, out: Path) -> "subprocess.Popen[bytes]":
             stdout=printed,
             stderr=error,
             start_new_session=True,
+            preexec_fn=functools.partial(orphans.end_with, os.getpid()),
         )
 
 

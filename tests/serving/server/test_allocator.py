@@ -1,0 +1,82 @@
+"""Large blocks leave the server's processes when they are freed."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from lgn_serving import allocator
+from lgn_serving.models import fork_server
+from lgn_tf.cli import serve
+
+MAPPED = """
+import ctypes, os, sys
+from lgn_serving import allocator
+
+class Info(ctypes.Structure):
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks",
+            "fsmblks", "uordblks", "fordblks", "keepcost",
+        )
+    ]
+
+library = ctypes.CDLL(None)
+library.mallinfo2.restype = Info
+if sys.argv[1] == "given back":
+    allocator.give_back_large_blocks()
+if len(sys.argv) > 2 and os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+first = bytearray(16 << 20)
+del first
+before = library.mallinfo2().hblkhd
+second = bytearray(1 << 20)
+print((library.mallinfo2().hblkhd - before) >> 20)
+"""
+
+
+def mapped(*arguments, **environment):
+    """Returns the MB that are mapped for 1 MB, after 16 MB were freed."""
+    done = subprocess.run(
+        [sys.executable, "-c", MAPPED, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+def test_a_large_block_is_mapped_after_a_larger_one_was_freed():
+    assert mapped("as always") == 0
+    assert mapped("given back") == 1
+    assert mapped("given back", "in a fork") == 1
+    # The operator knows better.
+    chosen = {"MALLOC_MMAP_THRESHOLD_": "4000000"}
+    assert mapped("given back", **chosen) == 0
+    tunables = "glibc.malloc.mmap_threshold=4000000"
+    assert mapped("given back", GLIBC_TUNABLES=tunables) == 0
+
+
+class Called(Exception):
+    pass
+
+
+def test_both_processes_give_blocks_back(monkeypatch, tmp_path):
+    def called():
+        raise Called
+
+    monkeypatch.setattr(allocator, "give_back_large_blocks", called)
+    monkeypatch.setattr(fork_server, "_import", lambda: None)
+    with pytest.raises(Called):
+        serve.serve([str(tmp_path)], "lgn serve")
+    monkeypatch.setattr(sys, "argv", ["fork_server", "3"])
+    monkeypatch.setattr(fork_server.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(fork_server.socket, "socket", lambda **_: None)
+    with pytest.raises(Called):
+        fork_server.main()
