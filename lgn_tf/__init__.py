@@ -39,6 +39,7 @@ used that needs them. The command line is `lgn --help`.
 """
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ if TYPE_CHECKING:
     export = Run.export
 
 __version__ = "0.1.0"
+
+# A small file can name a large picture. OpenCV reads this when it is imported;
+# 8192 x 8192 pixels take 200 MB.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
 
 _PLACES = {
     "Calibration": "lgn_tf.scores.calibration",

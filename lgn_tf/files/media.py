@@ -1,5 +1,6 @@
-"""Writes frames, masks and videos to disk."""
+"""Decodes images; writes frames, masks and videos to disk."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,57 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+_BOUND = "OPENCV_IO_MAX_IMAGE_PIXELS"
+"""The variable of the environment that bounds images; `lgn_tf` sets it."""
+
 LOSSLESS = "FFV1"
 """The codec of the AVI files: what is read back is what was written."""
+
+
+def decode_image(
+    contents: bytes, flags: int, where: str
+) -> NDArray[Any] | None:
+    """Decodes an image with OpenCV.
+
+    Args:
+        contents: the bytes of the file.
+        flags: of `cv2.imdecode`.
+        where: the name of the file, for errors.
+
+    Returns:
+        (height, width) or (height, width, channels); None where the file is
+        unreadable.
+
+    Raises:
+        ValueError: where the image is too large.
+    """
+    if not contents:
+        return None
+    try:
+        found: NDArray[Any] | None = cv2.imdecode(
+            np.frombuffer(contents, np.uint8), flags
+        )
+    except cv2.error as error:
+        if "MAX_IMAGE" not in str(error):
+            return None
+        raise too_large(where) from error
+    return found
+
+
+def too_large(where: str) -> ValueError:
+    """Returns the error for a picture of more pixels than are decoded."""
+    return ValueError(
+        f"{where}: a frame must have at most {most_pixels():,} pixels; the "
+        f"environment variable {_BOUND} allows more. Found there: a larger one"
+    )
+
+
+def most_pixels() -> int:
+    """Returns how many pixels a picture may have."""
+    try:
+        return int(os.environ[_BOUND])
+    except (KeyError, ValueError):
+        return 2**30  # OpenCV's own bound.
 
 
 def write_images(

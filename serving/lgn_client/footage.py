@@ -1,5 +1,6 @@
 """Pictures, folders of pictures and videos as the files that are sent."""
 
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -126,9 +127,12 @@ def decode_picture(path: Path) -> Frame:
     contents = np.frombuffer(path.read_bytes(), np.uint8)
     # The server does not rotate pictures either.
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    frame = cv2.imdecode(contents, flags) if contents.size else None
+    frame = None
+    # OpenCV refuses an empty file and one that is too large.
+    with contextlib.suppress(cv2.error):
+        frame = cv2.imdecode(contents, flags)
     if frame is None:
-        raise ValueError(f"{path}: not a readable picture")
+        raise ValueError(f"{path}: not a readable picture, or too large")
     return np.asarray(frame, np.uint8)
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets import label_files
 from lgn_tf.data.datasets.dataset import Video
-from lgn_tf.files import listings
+from lgn_tf.files import listings, media
 
 Masks = NDArray[np.bool_]
 
@@ -78,10 +78,8 @@ def _read(path: Path) -> NDArray[Any]:
 
 
 def _image(path: Path) -> NDArray[Any]:
-    contents = np.fromfile(path, np.uint8)
-    mask: NDArray[Any] | None = None
-    if len(contents):
-        mask = cv2.imdecode(contents, cv2.IMREAD_GRAYSCALE)
+    flags = cv2.IMREAD_GRAYSCALE
+    mask = media.decode_image(path.read_bytes(), flags, str(path))
     if mask is None:
         raise ValueError(f"{path}: not a readable mask")
     return mask

@@ -17,6 +17,7 @@ import numpy as np
 
 from lgn_tf.data.video import preprocessing
 from lgn_tf.data.video.preprocessing import Frame
+from lgn_tf.files import media
 
 _log = logging.getLogger(__name__)
 
@@ -33,12 +34,12 @@ def decode(contents: bytes, where: str) -> Frame:
         file is gray. Deeper pixels are cut to 8 bits.
 
     Raises:
-        ValueError: where the file is unreadable or cut short.
+        ValueError: where the file is unreadable, cut short or too large.
     """
     frame: Frame | None = None
     if _is_whole(contents):
         flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_IGNORE_ORIENTATION
-        frame = cv2.imdecode(np.frombuffer(contents, np.uint8), flags)
+        frame = media.decode_image(contents, flags, where)
     if frame is None:
         raise _unreadable(contents, where)
     return frame.reshape(*frame.shape[:2], -1)
@@ -57,7 +58,7 @@ def unreadable_in(error: Exception) -> str | None:
     TensorFlow puts the error of a Python function, with its traceback, into
     the text of one of its own.
     """
-    bad = "not a readable image|all frames of a video must be"
+    bad = "not a readable image|a frame must|all frames of a video must be"
     found = re.search(rf"ValueError: (.*: (?:{bad}).*)", str(error))
     return found and found[1]
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets.dataset import Video
 from lgn_tf.data.video import containers, decoding, preprocessing
+from lgn_tf.files import media
 
 Frames = NDArray[np.uint8]
 
@@ -249,6 +250,9 @@ def read_video(path: Path) -> Iterator[Frames]:
                 f"Found there: {path.stat().st_size} bytes"
             )
         promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
+        height = capture.get(cv2.CAP_PROP_FRAME_HEIGHT)
+        if height * capture.get(cv2.CAP_PROP_FRAME_WIDTH) > media.most_pixels():
+            raise media.too_large(str(path))
         found = 0
         while True:
             good, frame = capture.read()

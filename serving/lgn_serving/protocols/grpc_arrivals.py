@@ -2,12 +2,13 @@
 
 gRPC holds a message that arrives in memory, as many bytes as the limit of a
 message allows, and does not say how many have come. So only some streams may
-take long. Where more of them wait for their message, those that have waited
-the longest are ended: a client that sends what it has is never held up by
-others that say nothing.
+take long, and each host has an equal share of them. Of a host with more, those
+streams end that have waited the longest: a client that sends what it has is
+never held up by others that say nothing.
 """
 
 import asyncio
+import collections
 from typing import Any
 
 import grpc
@@ -20,9 +21,10 @@ _PATIENCE = 1.0
 
 
 class _Stream:
-    """One stream; `ended` is done when it must go."""
+    """One stream of a host; `ended` is done when it must go."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: str) -> None:
+        self.host = host
         loop = asyncio.get_running_loop()
         self.since = loop.time()
         self.ended: asyncio.Future[None] = loop.create_future()
@@ -56,7 +58,8 @@ class Arrivals:
         Raises:
             Failure: where there is none in time, or too many streams wait.
         """
-        stream = _Stream()
+        # The peer is "ipv4:127.0.0.1:40000", for example.
+        stream = _Stream(context.peer().rpartition(":")[0])
         self._enter(stream)
         read = asyncio.ensure_future(context.read())
         try:
@@ -76,25 +79,40 @@ class Arrivals:
         return bytes(message)
 
     def _enter(self, stream: _Stream) -> None:
-        if len(self._streams) >= self._limits.connections:
-            going = (one for one in self._streams if not one.ended.done())
-            next(going, stream).end()
         self._streams[stream] = None
+        for one in self._beyond(self._limits.connections):
+            one.end()
         self._end_silent()
 
     def _end_silent(self) -> None:
-        """Ends the oldest of too many streams, each after some patience."""
+        """Ends what is beyond the readers, each after some patience."""
         loop = asyncio.get_running_loop()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        surplus = len(self._streams) - self._limits.grpc_readers
-        for stream in list(self._streams)[: max(0, surplus)]:
+        for stream in self._beyond(self._limits.grpc_readers):
             end = stream.since + _PATIENCE
             if loop.time() < end:
                 self._timer = loop.call_at(end, self._end_silent)
                 return
             stream.end()
+
+    def _beyond(self, most: int) -> list[_Stream]:
+        """Returns the streams beyond each host's share, the oldest first."""
+        waiting = collections.Counter(one.host for one in self._streams)
+        surplus = {}
+        room = most
+        for place, (host, count) in enumerate(reversed(waiting.most_common())):
+            # What a host with few streams leaves goes to the others.
+            share = min(count, room // (len(waiting) - place))
+            room -= share
+            surplus[host] = count - share
+        going = []
+        for one in self._streams:
+            if surplus[one.host]:
+                surplus[one.host] -= 1
+                going.append(one)
+        return going
 
     def _why(self, stream: _Stream) -> Failure:
         if stream.ended.done():

@@ -177,8 +177,12 @@ def test_silent_streams_do_not_lock_out_others(start):
 class Stream:
     """Stands for the context of a stream; None is no message."""
 
-    def __init__(self, message):
+    def __init__(self, message, host="::1"):
         self.message = message
+        self.host = host
+
+    def peer(self):
+        return f"ipv6:[{self.host}]:{id(self)}"
 
     async def read(self):
         if self.message is None:
@@ -207,6 +211,31 @@ def test_silent_streams_that_come_again_do_not_starve_others():
             "RESOURCE_EXHAUSTED"
         }
         for each in silent:
+            each.cancel()
+
+    asyncio.run(serve())
+
+
+def test_a_host_that_says_nothing_ends_no_stream_of_another():
+    async def serve():
+        arrivals = Arrivals(Limits(grpc_readers=4))
+
+        def begun(host):
+            stream = Stream(None, host)
+            return asyncio.ensure_future(arrivals.message(stream))
+
+        slow = [begun("::1") for _ in range(2)]
+        silent = [begun("::2") for _ in range(30)]
+        await asyncio.sleep(1.2)
+        assert not any(each.done() for each in slow)
+        # The other host has the rest, with its newest.
+        assert [each.done() for each in silent] == [True] * 28 + [False] * 2
+        slow += [begun("::3"), begun("::1")]
+        await asyncio.sleep(1.2)
+        # Of four places the third host needs one; the others share three.
+        assert [each.done() for each in slow] == [True, False, False, False]
+        assert [each.done() for each in silent[28:]] == [True, False]
+        for each in (*slow, *silent):
             each.cancel()
 
     asyncio.run(serve())

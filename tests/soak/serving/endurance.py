@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
 from tests.soak.bench import Bench
 from tests.soak.outcome import Outcome, Tally
-from tests.soak.serving import pictures
+from tests.soak.serving import pictures, processes
 from tests.soak.serving import session as sessions
 from tests.soak.serving.processes import Helper, Usage
 from tests.soak.serving.session import Session
@@ -24,6 +24,13 @@ TensorFlow's pool of memory keeps what it once needed. The largest load is
 therefore met first: later growth is then a leak, and not a step to the next
 largest moment.
 """
+
+RESTS = 20
+"""How often all clients stop. What is held then is held for no request: the
+memory of those that run comes and goes by tens of megabytes."""
+
+REST = 0.1
+"""Share of the time between two such moments that one takes."""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""
@@ -50,7 +57,7 @@ def run(bench: Bench) -> Iterator[Outcome]:
         crowd.result(120)
         for attack in many:
             attack.result(90, stop=True)
-        times, used = _watch(session, seconds)
+        times, used = _watch(session, seconds, [load, *attacks])
         malformed = sum(
             attack.result(90, stop=True)["count"] for attack in attacks
         )
@@ -63,7 +70,7 @@ def run(bench: Bench) -> Iterator[Outcome]:
     tally.add("endurance", faults, count)
     slope = a_minute(times, [each.memory for each in used])
     words = (
-        f"{slope:+.3f} MB a minute at {used[-1].memory:.0f} MB, "
+        f"at rest {slope:+.3f} MB a minute at {used[-1].memory:.0f} MB, "
         f"{a_minute(times, [each.files for each in used]):+.2f} files, "
         f"{a_minute(times, [each.threads for each in used]):+.2f} threads"
     )
@@ -87,28 +94,43 @@ def _attacks(session: Session, seed: int, **options: Any) -> list[Helper]:
     ]
 
 
-def _watch(session: Session, seconds: float) -> tuple[list[float], list[Usage]]:
-    """Returns times in seconds and what the server held at each of them.
+def _watch(
+    session: Session, seconds: float, clients: Sequence[Helper]
+) -> tuple[list[float], list[Usage]]:
+    """Returns times in seconds and what the server held at rest at each.
 
-    The folder of the theme also gets a table with the memory of each process.
+    The folder of the theme also gets a table with the memory of each process,
+    under load as well.
     """
     began = time.monotonic()
     times: list[float] = []
     used: list[Usage] = []
+    step = seconds / RESTS
     table = session.folder / "memory.csv"
     with table.open("w", encoding="utf-8") as rows:
-        while (now := time.monotonic() - began) < seconds:
-            if session.server.alive():
-                found = session.server.usage()
-                cells = (f"{each:.1f}" for each in found.each)
-                print(f"{now:.0f}", *cells, sep=",", file=rows, flush=True)
-                if now > WARM * seconds:
-                    times.append(now)
-                    used.append(found)
-            time.sleep(1.0)
+        for rest in range(1, RESTS + 1):
+            end = rest * step
+            while time.monotonic() - began < end - REST * step:
+                _write(session, time.monotonic() - began, rows)
+                time.sleep(min(1.0, REST * step))
+            with processes.stopped(clients):
+                time.sleep(max(0.0, end - (time.monotonic() - began)))
+                found = _write(session, end, rows)
+            if end > WARM * seconds and found is not None:
+                times.append(end)
+                used.append(found)
     if not used:
         raise RuntimeError(f"the server ended: {session.server.said()}")
     return times, used
+
+
+def _write(session: Session, now: float, rows: TextIO) -> Usage | None:
+    if not session.server.alive():
+        return None
+    found = session.server.usage()
+    cells = (f"{each:.1f}" for each in found.each)
+    print(f"{now:.1f}", *cells, sep=",", file=rows, flush=True)
+    return found
 
 
 def a_minute(times: Sequence[float], values: Sequence[float]) -> float:

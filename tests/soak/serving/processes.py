@@ -1,5 +1,6 @@
 """`lgn serve` as a process, what it uses, and processes beside it."""
 
+import contextlib
 import dataclasses
 import functools
 import http.client
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -258,3 +260,15 @@ class Helper:
             )
         found: dict[str, Any] = json.loads(text.splitlines()[-1])
         return found
+
+
+@contextlib.contextmanager
+def stopped(helpers: Sequence[Helper]) -> Iterator[None]:
+    """Lets programs do nothing while the context lasts."""
+    for helper in helpers:
+        helper.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for helper in helpers:
+            helper.process.send_signal(signal.SIGCONT)
