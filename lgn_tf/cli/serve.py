@@ -152,6 +152,7 @@ def serve(arguments: Sequence[str], program: str) -> None:
     # comes the more often to what requests leave behind.
     gc.collect()
     gc.freeze()
+    allocator.give_back_small_blocks()
     ended = threading.Event()
     with signals.handled(lambda *_: ended.set()):
         try:

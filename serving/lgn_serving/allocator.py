@@ -2,12 +2,17 @@
 
 import ctypes
 import os
+import threading
+import time
+from typing import Any
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 """Names of parameters in glibc's `malloc.h`."""
 
 _LARGE = 256 << 10
 _KEPT_AT_TOP = 1 << 20
+
+_SECONDS = 5.0
 
 
 def give_back_large_blocks() -> None:
@@ -25,8 +30,36 @@ def give_back_large_blocks() -> None:
     tunables = os.environ.get("GLIBC_TUNABLES", "")
     if "MALLOC_MMAP_THRESHOLD_" in os.environ or "mmap_threshold" in tunables:
         return
-    library = ctypes.CDLL(None)
-    # Others have the function, but not these parameters.
-    if hasattr(library, "gnu_get_libc_version"):
+    library = _glibc()
+    if library is not None:
         library.mallopt(_MMAP_THRESHOLD, _LARGE)
         library.mallopt(_TRIM_THRESHOLD, _KEPT_AT_TOP)
+
+
+def give_back_small_blocks(seconds: float = _SECONDS) -> None:
+    """Starts a thread that hands the pages of freed blocks to the system.
+
+    By itself glibc gives back only what lies behind the last block in use: one
+    small block would keep tens of megabytes before it. A look takes some
+    milliseconds.
+
+    Args:
+        seconds: between two looks.
+    """
+    library = _glibc()
+    if library is not None:
+        threading.Thread(
+            target=_trim, args=(library, seconds), name="trim", daemon=True
+        ).start()
+
+
+def _trim(library: Any, seconds: float) -> None:
+    while True:
+        time.sleep(seconds)
+        library.malloc_trim(0)
+
+
+def _glibc() -> Any:
+    """Returns the C library; None where it is another one."""
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "gnu_get_libc_version") else None

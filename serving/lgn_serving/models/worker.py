@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from lgn_serving import allocator
 from lgn_serving.failure import Failure
 from lgn_serving.models import channel
 from lgn_serving.models.graph_session import GraphSession
@@ -53,6 +54,7 @@ class _Worker:
         number, path = channel.receive(self._line)
         loaded: list[GraphSession] = []
         self._answer(number, lambda: _load(path, loaded))
+        allocator.give_back_small_blocks()
         pool = ThreadPoolExecutor(_THREADS)
         while loaded:
             number, arguments = channel.receive(self._line)

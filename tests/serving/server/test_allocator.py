@@ -2,13 +2,14 @@
 
 import os
 import platform
+import socket
 import subprocess
 import sys
 
 import pytest
 
 from lgn_serving import allocator
-from lgn_serving.models import fork_server
+from lgn_serving.models import channel, fork_server, worker
 from lgn_tf.cli import serve
 
 MAPPED = """
@@ -51,7 +52,12 @@ def mapped(*arguments, **environment):
     return int(done.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+on_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc", reason="no glibc"
+)
+
+
+@on_glibc
 def test_a_large_block_is_mapped_after_a_larger_one_was_freed():
     assert mapped("as always") == 0
     assert mapped("given back") == 1
@@ -61,6 +67,39 @@ def test_a_large_block_is_mapped_after_a_larger_one_was_freed():
     assert mapped("given back", **chosen) == 0
     tunables = "glibc.malloc.mmap_threshold=4000000"
     assert mapped("given back", GLIBC_TUNABLES=tunables) == 0
+
+
+PINNED = """
+import os, time
+from lgn_serving import allocator
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20
+
+blocks = [bytearray(100_000) for _ in range(2_000)]
+last = blocks[-1]
+before = resident()
+del blocks
+assert resident() > before - 20
+allocator.give_back_small_blocks(seconds=0.01)
+end = time.monotonic() + 30
+while resident() > before - 150 and time.monotonic() < end:
+    time.sleep(0.01)
+print(before - resident())
+"""
+
+
+@on_glibc
+def test_small_blocks_leave_before_one_in_use():
+    done = subprocess.run(
+        [sys.executable, "-c", PINNED],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) >= 150
 
 
 class Called(Exception):
@@ -80,3 +119,17 @@ def test_both_processes_give_blocks_back(monkeypatch, tmp_path):
     monkeypatch.setattr(fork_server.socket, "socket", lambda **_: None)
     with pytest.raises(Called):
         fork_server.main()
+
+
+def test_a_worker_gives_small_blocks_back(monkeypatch, tmp_path):
+    def called():
+        raise Called
+
+    monkeypatch.setattr(allocator, "give_back_small_blocks", called)
+    monkeypatch.setattr(worker, "_load", lambda *_: {})
+    line, server = socket.socketpair()
+    with line, server:
+        channel.send(server, (1, tmp_path))
+        with pytest.raises(Called):
+            worker._Worker(line).serve()
+        assert channel.receive(server) == (1, {}, None, None)
