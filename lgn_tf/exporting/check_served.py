@@ -8,8 +8,11 @@ scored anew by its code.
 """
 
 import base64
+import contextlib
 import dataclasses
 import itertools
+import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lgn_serving.failure import Failure
+from lgn_serving.models import catalogue
 from lgn_serving.models.settings import ModelSettings, version_folders
 from lgn_serving.models.version import AVAILABLE
 from lgn_serving.server import EmbeddedServer
@@ -78,7 +82,7 @@ def check(run: Run, models: Path) -> Comparison:
     name, frames = clips.names[0], clips.read(0, 0, count)
     moved = None
     served = (ModelSettings(MODEL, models),)
-    with EmbeddedServer(lambda: served) as server:
+    with _quiet(), EmbeddedServer(lambda: served) as server:
         _require_available(server, models)
         base = f"http://127.0.0.1:{server.rest_port}"
         with httpx.Client(base_url=base, timeout=600, trust_env=False) as http:
@@ -102,6 +106,18 @@ def check(run: Run, models: Path) -> Comparison:
                 f"difference of {difference:.2g}"
             )
     return Comparison(name, len(found["psnr"]), differences, anew)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the server from logging why it loads no version: we raise that."""
+    log = logging.getLogger(catalogue.__name__)
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def _require_available(server: EmbeddedServer, models: Path) -> None:

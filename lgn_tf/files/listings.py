@@ -89,11 +89,14 @@ def frames(folder: Path) -> list[Path]:
 
     Raises:
         ValueError: where there are none, or files of two formats, or two files
-            with one number, or a link that leaves the folder.
+            with one number, or a link that leaves the folder, or a folder that
+            has the name of a frame.
     """
     files = [path for path in children(folder) if is_image(path)]
     if not files:
         raise ValueError(f"{folder}: no frames. Found there: {summary(folder)}")
+    for path in filter(is_image, folders(folder)):
+        raise ValueError(f"{path}: must be a file. Found there: a folder")
     suffixes = sorted({path.suffix.lower() for path in files})
     if len(suffixes) > 1:
         raise ValueError(

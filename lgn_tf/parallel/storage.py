@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, untrusted
 
 
 def is_remote(path: str) -> bool:
@@ -45,9 +45,10 @@ def read(path: str) -> bytes:
 
     Raises:
         OSError: where it cannot be read.
+        ValueError: where a local one is a pipe, a device or a folder.
     """
-    with _located(path) as (system, place):
-        return system.cat_file(place)
+    with _opened(path) as file:
+        return bytes(file.read())
 
 
 def write(path: str, contents: bytes) -> None:
@@ -82,8 +83,9 @@ def stream(path: str, length: int) -> Iterator[bytes]:
 
     Raises:
         OSError: where it cannot be read.
+        ValueError: where a local one is a pipe, a device or a folder.
     """
-    with _located(path) as (system, place), system.open(place, "rb") as file:
+    with _opened(path) as file:
         while piece := file.read(length):
             # A connection may hand out less than it was asked for.
             while len(piece) < length and (
@@ -117,6 +119,17 @@ def local(folder: str, names: Sequence[str]) -> Iterator[Path]:
                 with _located(path) as (system, place):
                     system.get_file(place, str(Path(copy, name)))
         yield Path(copy)
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """Hands out a file that can be read."""
+    if not is_remote(path):
+        with untrusted.opened(Path(path)) as local_file:
+            yield local_file
+        return
+    with _located(path) as (system, place), system.open(place, "rb") as file:
+        yield file
 
 
 @contextlib.contextmanager

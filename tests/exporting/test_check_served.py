@@ -243,7 +243,7 @@ def test_the_weights_are_those_of_the_newest_version(moving_run, tmp_path):
     ],
 )
 def test_a_version_that_cannot_be_served_is_one_line(
-    evaluated, exported, tmp_path, capsys, damage, found
+    evaluated, exported, tmp_path, capsys, caplog, damage, found
 ):
     run_dir, _ = evaluated(0.0)
     models = tmp_path / "models"
@@ -265,3 +265,5 @@ def test_a_version_that_cannot_be_served_is_one_line(
         if each.startswith("lgn ")
     ]
     assert str(models) in line and re.search(found, line)
+    # The server would say it once more.
+    assert not [each for each in caplog.records if "1: " in each.message]

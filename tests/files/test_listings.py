@@ -94,6 +94,17 @@ def test_what_only_looks_like_a_picture_is_an_error(tmp_path, name, make):
     assert listings.children(tmp_path) == []
 
 
+def test_a_folder_in_the_place_of_a_frame_is_an_error(tmp_path):
+    for number in (1, 3):
+        (tmp_path / f"{number}.png").touch()
+    (tmp_path / "notes").mkdir()
+    assert len(listings.frames(tmp_path)) == 2
+    (tmp_path / "2.png").mkdir()
+    words = r"2\.png: must be a file. Found there: a folder"
+    with pytest.raises(ValueError, match=words):
+        listings.frames(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("name", "plain"),
     [

@@ -3,6 +3,7 @@
 import errno
 import gzip
 import io
+import os
 import sys
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_what_is_written_is_read(place):
         storage.read(path)
     with pytest.raises(FileNotFoundError, match=path):
         list(storage.stream(path, 3))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_only_looks_like_a_file_is_refused(tmp_path, make):
+    path = str(tmp_path / "name")
+    make(path)
+    for read in (storage.read, lambda path: list(storage.stream(path, 3))):
+        with pytest.raises(ValueError, match=f"{path}: must be a file"):
+            read(path)
 
 
 def test_a_file_is_streamed_as_it_is(place):
