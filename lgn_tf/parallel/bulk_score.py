@@ -19,13 +19,14 @@ from lgn_tf.config import schema
 from lgn_tf.data.datasets import dataset
 from lgn_tf.data.store import store
 from lgn_tf.data.store.manifest import MANIFEST, Entry
-from lgn_tf.files import ownership
+from lgn_tf.files import ownership, scratch
 from lgn_tf.inference import run_scorer
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
-from lgn_tf.parallel.beam_job import DESCRIPTION, Job
+from lgn_tf.parallel.beam_job import DESCRIPTION, SOURCES, Job
 from lgn_tf.runs import directory
 from lgn_tf.runs.run import Run
+from lgn_tf.scores import video_scores
 
 _LOOKS = 16
 """Files of an object store that are asked for at once."""
@@ -210,6 +211,9 @@ def _agree(out: str, description: dict[str, Any]) -> None:
     """Writes the description, or compares it with the one that is there."""
     if not storage.is_remote(out):
         ownership.refuse_marked(Path(out))
+        # Where all is done, nothing is written, and nothing else would do it.
+        for place in ("", video_scores.FRAMES, video_scores.MAPS, SOURCES):
+            scratch.sweep(Path(out, place))
     path = storage.join(out, DESCRIPTION)
     if not storage.exists(path):
         text = json.dumps(description, indent=1) + "\n"
@@ -217,7 +221,7 @@ def _agree(out: str, description: dict[str, Any]) -> None:
         return
     try:
         before = dict(json.loads(storage.read(path)))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a JSON object. Found there: {error}"
         ) from error

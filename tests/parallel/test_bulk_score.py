@@ -11,7 +11,7 @@ import pytest
 
 from lgn_tf.cli import main
 from lgn_tf.data.store.manifest import read_manifest, write_manifest
-from lgn_tf.files import atomic
+from lgn_tf.files import atomic, scratch
 from lgn_tf.inference import run_scorer
 from lgn_tf.parallel import beam_job, bulk_score
 from lgn_tf.runs.run import Run
@@ -76,6 +76,12 @@ def test_a_stopped_bulk_scoring_goes_on(place, by_one, monkeypatch, capsys):
     assert "too short for a score: Test002" in text
     assert contents(out) == by_one
     assert first.stat().st_mtime_ns == before
+    # Of a process that was killed when its last file was there.
+    left = out / "sources" / f"{scratch.PREFIX}{'0' * 16}"
+    (left / "Test003.json").mkdir(parents=True)
+    assert main.main(argv) == 0
+    assert "0 videos scored, 2 already there" in capsys.readouterr().out
+    assert not left.exists()
 
 
 def test_a_source_that_changed_is_scored_anew(place, tmp_path):
@@ -116,9 +122,10 @@ def test_other_settings_are_refused(place, tmp_path):
         path.write_text(json.dumps(json.loads(before) | {name: value}))
         with pytest.raises(ValueError, match=rf" {name} was .*{value!r} and "):
             bulk(tmp_path)
-    path.write_text("[1]")
-    with pytest.raises(ValueError, match="not a JSON object"):
-        bulk(tmp_path)
+    for text in ("[1]", "[" * 100_000):
+        path.write_text(text)
+        with pytest.raises(ValueError, match="not a JSON object"):
+            bulk(tmp_path)
 
 
 @pytest.mark.usefixtures("alone")
