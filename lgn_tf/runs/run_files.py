@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from lgn_tf.config.schema import Config, ModelConfig
 from lgn_tf.runs import directory, environment, epoch_table, provenance
 from lgn_tf.runs.provenance import Provenance
+from lgn_tf.scores import grids
 from lgn_tf.scores.calibration import Calibration
 from lgn_tf.scores.cue_values import DISTANCE, ERROR, MOTION
 
@@ -176,10 +177,13 @@ class RunFiles:
 
 def _require_fit(found: Calibration, model: ModelConfig, path: Path) -> None:
     """Refuses the calibration of another model: a graph could not use it."""
-    height, width = model.image_size
-    wanted = {ERROR: (height, width)}
+    sides = {ERROR: grids.factor(model.image_size)}
     if model.variant != "loc_net":
-        wanted[DISTANCE] = (height // 8, width // 8)
+        sides[DISTANCE] = grids.CELL
+    height, width = model.image_size
+    wanted = {
+        name: (height // side, width // side) for name, side in sides.items()
+    }
     shapes = {name: scale.shape for name, scale in found.scales.items()}
     shapes.pop(MOTION, None)
     if shapes != wanted:
