@@ -212,7 +212,7 @@ def test_a_picture_that_cannot_be_measured(moving_server, tmp_path, capsys):
     argv = ["--server", address, str(tmp_path / "f")]
     assert client.main([*argv, "--motion"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert error.endswith("3.png: not a readable picture")
+    assert error.endswith("3.png: not a readable picture, or too large")
 
 
 def post(server, text):
