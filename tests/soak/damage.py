@@ -146,10 +146,10 @@ def _other_weights(path: Path) -> None:
         layers.create_dataset("vars/0", data=np.zeros((3, 3, 1, 8), np.float32))
 
 
-def _wide_picture(path: Path) -> None:
-    """A picture whose header names 60,000 x 60,000 pixels."""
+def wide_picture(path: Path, side: int = 60_000) -> None:
+    """Writes a small PNG whose header names `side` x `side` pixels."""
     encoded = cv2.imencode(".png", np.zeros((8, 8, 3), np.uint8))[1].tobytes()
-    header = b"IHDR" + struct.pack(">II", 60_000, 60_000) + encoded[24:29]
+    header = b"IHDR" + struct.pack(">II", side, side) + encoded[24:29]
     check = struct.pack(">I", zlib.crc32(header))
     path.write_bytes(encoded[:12] + header + check + encoded[33:])
 
@@ -198,7 +198,7 @@ TABLE: dict[str, Way] = ANY | {
     "no numbers": _text_numbers,
 }
 
-PICTURE: dict[str, Way] = ANY | {"a picture too wide": _wide_picture}
+PICTURE: dict[str, Way] = ANY | {"a picture too wide": wide_picture}
 
 NAMES = {
     "a newline": "a\nb",
