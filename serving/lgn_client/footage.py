@@ -1,6 +1,7 @@
 """Pictures, folders of pictures and videos as the files that are sent."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,7 +83,20 @@ def _opened(path: Path) -> cv2.VideoCapture:
     video = cv2.VideoCapture(str(path))
     if not video.isOpened():
         raise ValueError(f"{path}: not a readable video")
+    height = video.get(cv2.CAP_PROP_FRAME_HEIGHT)
+    if height * video.get(cv2.CAP_PROP_FRAME_WIDTH) > _most_pixels():
+        raise ValueError(
+            f"{path}: not a readable video: its frames are too large"
+        )
     return video
+
+
+def _most_pixels() -> int:
+    """Returns how many pixels a frame may have; see `lgn_client/__init__`."""
+    try:
+        return int(os.environ["OPENCV_IO_MAX_IMAGE_PIXELS"])
+    except (KeyError, ValueError):
+        return 2**30  # OpenCV's own bound.
 
 
 def _is_text(path: Path) -> bool:

@@ -38,5 +38,9 @@ def test_the_bound_of_the_environment_holds(tmp_path, monkeypatch):
     monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "2047")
     with pytest.raises(ValueError, match=r"v\.avi: .* at most 2,047 pixels"):
         list(footage.read_video(path))
+    for read in (client_footage.decoded, client_footage.open_footage):
+        with pytest.raises(ValueError, match=r"v\.avi: .* too large"):
+            read(path)
     monkeypatch.setenv("OPENCV_IO_MAX_IMAGE_PIXELS", "as many as you like")
     assert len(list(footage.read_video(path))) == 3
+    assert len(list(client_footage.decoded(path))) == 3

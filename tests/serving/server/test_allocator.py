@@ -133,3 +133,23 @@ def test_a_worker_gives_small_blocks_back(monkeypatch, tmp_path):
         with pytest.raises(Called):
             worker._Worker(line).serve()
         assert channel.receive(server) == (1, {}, None, None)
+
+
+def test_the_server_gives_small_blocks_back(monkeypatch):
+    steps = []
+
+    class Server:
+        def start(self):
+            steps.append("started")
+
+    def called():
+        steps.append("trims")
+        raise Called
+
+    monkeypatch.setattr(allocator, "give_back_large_blocks", lambda: None)
+    monkeypatch.setattr(allocator, "give_back_small_blocks", called)
+    monkeypatch.setattr(serve.gc, "freeze", lambda: None)
+    monkeypatch.setattr(serve, "_server", lambda _: Server())
+    with pytest.raises(Called):
+        serve.serve(["folder"], "lgn serve")
+    assert steps == ["started", "trims"]
