@@ -67,6 +67,9 @@ __version__ = "0.1.0"
 # A small file can name a large picture. OpenCV reads this when it is imported;
 # 8192 x 8192 pixels take 200 MB.
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(2**26))
+# What a damaged file is refused for is said once, in our words.
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 _PLACES = {
     "Calibration": "lgn_tf.scores.calibration",

@@ -45,7 +45,6 @@ def score(
     from lgn_tf.backend import signals
     from lgn_tf.data.datasets import layouts
     from lgn_tf.data.video import footage
-    from lgn_tf.files import ownership
     from lgn_tf.inference import run_scorer
     from lgn_tf.parallel import processes
     from lgn_tf.runs.run import Run
@@ -54,8 +53,7 @@ def score(
         raise ValueError("name at least one video file or folder")
     found = layouts.videos_at(*videos)
     scoring = run_scorer.scoring_of(Run(run), gamma, reset_memory)
-    out = out or _own_scores(run)
-    ownership.refuse_marked(out)
+    out = _claimed(run, out)
     _say_how_calibrated(run, scoring.in_sample)
     total = sum(footage.promised_frames(video) for video in found)
     wanted = None if workers == "auto" else workers
@@ -82,14 +80,15 @@ def score(
     print(f"{out}: scores of {len(found) - len(skipped)} videos")
 
 
-def _own_scores(run: Path) -> Path:
-    """Returns the folder of the scores in a run, which must lie in it."""
+def _claimed(run: Path, out: Path | None) -> Path:
+    """Returns the folder of the scores, in which nothing else lies."""
     from lgn_tf.runs import directory
     from lgn_tf.scores import video_scores
 
-    out = run / directory.SCORES
-    for name in ("", video_scores.FRAMES, video_scores.MAPS):
-        listings.require_inside(run, out / name)
+    if out is None:
+        out = run / directory.SCORES
+        listings.require_inside(run, out)
+    video_scores.claim(out)
     return out
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets import registry
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.evaluation import keyframes, results
+from lgn_tf.evaluation import results
 from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.evaluation.frame_level import paper_auc
 from lgn_tf.evaluation.results import Results
@@ -38,14 +38,6 @@ Labels = Mapping[str, NDArray[np.uint8]]
 
 KIND = "evaluation"
 """What an evaluation folder is marked with."""
-
-WRITTEN_BEFORE = (
-    results.FILE,
-    f"{video_scores.FRAMES}/*.csv",
-    f"{video_scores.MAPS}/*.npz",
-    f"{keyframes.FOLDER}/*/*.npz",
-)
-"""The files of an evaluation folder that has no mark yet."""
 
 SWEEP_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the regular score on normal clips: the sweep over gamma."""
@@ -120,10 +112,10 @@ def evaluate_run(
         calibration=run.calibration,
         keep_predictions=True,
     )
-    with ownership.folder(out, KIND, WRITTEN_BEFORE) as folder:
+    with ownership.folder(out, KIND) as folder:
         weight = provenance.normality_weight
         series = score_test_set(scorer, test_set, folder, weight, progress)
-        return evaluate_folder(
+        found = evaluate_folder(
             folder,
             test_set,
             provenance,
@@ -134,6 +126,8 @@ def evaluate_run(
             gamma_sweep=_sweep(gammas, series, test_set.labels, weight),
             progress=progress,
         )
+        run.require_unchanged()
+        return found
 
 
 def require_replaceable(out: Path) -> None:
@@ -142,7 +136,7 @@ def require_replaceable(out: Path) -> None:
     Raises:
         FileExistsError: naming the folder, and what was found there.
     """
-    ownership.require(out, KIND, WRITTEN_BEFORE)
+    ownership.require(out, KIND)
 
 
 def _require_long_enough(test_set: TestSet, inputs: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 from lgn_tf.alarms.events import EventResult
 from lgn_tf.evaluation.bootstrap import Interval
 from lgn_tf.evaluation.roc import Curve
-from lgn_tf.files import atomic, untrusted
+from lgn_tf.files import atomic, scratch, untrusted
 from lgn_tf.runs.provenance import IN_SAMPLE, Provenance
 
 FILE = "results.json"
@@ -254,6 +254,7 @@ def read_results(folder: Path) -> Results:
         FileNotFoundError: where there are no results.
         ValueError: naming the file, where it is damaged.
     """
+    scratch.restore(folder)
     path = folder / FILE
     if not path.is_file():
         raise FileNotFoundError(f"{path} is missing: run `lgn evaluate` first")

@@ -16,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lgn_tf.files import locks, scratch
+from lgn_tf.files import listings, locks, scratch
 
 
 @contextlib.contextmanager
@@ -34,7 +34,7 @@ def replaced(path: Path) -> Iterator[Path]:
         OSError: naming `path`, where it cannot be written, or no space is
             left.
     """
-    with _naming(path), scratch.scratch(path.parent) as place:
+    with _naming(path, path), scratch.scratch(path.parent) as place:
         partial = place / path.name
         yield partial
         _sync(partial)
@@ -43,7 +43,7 @@ def replaced(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _naming(path: Path) -> Iterator[None]:
+def _naming(path: Path, shown: Path) -> Iterator[None]:
     """Lets errors name what is written, and not what it is called meanwhile.
 
     Without a name, nobody knows which disk is full.
@@ -55,7 +55,7 @@ def _naming(path: Path) -> Iterator[None]:
         name = str(error.filename or meanwhile)
         if error.errno is None or not name.startswith(meanwhile):
             raise
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        raise OSError(error.errno, error.strerror, str(shown)) from error
 
 
 def write_bytes(path: Path, contents: bytes) -> None:
@@ -162,18 +162,19 @@ def folder(
         OSError: naming `path`, where it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    shown, path = path, listings.settled(path)
     with contextlib.ExitStack() as held:
         if lock:
-            held.enter_context(locks.alone(locks.beside(path), path))
+            held.enter_context(locks.alone(locks.beside(path), shown))
         scratch.sweep(path.parent)
-        _require_free(path, may_replace)
-        held.enter_context(_naming(path))
+        _require_free(shown, may_replace)
+        held.enter_context(_naming(path, shown))
         place = held.enter_context(scratch.scratch(path.parent))
         new = place / "new"
         new.mkdir()
         yield new
         _sync_tree(new)
-        _require_free(path, may_replace)
+        _require_free(shown, may_replace)
         _swap(new, path, place / scratch.OLD)
     sync_folder(path.parent)
 
@@ -193,13 +194,9 @@ def _swap(new: Path, path: Path, old: Path) -> None:
         new.rename(path)
         return
     old.mkdir()
-    # Killed between the two: `scratch.sweep` puts it back.
+    # Stopped between the two, or killed: `scratch` puts it back.
     path.rename(old / path.name)
-    try:
-        new.rename(path)
-    except BaseException:
-        (old / path.name).rename(path)
-        raise
+    new.rename(path)
 
 
 def _sync_tree(folder: Path) -> None:

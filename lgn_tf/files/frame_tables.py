@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from lgn_tf.files import atomic, untrusted
 
-MOST_ROWS = 5_000_000
-"""Frames of a table: two days of video at 25 frames a second."""
+MOST_ROWS = 2_500_000
+"""Frames of a table: a day of video at 25 frames a second."""
 
 _COLUMNS = 16
 _LINE = 4096  # Bytes.

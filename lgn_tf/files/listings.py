@@ -1,5 +1,6 @@
 """Listings of folders: natural order, no junk, no links that leave."""
 
+import os
 import re
 from pathlib import Path
 
@@ -134,11 +135,35 @@ def require_inside(root: Path, path: Path) -> None:
     Raises:
         ValueError: naming the path and where it leads.
     """
-    target = path.resolve()
-    if not target.is_relative_to(root.resolve()):
+    target = _resolved(path)
+    if not target.is_relative_to(_resolved(root)):
         raise ValueError(
             f"{path}: a link must not leave {root}. It leads to {target}"
         )
+
+
+def settled(path: Path) -> Path:
+    """Returns a path that stays right while what it names is replaced.
+
+    In `new/../new`, what is to be replaced is a part of the way to it. A link
+    at the very end stays one: it is what is replaced.
+
+    Args:
+        path: of a file or folder, which need not be there.
+
+    Raises:
+        FileExistsError: for the root of a file system.
+    """
+    if path.name in ("", ".."):
+        path = _resolved(path)
+        if not path.name:
+            raise FileExistsError(f"{path} exists, and is not overwritten")
+    return _resolved(path.parent) / path.name
+
+
+def _resolved(path: Path) -> Path:
+    # `Path.resolve` raises a RuntimeError for a link to itself.
+    return Path(os.path.realpath(path))
 
 
 def summary(folder: Path, most: int = 5) -> str:

@@ -17,10 +17,13 @@ PREFIX = ".partial-lgn-"
 """What the names begin with."""
 
 _RANDOM_BYTES = 8
-_NAME = PREFIX + 2 * _RANDOM_BYTES * "?"
+_NAME = PREFIX + 2 * _RANDOM_BYTES * "[0-9a-f]"
 
 OLD = "old"
-"""In it lies what is being replaced, under its own name."""
+"""In it lies what is being replaced, under its own name.
+
+It is put back where nothing has taken its place.
+"""
 
 _swept: set[Path] = set()
 
@@ -47,7 +50,9 @@ def scratch(folder: Path) -> Iterator[Path]:
         yield path
     finally:
         # While it is locked: nobody else takes it for one that was left.
-        shutil.rmtree(path, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            _put_back(path)
+            shutil.rmtree(path, ignore_errors=True)
         os.close(descriptor)
 
 
@@ -82,6 +87,16 @@ def sweep(folder: Path) -> None:
             _remove_dead(path)
 
 
+def restore(path: Path) -> None:
+    """Puts back what a killed process was about to replace.
+
+    Args:
+        path: that is to be read; nothing is done where it is there.
+    """
+    if not os.path.lexists(path):
+        sweep(path.parent)
+
+
 def _remove_dead(path: Path) -> None:
     # Gone, alive, or on a disk that is read-only or locks no folders.
     with contextlib.suppress(OSError):
@@ -89,11 +104,13 @@ def _remove_dead(path: Path) -> None:
         descriptor = os.open(path, flags)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            for old in (path / OLD).glob("*"):
-                if not old.is_symlink() and not os.path.lexists(
-                    path.parent / old.name
-                ):
-                    old.rename(path.parent / old.name)
+            _put_back(path)
             shutil.rmtree(path)
         finally:
             os.close(descriptor)
+
+
+def _put_back(path: Path) -> None:
+    for old in (path / OLD).glob("*"):
+        if not os.path.lexists(path.parent / old.name):
+            old.rename(path.parent / old.name)

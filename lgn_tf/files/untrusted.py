@@ -5,13 +5,14 @@ the memory of who reads it whole. Each reader says how large its files are at
 most, and what is larger is refused before it is read.
 """
 
+import io
 import json
 import os
 import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 MEBIBYTE = 2**20
 
@@ -29,7 +30,7 @@ _KINDS = {
 }
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: Path) -> io.BufferedReader:
     """Opens a file for reading, and nothing that only looks like one.
 
     Raises:

@@ -57,7 +57,8 @@ class Job:
         record = self.record(entry.name)
         if not all(map(storage.exists, [record, *self.files(entry.name)])):
             return False
-        return storage.read(record) == _record_of(entry)
+        wanted = _record_of(entry)
+        return storage.read(record, len(wanted) + 1) == wanted
 
     def begin(self, entry: Entry) -> None:
         """Forgets what was there of a video, before its files change."""

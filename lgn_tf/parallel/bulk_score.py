@@ -19,7 +19,7 @@ from lgn_tf.config import schema
 from lgn_tf.data.datasets import dataset
 from lgn_tf.data.store import store
 from lgn_tf.data.store.manifest import MANIFEST, Entry
-from lgn_tf.files import ownership, scratch
+from lgn_tf.files import listings, locks, scratch, untrusted
 from lgn_tf.inference import run_scorer
 from lgn_tf.inference.run_scorer import Scoring
 from lgn_tf.parallel import storage
@@ -30,6 +30,11 @@ from lgn_tf.scores import video_scores
 
 _LOOKS = 16
 """Files of an object store that are asked for at once."""
+
+
+_LOCK = ".lock"
+
+_MOST_BYTES = untrusted.MEBIBYTE
 
 
 class MissingBeamError(ValueError):
@@ -209,18 +214,32 @@ def _digest(path: Path) -> str | None:
 
 def _agree(out: str, description: dict[str, Any]) -> None:
     """Writes the description, or compares it with the one that is there."""
-    if not storage.is_remote(out):
-        ownership.refuse_marked(Path(out))
+    path = storage.join(out, DESCRIPTION)
+    if storage.is_remote(out):
+        is_empty = storage.is_empty(out)
+        if not storage.exists(path):
+            if not is_empty:
+                raise FileExistsError(
+                    f"{out}: must be empty, or hold scores alone. "
+                    f"Found there: files, and no {DESCRIPTION}"
+                )
+            # Two at once: the later one's stays, and both look at it below.
+            _describe_in(path, description)
+    else:
+        folder = Path(out)
+        if not storage.exists(path):
+            video_scores.claim(folder)
+        video_scores.require_inside(folder)
+        listings.require_inside(folder, folder / SOURCES)
         # Where all is done, nothing is written, and nothing else would do it.
         for place in ("", video_scores.FRAMES, video_scores.MAPS, SOURCES):
-            scratch.sweep(Path(out, place))
-    path = storage.join(out, DESCRIPTION)
-    if not storage.exists(path):
-        text = json.dumps(description, indent=1) + "\n"
-        storage.write(path, text.encode())
-        return
+            scratch.sweep(folder / place)
+        if not storage.exists(path):
+            with locks.alone(folder / _LOCK, folder, wait=True):
+                if not storage.exists(path):
+                    _describe_in(path, description)
     try:
-        before = dict(json.loads(storage.read(path)))
+        before = dict(json.loads(storage.read(path, _MOST_BYTES)))
     except (ValueError, TypeError, RecursionError) as error:
         raise ValueError(
             f"{path}: not a JSON object. Found there: {error}"
@@ -235,3 +254,8 @@ def _agree(out: str, description: dict[str, Any]) -> None:
             f"{path}: begun with other settings; choose another --out. "
             f"Found there: {'; '.join(differ)}"
         )
+
+
+def _describe_in(path: str, description: dict[str, Any]) -> None:
+    text = json.dumps(description, indent=1) + "\n"
+    storage.write(path, text.encode())

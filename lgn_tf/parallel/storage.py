@@ -40,15 +40,30 @@ def exists(path: str) -> bool:
             return False
 
 
-def read(path: str) -> bytes:
-    """Returns the contents of a file.
+def is_empty(folder: str) -> bool:
+    """Returns whether nothing lies in a folder, or it is not there.
+
+    Raises:
+        OSError: where that cannot be found out.
+    """
+    with _located(folder) as (system, place):
+        try:
+            found = system.ls(place, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        # The folder itself may be a file of no bytes.
+        return all(name.rstrip("/") == place.rstrip("/") for name in found)
+
+
+def read(path: str, most: int) -> bytes:
+    """Returns the contents of a file, cut after `most` bytes.
 
     Raises:
         OSError: where it cannot be read.
         ValueError: where a local one is a pipe, a device or a folder.
     """
     with _opened(path) as file:
-        return bytes(file.read())
+        return bytes(file.read(most))
 
 
 def write(path: str, contents: bytes) -> None:

@@ -18,7 +18,7 @@ import lgn_tf
 from lgn_tf.config import schema
 from lgn_tf.evaluation import notes, results, tables
 from lgn_tf.evaluation.results import Results, VideoResult
-from lgn_tf.files import atomic, ownership, untrusted
+from lgn_tf.files import atomic, listings, ownership, untrusted
 from lgn_tf.report import captioned_charts, charts, contents, figures, gallery
 from lgn_tf.report.gallery import Moment
 from lgn_tf.runs import directory, environment
@@ -30,10 +30,7 @@ FILE = "report.html"
 FIGURES = "figures"
 
 _KIND = "figures"
-_WRITTEN_BEFORE = ("*.svg",)
 _GENERATOR = b'<meta name="generator" content="lgn-tf'
-# Of pages that earlier versions wrote.
-_POLICY = b"default-src 'none'; style-src 'unsafe-inline'; script-src"
 
 SHOWN = 24
 """Videos of which a picture is shown, those with the highest scores."""
@@ -62,14 +59,15 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
         OSError: where it cannot be written.
     """
     path = out or run_dir / FILE
-    beside = path.with_name(f"{path.stem}-{FIGURES}")
+    named = listings.settled(path)
+    beside = named.with_name(f"{named.stem}-{FIGURES}")
     folder = run_dir / FIGURES if out is None else beside
     _require_report(path)
-    ownership.require(folder, _KIND, _WRITTEN_BEFORE)
+    ownership.require(folder, _KIND)
     values = _values(run_dir)
     # Drawn before anything is written.
     text = _page(values)
-    with ownership.folder(folder, _KIND, _WRITTEN_BEFORE) as new:
+    with ownership.folder(folder, _KIND) as new:
         for name, svg in _figures(values):
             (new / f"{name}.svg").write_bytes(svg.encode())
     with atomic.opened(path) as file:
@@ -85,7 +83,7 @@ def _require_report(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             head = file.read(1024)
-    if _GENERATOR not in head and _POLICY not in head:
+    if _GENERATOR not in head:
         raise FileExistsError(
             f"{path} exists, is no report, and is not overwritten"
         )
@@ -116,6 +114,7 @@ def _page(values: dict[str, Any]) -> str:
 
 def _values(run_dir: Path) -> dict[str, Any]:
     """Returns all that the page shows, by the names in its template."""
+    directory.require_whole(run_dir)
     folder = run_dir / directory.EVALUATION
     found = results.read_results(folder)
     videos, moments = _videos(folder, found)

@@ -18,12 +18,13 @@ Each file appears whole or not at all.
 """
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from lgn_tf.config import schema
 from lgn_tf.config.schema import Config
-from lgn_tf.files import atomic, locks, scratch
+from lgn_tf.files import atomic, listings, locks, scratch
 
 CONFIG = "config.json"
 ENVIRONMENT = "environment.json"
@@ -111,7 +112,7 @@ def alone(run_dir: Path) -> Iterator[None]:
     """
     run_dir.parent.mkdir(parents=True, exist_ok=True)
     with locks.alone(locks.beside(run_dir), run_dir):
-        scratch.sweep(run_dir.parent)
+        scratch.sweep(listings.settled(run_dir).parent)
         yield
 
 
@@ -120,10 +121,37 @@ def read_config(run_dir: Path) -> Config:
 
     Raises:
         FileNotFoundError: where there is none.
-        ValueError: where it cannot be read.
+        ValueError: where it cannot be read, or a link leads out of the run.
     """
+    require_whole(run_dir)
     require(run_dir, CONFIG)
     return schema.read(run_dir / CONFIG)
+
+
+def require_whole(run_dir: Path) -> None:
+    """Refuses a run with a link in it that leads out of it.
+
+    A stranger's would have other files read, and shown in a report. A run that
+    was being replaced when its process was killed is put back first.
+
+    Raises:
+        ValueError: naming the link.
+    """
+    scratch.restore(run_dir)
+    for place, folders, files in os.walk(run_dir):
+        for name in (*folders, *files):
+            path = Path(place, name)
+            if path.is_symlink():
+                listings.require_inside(run_dir, path)
+
+
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """Returns what tells a file from one that takes its place; or None."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def require(run_dir: Path, name: str) -> None:

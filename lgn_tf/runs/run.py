@@ -112,6 +112,7 @@ class Run(RunFiles):
     def _keep(self, found: Calibration) -> None:
         """Writes a calibration, unless the weights may be changing."""
         with contextlib.suppress(BlockingIOError), directory.alone(self.folder):
+            self.require_unchanged()
             found.save(self.calibration_file)
 
     def scorer(

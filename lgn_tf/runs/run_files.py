@@ -50,6 +50,7 @@ class RunFiles:
         self.folder = Path(folder)
         self.weights = weights
         self._config = config
+        self._stamp = directory.stamp(self.folder / self.weights_file)
 
     def __repr__(self) -> str:
         """Returns the call that opens the run."""
@@ -95,7 +96,23 @@ class RunFiles:
             data=dataclasses.replace(self.config.data, **data),
             scoring=self.config.scoring.weighed(cue_weights or {}),
         )
-        return type(self)(self.folder, self.weights, config)
+        changed = type(self)(self.folder, self.weights, config)
+        changed._stamp = self._stamp
+        return changed
+
+    def require_unchanged(self) -> None:
+        """Refuses to go on where the weights are others by now.
+
+        Scores of the former ones would be kept as those of the new.
+
+        Raises:
+            ValueError: where they were replaced since the run was opened.
+        """
+        path = self.folder / self.weights_file
+        if self._stamp and directory.stamp(path) != self._stamp:
+            raise ValueError(
+                f"{path}: was replaced while it was worked with; start again"
+            )
 
     @property
     def weights_file(self) -> str:
@@ -117,11 +134,14 @@ class RunFiles:
 
         Raises:
             FileNotFoundError: naming the file that is missing.
-            ValueError: naming the file that cannot be read.
+            ValueError: naming the file that cannot be read, or that was
+                replaced since the run was opened.
         """
         from lgn_tf.runs import model_files
 
-        return model_files.load(self.folder, self.weights_file)[1]
+        model = model_files.load(self.folder, self.weights_file)[1]
+        self.require_unchanged()
+        return model
 
     @functools.cached_property
     def calibration(self) -> Calibration | None:

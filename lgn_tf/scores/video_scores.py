@@ -13,7 +13,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lgn_tf.files import atomic, frame_tables, listings
+from lgn_tf.files import atomic, frame_tables, listings, ownership
 from lgn_tf.scores import stored_scores
 
 Series = NDArray[np.float64]
@@ -26,6 +26,28 @@ _SERIES = ("psnr", "distance", "regular_score", *_ONLINE)
 _MAPS = stored_scores.MAPS
 _OPTIONAL = ("distance", *_ONLINE, "distance_map", "online_map")
 _ROWS = 1024
+
+
+def claim(folder: Path) -> None:
+    """Takes a folder for the scores of videos, which are added one by one.
+
+    Raises:
+        FileExistsError: naming it, where it holds anything else.
+        ValueError: where a link leads out of it.
+        OSError: where it cannot be written.
+    """
+    ownership.claim(folder, "scores")
+    require_inside(folder)
+
+
+def require_inside(folder: Path) -> None:
+    """Refuses a folder of scores in which a link leads out of it.
+
+    Raises:
+        ValueError: naming the link.
+    """
+    for name in (FRAMES, MAPS):
+        listings.require_inside(folder, folder / name)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

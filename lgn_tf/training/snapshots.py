@@ -56,7 +56,7 @@ def save(run_dir: Path, model: keras.Model, progress: Progress) -> None:
     # An archive that is broken off reports it once more when it is forgotten.
     atomic.require_space(run_dir, size + 2**16)
     with atomic.replaced(run_dir / SNAPSHOT) as partial:
-        np.savez(partial, **values)
+        atomic.write_arrays(partial, values)
 
 
 def load(run_dir: Path, model: keras.Model) -> Progress:

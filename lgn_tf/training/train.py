@@ -68,7 +68,6 @@ def train(
         1
     """
     run_dir = Path(run_dir)
-    run = Run(run_dir)
     if overwrite:
         directory.refuse_foreign(run_dir)
     elif not resume:
@@ -91,6 +90,7 @@ def train(
             _fit(model, config, run_dir, source)
             if distribution.is_chief():
                 model_files.save_weights(run_dir, model)
+    run = Run(run_dir)
     if distribution.is_chief():
         # On one device, as all who use the run will load it.
         run.calibrate(source)

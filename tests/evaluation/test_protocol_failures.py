@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from lgn_tf.data.synthetic import walkways
 from lgn_tf.data.test_set import TestSet
 from lgn_tf.data.video.footage import Encoded
 from lgn_tf.evaluation import protocol, results
-from lgn_tf.files import scratch
+from lgn_tf.files import ownership, scratch
 from lgn_tf.inference import calibrate
 from lgn_tf.runs import directory, model_files
 from lgn_tf.runs.run import Run
@@ -194,6 +195,48 @@ def test_scores_are_not_written_into_an_evaluation(evaluated, run_dir, capsys):
         for path in evaluated.rglob("*")
         if path.is_file()
     } == before
+
+
+@pytest.mark.parametrize("there", ["frames/Test001.csv", "notes.txt", "link"])
+def test_scores_are_not_written_over_files_of_ones_own(
+    there, place, run_dir, tmp_path, capsys
+):
+    out, elsewhere = tmp_path / "out", tmp_path / "elsewhere"
+    (out / there).parent.mkdir(parents=True)
+    (elsewhere / "frames").mkdir(parents=True)
+    mine = elsewhere / "frames" / "Test001.csv"
+    mine.write_text("mine")
+    if there == "link":
+        # Of a stranger, who marked the folder.
+        ownership.claim(out, "scores")
+        (out / "frames").symlink_to(elsewhere / "frames")
+    else:
+        (out / there).write_text("mine")
+    data = place / "data" / "Test" / "Test001"
+    argv = ["score", str(run_dir), str(data), "--gamma", "0"]
+    assert main.main([*argv, "--out", str(out)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert ("must be empty" in line) != (there == "link"), line
+    assert mine.read_text() == "mine" and not (out / "maps").exists()
+    assert there == "link" or (out / there).read_text() == "mine"
+
+
+@pytest.mark.usefixtures("evaluated")
+def test_the_results_of_replaced_weights_are_not_kept(
+    run_dir, tmp_path, monkeypatch
+):
+    copied, real = tmp_path / "run", protocol.evaluate_folder
+    shutil.copytree(run_dir, copied)
+    before = (copied / "evaluation" / "results.json").read_bytes()
+
+    def trained_again(*args, **options):
+        model_files.save_weights(copied, model_files.load(copied)[1])
+        return real(*args, **options)
+
+    monkeypatch.setattr(protocol, "evaluate_folder", trained_again)
+    with pytest.raises(ValueError, match=r"weights\.h5: was replaced while"):
+        Run(copied).evaluate()
+    assert (copied / "evaluation" / "results.json").read_bytes() == before
 
 
 @pytest.mark.usefixtures("evaluated")

@@ -110,6 +110,83 @@ def test_the_old_folder_survives_a_kill_between_the_two_renames(tmp_path):
     }
 
 
+@pytest.mark.parametrize("at", [1, 2])
+def test_the_old_or_the_new_folder_survives_ctrl_c(tmp_path, monkeypatch, at):
+    """It comes right after the one rename, or after the other."""
+    path, rename, calls = tmp_path / "result", pathlib.Path.rename, []
+    with atomic.folder(path) as partial:
+        (partial / "first").touch()
+
+    def interrupted(one, other):
+        rename(one, other)
+        calls.append(one)
+        if len(calls) == at:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(pathlib.Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        with atomic.folder(path, anything) as partial:
+            (partial / "second").touch()
+    names = [file.name for file in path.iterdir()]
+    assert names == [["first"], ["second"]][at - 1]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_cannot_be_put_back_at_once_is_kept(tmp_path, monkeypatch):
+    path, rename, calls = tmp_path / "result", pathlib.Path.rename, []
+    with atomic.folder(path) as partial:
+        (partial / "first").touch()
+
+    def once(one, other):
+        calls.append(one)
+        if len(calls) > 1:
+            raise OSError(errno.EIO, "Input/output error", str(one))
+        rename(one, other)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "rename", once)
+        with pytest.raises(OSError, match="Input/output error"):
+            with atomic.folder(path, anything):
+                pass
+    assert not path.exists()
+    scratch.restore(path)
+    assert [file.name for file in path.iterdir()] == ["first"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("way", ["../result", "below/..", "below/../../result"])
+def test_what_is_replaced_may_be_on_the_way_to_it(tmp_path, way):
+    path = tmp_path / "result"
+    (path / "below").mkdir(parents=True)
+    for name in ("first", "second"):
+        with atomic.folder(path / way, anything) as partial:
+            (partial / name).touch()
+            (partial / "below").mkdir()
+        assert {file.name for file in path.iterdir()} == {name, "below"}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_folder_at_work_has_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").touch()
+    for path in (pathlib.Path(), pathlib.Path("/")):
+        with pytest.raises(FileExistsError, match="is not overwritten"):
+            with atomic.folder(path):
+                pytest.fail("nothing is begun")
+    assert {each.name for each in tmp_path.iterdir()} == {"mine"}
+
+
+def test_a_link_survives_a_kill_between_the_two_renames(tmp_path):
+    big, path = tmp_path / "big", tmp_path / "result"
+    big.mkdir()
+    old = tmp_path / f"{scratch.PREFIX}{16 * 'a'}" / scratch.OLD
+    old.mkdir(parents=True)
+    (old / "result").symlink_to(big)
+    scratch.restore(path)
+    assert path.is_symlink() and path.resolve() == big
+    assert set(tmp_path.iterdir()) == {path, big}
+
+
 @pytest.mark.parametrize("length", [243, 255])
 def test_long_names(tmp_path, length):
     atomic.write_bytes(tmp_path / ("f" * length), b"new")

@@ -93,3 +93,59 @@ def test_long_names_have_locks(tmp_path):
     for lock in locked:
         with locks.alone(lock, tmp_path):
             assert lock.exists()
+
+
+def hard_link(lock, mine):
+    lock.hardlink_to(mine)
+
+
+def own_file(lock, mine):
+    mine.rename(lock)
+
+
+def pipe(lock, _):
+    os.mkfifo(lock)
+
+
+@pytest.mark.parametrize("put", [hard_link, own_file, pipe])
+def test_somebodys_file_is_no_lock(tmp_path, put):
+    lock, mine = tmp_path / ".lock", tmp_path / "mine"
+    mine.write_text("processes of mine")
+    put(lock, mine)
+    with pytest.raises(FileExistsError, match=r"no lock.*\.lock"):
+        with locks.alone(lock, tmp_path):
+            pass
+    assert lock.exists()
+    for file in (lock, mine):
+        if file.is_file():
+            assert file.read_text() == "processes of mine"
+
+
+def test_the_dead_lock_of_another_user(tmp_path, monkeypatch):
+    """It can be read, and neither written nor removed."""
+    lock, real = tmp_path / ".lock", os.open
+    lock.write_text("process 1 on elsewhere: lgn train")
+
+    def not_mine(path, flags, *mode):
+        if path == lock and flags & os.O_RDWR:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, flags, *mode)
+
+    def unlink(path, **_):
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(os, "open", not_mine)
+    monkeypatch.setattr(type(lock), "unlink", unlink)
+    with locks.alone(lock, tmp_path):
+        with pytest.raises(BlockingIOError):
+            with locks.alone(lock, tmp_path):
+                pass
+    assert lock.exists()
+
+
+def test_a_folder_has_one_lock_whatever_it_is_called(tmp_path):
+    (tmp_path / "runs" / "a").mkdir(parents=True)
+    lock = tmp_path / "runs" / ".a.lock"
+    for name in ("runs/a", "runs/a/.", "runs/a/../a", "runs/a/b/.."):
+        (tmp_path / "runs" / "a" / "b").mkdir(exist_ok=True)
+        assert locks.beside(tmp_path / name) == lock

@@ -34,7 +34,11 @@ def test_other_folders_and_links_stay(tmp_path):
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "file").touch()
-    names = (".partial-mine", ".partial-lgn-notes")
+    names = (
+        ".partial-mine",
+        ".partial-lgn-notes",
+        ".partial-lgn-precious-thesis!",
+    )
     for name in names:
         (tmp_path / name).mkdir()
     link = tmp_path / f"{scratch.PREFIX}{16 * '0'}"

@@ -237,3 +237,63 @@ def test_beam_is_imported_late():
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
+
+
+@pytest.mark.usefixtures("alone")
+@pytest.mark.parametrize("where", ["run", "store", "mine", "memory://mine"])
+def test_files_of_ones_own_stay(place, tmp_path, where):
+    import fsspec
+
+    run, store = (tmp_path / name for name in ("run", "store"))
+    shutil.copytree(place / "run", run)
+    shutil.copytree(place / "store", store)
+    (tmp_path / "mine" / "sources").mkdir(parents=True)
+    (tmp_path / "mine" / "sources" / "Test001.json").write_text("mine")
+    out = where if ":" in where else str(tmp_path / where)
+    bucket = fsspec.filesystem("memory")
+    if ":" in where:
+        bucket.pipe_file("/mine/frames/Test001.csv", b"mine")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(FileExistsError, match=f"{out}: must be empty"):
+        bulk_score.score(str(run), str(store), out)
+    assert sorted(tmp_path.rglob("*")) == before
+    if ":" in where:
+        assert bucket.ls("/mine", detail=False) == ["/mine/frames"]
+
+
+@pytest.mark.usefixtures("alone")
+def test_two_with_different_settings_at_once(place, tmp_path, monkeypatch):
+    """The other one begins while this one looks for its description."""
+    for name in ("run", "store"):
+        (tmp_path / name).symlink_to(place / name)
+    real = bulk_score.storage.exists
+
+    def overtaken(path):
+        found = real(path)
+        if path.endswith(beam_job.DESCRIPTION):
+            monkeypatch.setattr(bulk_score.storage, "exists", real)
+            with pytest.raises(TypeError):
+                bulk(tmp_path, gamma=0.5, reset_memory=True)
+        return found
+
+    monkeypatch.setattr(bulk_score.storage, "exists", overtaken)
+    with pytest.raises(ValueError, match=r"gamma was 0\.5 and is 0\.0"):
+        bulk(tmp_path)
+
+
+def test_a_record_that_is_too_long(place, tmp_path):
+    scoring = run_scorer.scoring_of(Run(place / "run"), None, False)
+    job = beam_job.Job("run", "store", str(tmp_path), scoring)
+    entry = read_manifest(place / "store").entries[0]
+    job.finish(entry)
+    for path in map(Path, job.files(entry.name)):
+        path.parent.mkdir()
+        path.touch()
+    assert job.is_done(entry)
+    with Path(job.record(entry.name)).open("ab") as file:
+        file.truncate(2**33)
+    assert not job.is_done(entry)
+    with Path(tmp_path, beam_job.DESCRIPTION).open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(ValueError, match="not a JSON object"):
+        bulk_score._agree(str(tmp_path), {})

@@ -42,14 +42,14 @@ def test_what_is_written_is_read(place):
     assert not storage.exists(path)
     storage.write(path, b"first")
     storage.write(path, b"second")
-    assert storage.read(path) == b"second"
+    assert storage.read(path, 1000) == b"second"
     assert storage.exists(path)
     assert not storage.exists(storage.join(place, "inner"))
     storage.remove(path)
     assert not storage.exists(path)
     storage.remove(path)
     with pytest.raises(FileNotFoundError, match=path):
-        storage.read(path)
+        storage.read(path, 1000)
     with pytest.raises(FileNotFoundError, match=path):
         list(storage.stream(path, 3))
 
@@ -58,7 +58,10 @@ def test_what_is_written_is_read(place):
 def test_what_only_looks_like_a_file_is_refused(tmp_path, make):
     path = str(tmp_path / "name")
     make(path)
-    for read in (storage.read, lambda path: list(storage.stream(path, 3))):
+    for read in (
+        lambda path: storage.read(path, 9),
+        lambda path: list(storage.stream(path, 3)),
+    ):
         with pytest.raises(ValueError, match=f"{path}: must be a file"):
             read(path)
 
@@ -70,7 +73,7 @@ def test_a_file_is_streamed_as_it_is(place):
     storage.write(path, packed)
     pieces = list(storage.stream(path, 100))
     assert {len(piece) for piece in pieces[:-1]} == {100}
-    assert b"".join(pieces) == storage.read(path) == packed
+    assert b"".join(pieces) == storage.read(path, 1000) == packed
 
 
 def test_a_connection_that_hands_out_less(monkeypatch):
@@ -104,14 +107,14 @@ def test_a_full_disk_leaves_what_was_there(tmp_path, monkeypatch):
     with pytest.raises(OSError, match=r"No space left on device: '.*/name'"):
         storage.write(path, b"after")
     assert [file.name for file in tmp_path.iterdir()] == ["name"]
-    assert storage.read(path) == b"before"
+    assert storage.read(path, 1000) == b"before"
 
 
 @pytest.mark.parametrize("name", ["~", "~root/name", "a::b", "file:c"])
 def test_local_names_are_no_urls(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     storage.write(name, b"here")
-    assert Path(name).read_bytes() == storage.read(name) == b"here"
+    assert Path(name).read_bytes() == storage.read(name, 1000) == b"here"
     assert storage.exists(name)
 
 
@@ -145,4 +148,4 @@ def test_a_client_that_is_not_installed(monkeypatch):
     with pytest.raises(OSError, match=r"^abfs://b/name: .*nstall adlfs"):
         storage.exists("abfs://b/name")
     with pytest.raises(OSError, match=r"^none://name: .*none"):
-        storage.read("none://name")
+        storage.read("none://name", 1000)

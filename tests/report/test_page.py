@@ -145,14 +145,28 @@ def test_figures_that_we_did_not_draw_are_not_overwritten(evaluated):
     assert mine.read_text() == "mine" and path.read_bytes() == before
 
 
-def test_a_report_of_an_earlier_version_is_overwritten(evaluated):
-    run_dir = evaluated()
-    path = write_report(run_dir)
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(one for one in lines if "generator" not in one))
-    (run_dir / "figures" / ".lgn.json").unlink()
-    write_report(run_dir)
-    assert 'name="generator"' in path.read_text()
+@pytest.mark.parametrize("out", ["x.html", "x-figures/../x.html"])
+def test_figures_of_ones_own_stay(evaluated, tmp_path, out):
+    run_dir, mine = evaluated(), tmp_path / "x-figures" / "drawing.svg"
+    mine.parent.mkdir()
+    mine.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"x-figures is.*drawing\.svg"):
+        write_report(run_dir, tmp_path / out)
+    assert mine.read_text() == "mine"
+    mine.unlink()
+    for _ in range(2):
+        assert write_report(run_dir, tmp_path / out).is_file()
+    assert any(mine.parent.glob("*.svg"))
+
+
+def test_a_link_out_of_a_run_is_not_shown(evaluated, tmp_path):
+    run_dir, secret = evaluated(), tmp_path / "secret.json"
+    secret.write_text('{"token": "hidden"}')
+    (run_dir / "environment.json").unlink(missing_ok=True)
+    (run_dir / "environment.json").symlink_to(secret)
+    with pytest.raises(ValueError, match=r"environment\.json: a link must not"):
+        write_report(run_dir)
+    assert not (run_dir / "report.html").exists()
 
 
 def test_a_failure_leaves_the_old_report(evaluated):

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 
 from lgn_tf.config.schema import Config, ModelConfig
+from lgn_tf.evaluation import results
+from lgn_tf.files import scratch
 from lgn_tf.model.lgn_net import build_model
 from lgn_tf.runs import directory, model_files
+from lgn_tf.runs.run import Run
 
 CONFIG = Config(ModelConfig(image_size=(16, 16), channels=1, width=1 / 16))
 
@@ -160,3 +163,58 @@ def test_a_broken_configuration_is_named(model, tmp_path):
     (tmp_path / "run" / directory.CONFIG).write_text("{")
     with pytest.raises(ValueError, match=f"{directory.CONFIG}.*JSON"):
         model_files.load(tmp_path / "run")
+
+
+def test_a_run_that_was_being_replaced_is_put_back(model, tmp_path):
+    """Its process was killed between the two renames."""
+    run_dir = tmp_path / "run"
+    model_files.save(run_dir, CONFIG, model)
+    for name in (run_dir, run_dir / directory.EVALUATION):
+        name.mkdir(exist_ok=True)
+        old = name.parent / f"{scratch.PREFIX}{16 * 'a'}" / scratch.OLD
+        old.mkdir(parents=True)
+        name.rename(old / name.name)
+        if name == run_dir:
+            assert directory.read_config(run_dir) == CONFIG
+        else:
+            with pytest.raises(FileNotFoundError, match=results.FILE):
+                results.read_results(name)
+        assert name.is_dir() and not old.exists()
+
+
+@pytest.mark.parametrize("name", ["config.json", "evaluation", "scores/a.csv"])
+def test_a_link_must_not_lead_out_of_a_run(model, tmp_path, name):
+    run_dir, mine = tmp_path / "run", tmp_path / "mine"
+    model_files.save(run_dir, CONFIG, model)
+    shutil.copy(run_dir / directory.CONFIG, mine)
+    (run_dir / name).unlink(missing_ok=True)
+    (run_dir / name).parent.mkdir(exist_ok=True)
+    (run_dir / name).symlink_to(mine)
+    with pytest.raises(ValueError, match=f"{name}: a link must not leave"):
+        directory.read_config(run_dir)
+
+
+def test_a_link_to_a_run_and_one_within_it(model, tmp_path):
+    model_files.save(tmp_path / "run", CONFIG, model)
+    (tmp_path / "run" / "newest").symlink_to(directory.WEIGHTS)
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    assert directory.read_config(tmp_path / "link") == CONFIG
+
+
+@pytest.mark.parametrize("how", ["trained", "overwritten"])
+def test_weights_that_are_replaced_meanwhile(model, tmp_path, how):
+    run_dir = tmp_path / "run"
+    model_files.save(run_dir, CONFIG, model)
+    run = Run(run_dir).changed(store=False)
+    run.require_unchanged()
+    if how == "trained":
+        model_files.save_weights(run_dir, model)
+    else:
+        directory.create(run_dir, CONFIG, overwrite=True)
+    with pytest.raises(ValueError, match="was replaced while it was"):
+        run.require_unchanged()
+    # A run without weights gets some.
+    directory.create(run_dir, CONFIG, overwrite=True)
+    run = Run(run_dir)
+    model_files.save_weights(run_dir, model)
+    assert run.model.built

@@ -14,13 +14,16 @@ from lgn_tf.files import atomic, listings, untrusted
 from lgn_tf.files.arrays import LARGEST_SIDE
 
 MANIFEST = "manifest.json"
+FRAMES_SUFFIX = ".frames"
 MOTION_SUFFIX = ".motion"
 MOTION_TYPE = "<f4"
 FORMAT = 1
 MOST_BYTES = 64 * untrusted.MEBIBYTE
 """Of a manifest: some 200,000 videos."""
 
-_SPLITS = ("train", "test", "all")
+SPLITS = ("train", "test", "all")
+"""Folders of a store."""
+
 _BLOCK = 1 << 20
 
 Side = Annotated[int, msgspec.Meta(ge=0, le=65_536)]
@@ -74,7 +77,7 @@ class Entry:
                 listings.is_plain_name(self.name),
                 "a file name, and printable",
             ),
-            ("split", self.split in _SPLITS, f"one of {', '.join(_SPLITS)}"),
+            ("split", self.split in SPLITS, f"one of {', '.join(SPLITS)}"),
             ("channels", self.channels in (1, 3), "1 or 3"),
         ):
             if not good:
@@ -86,7 +89,7 @@ class Entry:
     @property
     def path(self) -> Path:
         """Path of the frames, below the folder of the store."""
-        return Path(self.split) / f"{self.name}.frames"
+        return Path(self.split) / f"{self.name}{FRAMES_SUFFIX}"
 
     @property
     def motion(self) -> bool:
@@ -145,6 +148,7 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path}: not there, so {folder} is no store. `lgn prepare` "
             "makes one"
         )
+    listings.require_inside(folder, path)
     contents = untrusted.read_bytes(path, MOST_BYTES)
     try:
         # Apart: of another format, other fields say nothing.

@@ -12,8 +12,10 @@ import cv2
 from lgn_tf.data.datasets.dataset import Dataset, Video
 from lgn_tf.data.store import store
 from lgn_tf.data.store.manifest import (
+    FRAMES_SUFFIX,
     MANIFEST,
     MOTION_SUFFIX,
+    SPLITS,
     Entry,
     Manifest,
     fingerprint,
@@ -90,28 +92,36 @@ def prepare(
 
 
 def _require_own_folder(folder: Path) -> None:
-    for name in ("train", "test", "all"):
-        listings.require_inside(folder, folder / name)
-    if folder.is_dir() and not (folder / MANIFEST).exists():
-        halves = (f"{MANIFEST}.partial", f".partial-{MANIFEST}")
-        ours = (LOCK, "train", "test", "all", *halves)
-        others = [
-            path.name
-            for path in folder.iterdir()
-            if path.name not in ours and not scratch.is_scratch(path)
-        ]
-        if others:
-            raise ValueError(
-                f"{folder}: a store needs a folder of its own. "
-                f"Found there: {', '.join(sorted(others)[:5])}"
-            )
+    """Refuses a folder that holds what no preparation wrote there."""
+    for place in _places(folder):
+        listings.require_inside(folder, place)
+    if not folder.is_dir() or (folder / MANIFEST).exists():
+        return
+    # The manifest comes before the first frames.
+    found = {path for place in _places(folder) for path in _entries(place)}
+    ours = {folder / LOCK, *_places(folder)}
+    others = [path for path in found - ours if not scratch.is_scratch(path)]
+    if others:
+        names = sorted(str(path.relative_to(folder)) for path in others)
+        raise ValueError(
+            f"{folder}: a store needs a folder of its own. "
+            f"Found there: {', '.join(names[:5])}"
+        )
+
+
+def _places(folder: Path) -> list[Path]:
+    """Returns the folders in which a preparation writes."""
+    return [folder, *(folder / name for name in SPLITS)]
+
+
+def _entries(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
 
 
 def _tidy(folder: Path) -> None:
     """Removes what a run left that was killed when all else was done."""
-    if (folder / LOCK).exists() or any(
-        scratch.is_scratch(path) for path in folder.rglob(f"{scratch.PREFIX}*")
-    ):
+    left = (path for place in _places(folder) for path in _entries(place))
+    if (folder / LOCK).exists() or any(map(scratch.is_scratch, left)):
         # Where another run is at work or nothing can be written, it stays.
         with suppress(OSError), locks.alone(folder / LOCK, folder):
             _sweep(folder)
@@ -119,13 +129,8 @@ def _tidy(folder: Path) -> None:
 
 def _sweep(folder: Path) -> None:
     """Removes what a killed run had not finished."""
-    for place in (folder, *folder.glob("*/")):
+    for place in _places(folder):
         scratch.sweep(place)
-    # Of earlier versions.
-    for pattern in ("*.partial", ".partial-*"):
-        for path in folder.rglob(pattern):
-            if path.is_file():
-                path.unlink()
 
 
 class _Preparation:
@@ -286,8 +291,11 @@ class _Preparation:
         entries = self.entries.values()
         kept = {e.path for e in entries}
         kept |= {e.motion_path for e in entries if e.motion}
-        for kind in ("*/*.frames", f"*/*{MOTION_SUFFIX}"):
-            for path in self.folder.glob(kind):
-                if path.relative_to(self.folder) not in kept:
+        for split in SPLITS:
+            for path in _entries(self.folder / split):
+                if (
+                    path.suffix in (FRAMES_SUFFIX, MOTION_SUFFIX)
+                    and path.relative_to(self.folder) not in kept
+                ):
                     self._changing()
                     path.unlink()

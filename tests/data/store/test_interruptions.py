@@ -1,5 +1,6 @@
 """Preparations that are killed, fail, or meet another one."""
 
+import dataclasses
 import errno
 import os
 import shutil
@@ -13,9 +14,9 @@ import numpy as np
 import pytest
 
 from lgn_tf.data.datasets import layouts
-from lgn_tf.data.store import preparation, store
+from lgn_tf.data.store import manifest, preparation, store
 from lgn_tf.data.video import footage
-from lgn_tf.files import locks, media
+from lgn_tf.files import locks, media, scratch
 from tests.data.store.contents import SIZE, contents
 
 
@@ -121,14 +122,12 @@ def test_half_written_files_of_a_killed_run_are_removed(written, tmp_path):
     folder = tmp_path / "store"
     (folder / "train").mkdir(parents=True)
     left = [
-        folder / ".partial-manifest.json",
-        # Of earlier versions.
-        folder / "manifest.json.partial",
-        folder / "train/01.frames.partial",
-        folder / "train/.partial-01.motion",
+        folder / f"{scratch.PREFIX}{16 * 'a'}",
+        folder / "train" / f"{scratch.PREFIX}{16 * 'b'}",
     ]
     for path in left:
-        path.touch()
+        path.mkdir()
+        (path / "manifest.json").touch()
     preparation.prepare(written("own"), folder, SIZE)
     assert not any(path.exists() for path in left)
 
@@ -139,6 +138,7 @@ def test_a_video_may_be_named_like_a_half_written_file(tmp_path):
         media.write_images(tmp_path / "own" / f"a{name}", frames, "{}.png", 1)
     dataset, folder = layouts.recognise(tmp_path / "own"), tmp_path / "store"
     for _ in range(2):
-        (folder / preparation.MANIFEST).unlink(missing_ok=True)
         made = preparation.prepare(dataset, folder, SIZE)
         assert [entry.frames for entry in made.manifest.entries] == [3, 3, 3]
+        emptied = dataclasses.replace(made.manifest, complete=False, entries=())
+        manifest.write_manifest(emptied, folder)

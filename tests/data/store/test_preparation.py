@@ -11,6 +11,7 @@ from lgn_tf.data.store import preparation
 from lgn_tf.data.store.manifest import (
     MOTION_TYPE,
     manifest_counts,
+    read_manifest,
 )
 from lgn_tf.data.video import footage
 from lgn_tf.files import media
@@ -204,3 +205,41 @@ def test_bad_arguments(written, tmp_path):
     (tmp_path / "home/letters.txt").touch()
     with pytest.raises(ValueError, match=r"folder of its own.*letters\.txt"):
         preparation.prepare(dataset, tmp_path / "home", SIZE)
+
+
+def test_a_data_set_is_no_store(written):
+    dataset = written("own")
+    with pytest.raises(ValueError, match=r"folder of its own.*test/01"):
+        preparation.prepare(dataset, dataset.root, SIZE)
+
+
+def test_somebodys_files_in_a_store_stay(written, tmp_path):
+    dataset, folder = written("own"), tmp_path / "store"
+    made = preparation.prepare(dataset, folder, SIZE)
+    mine = [
+        tmp_path / "elsewhere" / "a.frames",
+        folder / "mine" / "a.motion",
+        folder / "mine" / "film.partial",
+        folder / "mine" / ".partial-thesis",
+        folder / "train" / "film.partial",
+    ]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    # What it does remove, where something changes.
+    other = folder / "train" / "another.frames"
+    other.touch()
+    (folder / made.manifest.entries[0].path).write_bytes(b"cut short")
+    preparation.prepare(dataset, folder, SIZE)
+    assert not other.exists()
+    assert [path.read_text() for path in mine] == ["mine"] * len(mine)
+
+
+def test_a_manifest_that_lies_elsewhere_is_refused(written, tmp_path):
+    folder = tmp_path / "store"
+    preparation.prepare(written("own"), folder, SIZE)
+    (folder / preparation.MANIFEST).rename(tmp_path / "m.json")
+    (folder / preparation.MANIFEST).symlink_to(tmp_path / "m.json")
+    with pytest.raises(ValueError, match=r"manifest\.json: a link must not"):
+        read_manifest(folder)
