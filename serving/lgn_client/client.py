@@ -13,6 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lgn_client.texts import one_line
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command.
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     except (ValueError, OSError) as error:
-        print(f"lgn_client: {error}", file=sys.stderr)
+        print(f"lgn_client: {one_line(error)}", file=sys.stderr)
         return 2
     return 0
 
@@ -48,6 +50,8 @@ def _run(options: argparse.Namespace) -> None:
         token=os.environ.get("LGN_TOKEN") or None,
         ca_file=options.ca_file,
         timeout=options.timeout,
+        # The scores of 256 frames take some 20 KB.
+        answer_bytes=4 * 2**20,
     )
     with transport.connect(options.server, target) as server:
         score_table.write(

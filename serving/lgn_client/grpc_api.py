@@ -1,5 +1,7 @@
 """Predict requests over gRPC."""
 
+import re
+
 import grpc
 
 from lgn_client import wire
@@ -10,8 +12,10 @@ _AGAIN = (
     grpc.StatusCode.UNAVAILABLE,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 )
-# The default of 4 MB is less than a request of raw frames.
-_ANY_SIZE = 2**31 - 1
+_TOO_LARGE = "message larger than max"
+# Of the answer. Requests are not compressed, and older releases do not say
+# which of the two it was.
+_ANSWER_TOO_LARGE = re.compile(f"(CLIENT: Received|Decompressed) {_TOO_LARGE}")
 
 
 class GrpcServer(Server):
@@ -37,10 +41,11 @@ class GrpcServer(Server):
         Raises:
             OSError: where the certificates cannot be read.
         """
-        super().__init__(target)
+        super().__init__(place, target)
         options = [
-            ("grpc.max_receive_message_length", _ANY_SIZE),
-            ("grpc.max_send_message_length", _ANY_SIZE),
+            # It holds after a message is decompressed as well.
+            ("grpc.max_receive_message_length", target.answer_bytes),
+            ("grpc.max_send_message_length", -1),
             ("grpc.enable_http_proxy", int(use_proxy)),
         ]
         if encrypted:
@@ -70,11 +75,17 @@ class GrpcServer(Server):
                     metadata=target.authorization(),
                 )
             except grpc.RpcError as error:
-                failure = ServingError(error.code().name, error.details())
-                if error.code() in _AGAIN:
+                text = error.details() or ""
+                if _ANSWER_TOO_LARGE.search(text):
+                    raise self._too_large() from error
+                failure = ServingError(error.code().name, text)
+                if error.code() in _AGAIN and _TOO_LARGE not in text:
                     raise Again(failure) from error
                 raise failure from error
-            return wire.response(answer)
+            try:
+                return wire.response(answer)
+            except ValueError as error:
+                raise self.unusable(error) from None
 
         return self._retried(send)
 

@@ -7,6 +7,7 @@ import ssl
 import threading
 import urllib.parse
 from collections.abc import Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -37,7 +38,9 @@ class RestServer(Server):
         self, address: str, target: Target, *, use_proxy: bool = True
     ) -> None:
         """Starts the thread; connects when the first request is sent."""
-        super().__init__(target)
+        where = httpx.URL(address)
+        # Without the password that an address may hold.
+        super().__init__(f"{where.scheme}://{where.netloc.decode()}", target)
         place = f"/v1/models/{urllib.parse.quote(target.model, safe='')}"
         if target.version is not None:
             place += f"/versions/{target.version}"
@@ -48,6 +51,8 @@ class RestServer(Server):
             base_url=address,
             headers={
                 "content-type": "application/json",
+                # A small answer may expand to one of any size.
+                "accept-encoding": "identity",
                 **dict(target.authorization()),
             },
             verify=ssl.create_default_context(cafile=target.ca_file),
@@ -55,6 +60,7 @@ class RestServer(Server):
             trust_env=use_proxy,
             # The token is for the named server, not for one that it names.
             follow_redirects=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
         )
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
@@ -72,16 +78,24 @@ class RestServer(Server):
 
         def send(seconds: float) -> Arrays:
             try:
-                answer = self._post(text.encode(), seconds)
+                answer, body = self._post(text.encode(), seconds)
             except TimeoutError:
                 raise ServingError(
                     "DEADLINE_EXCEEDED", "no answer in time"
                 ) from None
             except httpx.TransportError as error:
                 raise Again(ServingError("UNAVAILABLE", str(error))) from error
+            except (httpx.InvalidURL, ValueError) as error:
+                # Of a redirect: httpx reads its address, followed or not.
+                raise self.unusable(error) from None
             if answer.status_code == 200:
-                return _from_json(answer.json()["outputs"], signature)
-            failure = ServingError(answer.status_code, _error_text(answer))
+                try:
+                    return _outputs(body, signature)
+                except ValueError as error:
+                    raise self.unusable(error) from None
+            failure = ServingError(
+                answer.status_code, _error_text(answer, body)
+            )
             if answer.status_code in _AGAIN:
                 pause = retries.seconds_of(answer.headers.get("retry-after"))
                 raise Again(failure, pause)
@@ -89,21 +103,37 @@ class RestServer(Server):
 
         return self._retried(send)
 
-    def _post(self, body: bytes, seconds: float) -> httpx.Response:
-        async def post() -> httpx.Response:
-            async with asyncio.timeout(seconds):
-                return await self._http.post(self._path, content=body)
+    def _post(
+        self, body: bytes, seconds: float
+    ) -> tuple[httpx.Response, bytes]:
+        """Returns the answer, and its body."""
+
+        async def post() -> tuple[httpx.Response, bytes]:
+            async with (
+                asyncio.timeout(seconds),
+                self._http.stream("POST", self._path, content=body) as answer,
+            ):
+                return answer, await self._read(answer)
 
         return asyncio.run_coroutine_threadsafe(post(), self._loop).result()
+
+    async def _read(self, answer: httpx.Response) -> bytes:
+        encoding = answer.headers.get("content-encoding", "")
+        if encoding.lower() not in ("", "identity"):
+            raise self.unusable(f"encoded unasked as {encoding}")
+        found = bytearray()
+        async for part in answer.aiter_raw():
+            found += part
+            if len(found) > self._target.answer_bytes:
+                raise self._too_large()
+        return bytes(found)
 
     def close(self) -> None:
         """Closes the connection."""
         if self._loop.is_closed():
             return
-        closing = asyncio.run_coroutine_threadsafe(
-            self._http.aclose(), self._loop
-        )
-        closing.result()
+        for ending in (self._http.aclose(), self._loop.shutdown_asyncgens()):
+            asyncio.run_coroutine_threadsafe(ending, self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -116,27 +146,70 @@ def _to_json(array: NDArray[Any]) -> Any:
     return np.array(files, object).reshape(array.shape).tolist()
 
 
-def _from_json(outputs: Any, signature: str) -> Arrays:
+def _document(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("JSON of too many levels") from None
+
+
+def _outputs(text: bytes, signature: str) -> Arrays:
+    """Returns the outputs of an answer, by name.
+
+    Raises:
+        ValueError: where it is no such answer.
+    """
+    document = _document(text)
+    if not isinstance(document, Mapping) or "outputs" not in document:
+        raise ValueError("no outputs")
+    outputs = document["outputs"]
     if not isinstance(outputs, Mapping):
         # A single output comes without its name.
-        return {signature: np.array(outputs)}
-    return {
-        name: np.array(
-            [base64.b64decode(each["b64"]) for each in values], object
-        )
-        if name.endswith("_bytes")
-        else np.array(values)
-        for name, values in outputs.items()
-    }
+        outputs = {signature: outputs}
+    found = {}
+    for name, values in outputs.items():
+        try:
+            found[name] = _from_json(values)
+        except (ValueError, OverflowError) as error:
+            raise ValueError(f"`{name}`: {error}") from None
+    return found
 
 
-def _error_text(answer: httpx.Response) -> str:
+def _from_json(values: Any) -> NDArray[Any]:
+    # Not at once in its type: NumPy would mix types, and give each text the
+    # room of the longest.
+    array = np.array(values, object)
+    kinds = set(map(type, array.flat))
+    if kinds == {bool}:
+        return array.astype(bool)
+    if kinds == {int}:
+        return array.astype(np.int64)
+    if kinds <= {int, float}:
+        return array.astype(np.float64)
+    if kinds == {dict}:
+        files = [_file(each) for each in array.flat]
+    elif kinds == {str}:
+        files = [each.encode() for each in array.flat]
+    else:
+        names = ", ".join(sorted(each.__name__ for each in kinds))
+        raise ValueError(f"no array of one type, but of {names}")
+    return np.array(files, object).reshape(array.shape)
+
+
+def _file(value: Mapping[str, Any]) -> bytes:
+    contents = value.get("b64")
+    if not isinstance(contents, str):
+        raise ValueError("no file in base64")
+    return base64.b64decode(contents, validate=True)
+
+
+def _error_text(answer: httpx.Response, body: bytes) -> str:
     if answer.has_redirect_location:
         return (
             "the server sends the client to another address, which is not "
             f"followed: {answer.headers['location'][:200]}"
         )
     try:
-        return str(answer.json()["error"])
+        return str(_document(body)["error"])
     except (ValueError, KeyError, TypeError):
-        return answer.text.strip()[:200]
+        return body.decode(errors="replace").strip()[:200]

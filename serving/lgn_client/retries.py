@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import tenacity
 
+from lgn_client.texts import one_line
+
 _Answer = TypeVar("_Answer")
 
 # The upper limit of a pause doubles with each try. A pause is drawn between 0
@@ -15,18 +17,18 @@ _backoff = tenacity.wait_random_exponential(0.1, max=5)
 
 
 class ServingError(OSError):
-    """The server refused a request, or could not be reached in time.
+    """The server refused a request, or sent no usable answer in time.
 
     Attributes:
         code: HTTP's number or gRPC's name.
-        message: what the server said.
+        message: what the server said, as one line that can be printed.
     """
 
     def __init__(self, code: Any, message: str) -> None:
         """Stores both."""
-        super().__init__(f"{code}: {message}")
         self.code = code
-        self.message = message
+        self.message = one_line(message)
+        super().__init__(f"{code}: {self.message}")
 
 
 class Again(Exception):

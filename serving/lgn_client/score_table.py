@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import rich.console
+import rich.markup
 import rich.progress
 
 from lgn_client import footage, optical_flow, scoring
 from lgn_client.footage import Frame
 from lgn_client.scoring import Cells, Score
+from lgn_client.texts import one_line
 from lgn_client.transport import Server
 
 
@@ -36,13 +38,15 @@ def write(
 
     Raises:
         ServingError: where the server refuses.
-        ValueError: for a source that cannot be read or is too short.
+        ValueError: for a source that cannot be read or is too short, or
+            where the server's scores change their names.
     """
     table = _Table()
     with _progress() as bar:
         for source, pictures in _videos(sources):
             name, frames, total = _opened(source, pictures, encoding)
-            task = bar.add_task(name, total=total)
+            shown = rich.markup.escape(one_line(name))
+            task = bar.add_task(shown, total=total)
             for score in scoring.score(
                 server,
                 bar.track(frames, task_id=task),
@@ -58,12 +62,18 @@ class _Table:
 
     def __init__(self) -> None:
         self._writer = csv.writer(sys.stdout)
-        self._empty = True
+        self._names: list[str] = []
 
     def add(self, name: str, score: Score) -> None:
-        if self._empty:
-            self._writer.writerow(["video", "frame", "valid", *score.values])
-            self._empty = False
+        names = list(score.values)
+        if not self._names:
+            self._writer.writerow(["video", "frame", "valid", *names])
+            self._names = names
+        elif names != self._names:
+            raise ValueError(
+                f"{name}: from frame {score.frame} on the server sends other "
+                f"scores: {', '.join(names)}"
+            )
         self._writer.writerow(
             [name, score.frame, int(score.valid), *score.values.values()]
         )

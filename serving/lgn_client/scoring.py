@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lgn_client.transport import Server
+from lgn_client.transport import Arrays, Server
 
 WINDOW = 5
 """Frames of a window: 4 that the model sees, and the one that it scores."""
@@ -73,7 +73,8 @@ def score(
     Raises:
         ValueError: for pieces smaller than a window or no request at a time;
             while scoring, for fewer frames than a window or maps than frames.
-        ServingError: while scoring, where the server refuses.
+        ServingError: while scoring, where the server refuses, or does not
+            send a finite number of each score for each window.
     """
     if piece < window or parallel < 1:
         raise ValueError(
@@ -121,6 +122,13 @@ def _ask(
         cells = [each for _, each in held[window - 1 :]]
         inputs["motion"] = np.array([cells], np.float32)
     found = server.predict(name, inputs)
+    windows = len(held) - window + 1
+    try:
+        _check(found, windows)
+    except ValueError as error:
+        raise server.unusable(
+            f"{error}, to {len(held)} frames in windows of {window}"
+        ) from None
     valid = found.pop("valid")[0]
     return [
         Score(
@@ -128,8 +136,20 @@ def _ask(
             bool(valid[place]),
             {name: float(found[name][0, place]) for name in sorted(found)},
         )
-        for place in range(len(valid))
+        for place in range(windows)
     ]
+
+
+def _check(found: Arrays, windows: int) -> None:
+    """Raises a `ValueError` where outputs are not the scores of windows."""
+    if "valid" not in found or len(found) < 2:
+        raise ValueError("no scores")
+    for name, array in found.items():
+        kind = "b" if name == "valid" else "fiu"
+        if array.dtype.kind not in kind or array.shape != (1, windows):
+            raise ValueError(f"`{name}` is {array.dtype} {array.shape}")
+        if not name.isidentifier() or not np.isfinite(array).all():
+            raise ValueError(f"`{name}` is no score")
 
 
 def _paired(

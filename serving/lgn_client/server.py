@@ -29,6 +29,8 @@ class Target:
         ca_file: certificates to trust; the system's where None.
         timeout: seconds for a request with all its tries and pauses.
         tries: how often a request is sent at most, with growing pauses.
+        answer_bytes: how large an answer may be. A malformed one over REST
+            may take 30 times as much memory while it is read.
     """
 
     model: str
@@ -38,6 +40,7 @@ class Target:
     ca_file: Path | None = None
     timeout: float = 60.0
     tries: int = 6
+    answer_bytes: int = 64 * 2**20
 
     def authorization(self) -> tuple[tuple[str, str], ...]:
         """Returns the header with the token; none without a token."""
@@ -50,11 +53,13 @@ class Server(abc.ABC):
     """A connection to a model; a context manager.
 
     Args:
+        place: the server's address, as errors name it.
         target: the model.
     """
 
-    def __init__(self, target: Target) -> None:
+    def __init__(self, place: str, target: Target) -> None:
         """Connects when the first request is sent."""
+        self._place = place
         self._target = target
 
     @abc.abstractmethod
@@ -69,12 +74,26 @@ class Server(abc.ABC):
             The outputs, by name.
 
         Raises:
-            ServingError: with the server's code and text.
+            ServingError: with the server's code and text; with the code
+                "INTERNAL" where its answer is malformed or too large.
         """
 
     @abc.abstractmethod
     def close(self) -> None:
         """Closes the connection."""
+
+    def unusable(self, what: object) -> retries.ServingError:
+        """Returns the error of an answer that nobody can use.
+
+        Args:
+            what: is wrong with it.
+        """
+        return retries.ServingError(
+            "INTERNAL", f"unusable answer of {self._place}: {what}"
+        )
+
+    def _too_large(self) -> retries.ServingError:
+        return self.unusable(f"larger than {self._target.answer_bytes} bytes")
 
     def _retried(self, send: Callable[[float], Arrays]) -> Arrays:
         return retries.retried(

@@ -4,9 +4,11 @@
 `predict_pb2` from it.
 """
 
+import math
 from typing import Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from lgn_client import predict_pb2
@@ -74,16 +76,47 @@ def _fill(tensor: Any, name: str, array: NDArray[Any]) -> None:
 
 
 def response(contents: bytes) -> dict[str, NDArray[Any]]:
-    """Returns the outputs of a predict response, by name."""
-    message = predict_pb2.PredictResponse.FromString(contents)
-    return {name: _array(tensor) for name, tensor in message.outputs.items()}
+    """Returns the outputs of a predict response, by name.
+
+    Args:
+        contents: the message.
+
+    Raises:
+        ValueError: where it is no such message, or where an output has an
+            unknown type or not as many values as its shape says.
+    """
+    try:
+        message = predict_pb2.PredictResponse.FromString(contents)
+    except DecodeError:
+        raise ValueError("no predict response") from None
+    found = {}
+    for name, tensor in message.outputs.items():
+        try:
+            found[name] = _array(tensor)
+        except ValueError as error:
+            raise ValueError(f"`{name}`: {error}") from None
+    return found
 
 
 def _array(tensor: Any) -> NDArray[Any]:
-    dtype = _BY_NUMBER[tensor.dtype]
-    shape = [dim.size for dim in tensor.tensor_shape.dim]
-    if tensor.tensor_content:
-        # The server may write raw bytes or values one by one.
-        return np.frombuffer(tensor.tensor_content, dtype).reshape(shape)
-    values = getattr(tensor, _TYPES[dtype][1])
-    return np.array(list(values), dtype).reshape(shape)
+    dtype = _BY_NUMBER.get(tensor.dtype)
+    if dtype is None:
+        raise ValueError(f"values of the unknown type {tensor.dtype}")
+    # The server may write raw bytes or values one by one.
+    content = tensor.tensor_content
+    if content:
+        values = np.frombuffer(content, dtype)
+    else:
+        values = _of_field(getattr(tensor, _TYPES[dtype][1]), dtype)
+    # NumPy refuses so many dimensions, and more of them as well.
+    shape = [dim.size for dim in tensor.tensor_shape.dim[:65]]
+    if min(shape, default=0) < 0 or math.prod(shape) != len(values):
+        raise ValueError(f"{len(values)} values in the shape {shape}")
+    return values.reshape(shape)
+
+
+def _of_field(field: Any, dtype: str) -> NDArray[Any]:
+    # They travel as 32-bit numbers, which older releases of NumPy cut.
+    if dtype == "uint8" and not all(0 <= each < 256 for each in field):
+        raise ValueError("numbers that are no bytes")
+    return np.fromiter(field, dtype, len(field))
