@@ -2,7 +2,8 @@
 
 A new version is loaded while the old one answers. The old version is retired
 only when the new one is available, and closed only when its last request is
-done. A version whose process has ended is loaded anew.
+done. A version whose process has ended is loaded anew where it still serves:
+one of those that the settings choose, or an old one while none of them loads.
 """
 
 import contextlib
@@ -15,7 +16,7 @@ from typing import Any
 
 from lgn_serving.failure import Failure, invalid
 from lgn_serving.models.settings import ModelSettings, version_folders
-from lgn_serving.models.version import AVAILABLE, END, UNLOADING, Version
+from lgn_serving.models.version import END, UNLOADING, Version
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Catalogue:
         models = tuple(models)
         try:
             with self._polling:
+                self._note_deaths()
                 for model in models:
                     self._check_labels(model, self._loadable(model))
                 # New versions are loaded first, so that the labels can move to
@@ -75,8 +77,17 @@ class Catalogue:
         if self._unavailable_labels:
             return
         for label, number in model.labels.items():
-            version = self._versions.get(model.name, {}).get(number)
-            there = version is not None and version.state == AVAILABLE
+            with self._lock:
+                version = self._versions.get(model.name, {}).get(number)
+                there = version is not None and (
+                    version.answers
+                    # A process that has ended keeps no other settings away.
+                    or (
+                        version.returns()
+                        and self._labels.get(model.name, {}).get(label)
+                        == number
+                    )
+                )
             if not there and number not in loadable:
                 raise Failure(
                     "FAILED_PRECONDITION",
@@ -85,17 +96,32 @@ class Catalogue:
                 )
 
     def _loadable(self, model: ModelSettings) -> set[int]:
-        """Returns the versions that are worth a try to load."""
+        """Returns the chosen versions that are worth a try to load."""
         table = self._versions.get(model.name, {})
+        disk = model.on_disk()
         return {
             number
-            for number, _, stamp in model.on_disk()
-            if number not in table or table[number].is_loadable(stamp)
+            for number in model.chosen(list(disk))
+            if number not in table or table[number].is_loadable(disk[number][1])
         }
+
+    def _note_deaths(self) -> None:
+        with self._lock:
+            lost = [
+                version
+                for table in self._versions.values()
+                for version in table.values()
+                if version.is_lost
+            ]
+            for version in lost:
+                version.lose()
+        for version in lost:
+            self._close_unused(version)
 
     def poll(self) -> None:
         """Looks at the disk once: loads new versions, unloads old ones."""
         with self._polling:
+            self._note_deaths()
             for model in list(self._settings.values()):
                 self._load_missing(model)
                 self._unload_surplus(model)
@@ -104,27 +130,43 @@ class Catalogue:
                     self._retire(version)
 
     def _load_missing(self, model: ModelSettings) -> None:
-        loadable = self._loadable(model)
         with self._lock:
             table = self._versions.setdefault(model.name, {})
-        for number, folder, stamp in model.on_disk():
-            if number in loadable and not self._closed:
-                old = table.get(number)
-                version = Version(
-                    number,
-                    anew=old is not None
-                    and (old.anew or old.state == AVAILABLE),
-                )
-                with self._lock:
-                    table[number] = version
-                if old is not None:
-                    # Its process has ended.
-                    self._retire(old)
-                self._load_version(model.name, version, folder, stamp)
+        disk = model.on_disk()
+        chosen = model.chosen(list(disk))
+        for number in chosen:
+            self._load_if_missing(model.name, number, *disk[number])
+        old = []
+        if not self._any_answers(table, chosen):
+            # An old version is better than none, and those that served until
+            # their process ended are all that there are.
+            old = [each for each in table if table[each].anew and each in disk]
+            for number in sorted(set(old) - set(chosen), reverse=True):
+                self._load_if_missing(model.name, number, *disk[number])
+        with self._lock:
+            for number, version in table.items():
+                version.wanted = number in chosen or number in old
 
-    def _load_version(
-        self, name: str, version: Version, folder: Path, stamp: int
+    def _any_answers(
+        self, table: dict[int, Version], numbers: Iterable[int]
+    ) -> bool:
+        with self._lock:
+            return any(table[each].answers for each in numbers if each in table)
+
+    def _load_if_missing(
+        self, name: str, number: int, folder: Path, stamp: int
     ) -> None:
+        old = self._versions[name].get(number)
+        if self._closed or not (old is None or old.is_loadable(stamp)):
+            return
+        version = Version(
+            number, stamp=stamp, anew=old is not None and old.anew
+        )
+        with self._lock:
+            self._versions[name][number] = version
+        self._load_version(name, version, folder)
+
+    def _load_version(self, name: str, version: Version, folder: Path) -> None:
         try:
             servable = self._load(folder)
         # Other versions are not harmed, whatever is wrong with this one.
@@ -135,10 +177,10 @@ class Catalogue:
             if not self._closed:
                 _log.error("%s %d: %s", name, version.number, failure.message)
             with self._lock:
-                version.fail(failure, stamp)
+                version.fail(failure)
             return
         with self._lock:
-            version.servable, version.state = servable, AVAILABLE
+            version.load(servable)
         _log.info("%s %d: loaded", name, version.number)
         if self._closed:
             self._retire(version)
@@ -146,9 +188,7 @@ class Catalogue:
     def _unload_surplus(self, model: ModelSettings) -> None:
         table = self._versions[model.name]
         wanted = set(model.chosen(sorted(version_folders(model.base_path))))
-        if not any(
-            table[each].state == AVAILABLE for each in wanted if each in table
-        ):
+        if not self._any_answers(table, wanted):
             # An old version is better than none.
             return
         for number, version in list(table.items()):
@@ -157,8 +197,7 @@ class Catalogue:
 
     def _retire(self, version: Version) -> None:
         with self._lock:
-            if version.state == AVAILABLE:
-                version.state = UNLOADING
+            version.retire()
         self._close_unused(version)
 
     def _close_unused(self, version: Version) -> None:
@@ -212,7 +251,7 @@ class Catalogue:
         else:
             known = list(table.values())
             asked = f"Latest({name})"
-        available = [each for each in known if each.state == AVAILABLE]
+        available = [each for each in known if each.answers]
         if available:
             return max(available, key=lambda each: each.number)
         if any(each.returns() for each in known):
@@ -241,21 +280,19 @@ class Catalogue:
                 for key, version in self._versions.get(name, {}).items()
                 if number in (None, key)
             ]
+        for version in found:
+            if version.is_lost:
+                version.lose()
         if found:
             return sorted(found, key=lambda each: -each.number)
         what = "any versions" if number is None else f"version {number}"
         raise Failure("NOT_FOUND", f"Could not find {what} of model {name}")
 
     def ready(self) -> bool:
-        """Returns whether every model has a version that is available."""
+        """Returns whether every model has a version that answers."""
         with self._lock:
-            return all(
-                any(
-                    version.state == AVAILABLE
-                    for version in self._versions.get(name, {}).values()
-                )
-                for name in self._settings
-            )
+            tables = [self._versions.get(name, {}) for name in self._settings]
+            return all(self._any_answers(table, table) for table in tables)
 
     def close(self) -> None:
         """Unloads all versions, each after its last request.

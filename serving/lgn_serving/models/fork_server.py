@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 import sys
+import threading
 import traceback
 
 from lgn_serving import allocator
@@ -35,7 +36,13 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     allocator.give_back_large_blocks()
+    imported = threading.Event()
+    guard = threading.Thread(target=_guard, args=(server, imported))
+    guard.start()
     _import()
+    imported.set()
+    # A fork takes no thread along.
+    guard.join()
     line.settimeout(_LOOK)
     # Where the server has forked, its end of the line can outlive it.
     while os.getppid() == server:
@@ -51,6 +58,13 @@ def main() -> None:
         answer = _end(process) if process else _fork(line, files[0])
         line.sendall(NUMBER.pack(answer))
     os.killpg(0, signal.SIGKILL)
+
+
+def _guard(server: int, imported: threading.Event) -> None:
+    """Ends the process where the server is gone before all is imported."""
+    while not imported.wait(_LOOK):
+        if os.getppid() != server:
+            os.killpg(0, signal.SIGKILL)
 
 
 def _import() -> None:

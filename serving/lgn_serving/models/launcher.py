@@ -2,7 +2,9 @@
 
 import atexit
 import contextlib
+import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -12,6 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lgn_serving.models.fork_server import NUMBER
+
+_log = logging.getLogger(__name__)
+
+_LOOK = 1
+"""Seconds between two looks whether the fork server lives."""
 
 _lock = threading.Lock()
 _holders = 0
@@ -24,14 +31,19 @@ class Launcher:
     `multiprocessing` has one as well. It would import the main module again,
     which in a script without a guard starts the server once more.
 
+    Where it dies, its workers go on. Each of them ends when its line is closed.
+
     Attributes:
+        alive: whether it still obeys.
         closed: whether it was ended on purpose.
     """
 
     def __init__(self) -> None:
         """Starts it; it is ready some seconds later."""
+        self.alive = True
         self.closed = False
         self._lock = threading.Lock()
+        self._ending = threading.Lock()
         self._owner = os.getpid()
         self._line, other = socket.socketpair()
         # What this process can import, but nothing from the working directory
@@ -54,12 +66,28 @@ class Launcher:
                 env=defaults | os.environ | {"PYTHONPATH": path},
                 start_new_session=True,
             )
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._watcher.start()
         atexit.register(self.close)
 
-    @property
-    def alive(self) -> bool:
-        """Whether it still obeys."""
-        return self._program.poll() is None
+    def _watch(self) -> None:
+        """Waits until it has ended."""
+        ends = select.poll()
+        ends.register(self._line, 0)
+        code = None
+        while code is None:
+            # A worker that was stopped early may still hold the other end.
+            hung_up = ends.poll(1000 * _LOOK)
+            with self._ending:
+                code = self._program.wait() if hung_up else self._program.poll()
+                # Nobody signals its group any more: the number is free now.
+                self.alive = code is None
+        if not self.closed:
+            _log.error(
+                "the fork server %s; what is loaded is served, and another "
+                "starts with the next version",
+                how_it_ended(code),
+            )
 
     def start(self, line: socket.socket) -> int:
         """Starts a worker process.
@@ -98,15 +126,30 @@ class Launcher:
         return int(NUMBER.unpack(answer)[0])
 
     def close(self) -> None:
-        """Ends it, and all workers that are left."""
+        """Ends it, and all workers that are left; not those of a dead one."""
         if os.getpid() != self._owner:
             return
-        self.closed = True
         atexit.unregister(self.close)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._program.pid, signal.SIGKILL)
-        self._program.wait()
+        with self._ending:
+            if self.alive:
+                self.closed = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._program.pid, signal.SIGKILL)
+        self._watcher.join()
         self._line.close()
+
+
+def how_it_ended(code: int | None) -> str:
+    """Returns how a process ended.
+
+    Args:
+        code: its exit code; None where nobody knows.
+    """
+    if code is None:
+        return "ended"
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
 
 
 @contextlib.contextmanager

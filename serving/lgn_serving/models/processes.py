@@ -105,7 +105,11 @@ class Process:
     def _signal(self, number: int, last: bool = False) -> None:
         with self._lock:
             if self._loads and not self._end:
-                os.kill(self.id, number)
+                # Without the fork server, nobody would end a process that is
+                # stopped.
+                obeys = self._launcher.alive
+                with contextlib.suppress(OSError):
+                    os.kill(self.id, number if obeys else signal.SIGCONT)
             if last:
                 self._loads = False
 
@@ -163,7 +167,9 @@ class Process:
             # Nobody signals it any more: another process may get its number.
             self._end = f"{self._path}: its process ended"
         code = self._launcher.end(self.id)
-        how = "was unloaded" if self._closed else _how(code)
+        how = f"its process {launcher.how_it_ended(code)}"
+        if self._closed:
+            how = "was unloaded"
         with self._lock:
             self._end = f"{self._path}: {how}"
             waiting = list(self._waiting.values())
@@ -175,6 +181,7 @@ class Process:
     def close(self) -> None:
         """Ends the process; what still runs on it fails."""
         self._closed = True
+        self._signal(signal.SIGCONT, last=True)
         # Where it has ended by itself, nothing is connected any more.
         with contextlib.suppress(OSError):
             self._line.shutdown(socket.SHUT_RDWR)
@@ -197,15 +204,6 @@ def _settle(
         asked.set_exception(RuntimeError(trace))
     else:
         asked.set_result(value)
-
-
-def _how(code: int | None) -> str:
-    """Returns how a process ended, by its exit code."""
-    if code is None:
-        return "its process ended"
-    if code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
-    return f"its process ended with exit code {code}"
 
 
 class Processes:

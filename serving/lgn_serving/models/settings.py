@@ -41,21 +41,18 @@ class ModelSettings:
             return [each for each in present if each in self.versions]
         return sorted(present)[-self.newest :] if self.newest else present
 
-    def on_disk(self) -> list[tuple[int, Path, int]]:
-        """Returns the versions to serve that are on the disk.
+    def on_disk(self) -> dict[int, tuple[Path, int]]:
+        """Returns all versions that are on the disk.
 
         Returns:
-            The number and the folder of each version, and the time in
-            nanoseconds at which the folder was written; the smallest number
-            first.
+            The folder of each version, and the time in nanoseconds at which it
+            was written, by number; the smallest number first.
         """
-        folders = version_folders(self.base_path)
-        found = []
-        for number in self.chosen(sorted(folders)):
+        found = {}
+        for number, folder in sorted(version_folders(self.base_path).items()):
             # The folder may be deleted by now.
             with contextlib.suppress(FileNotFoundError):
-                stamp = folders[number].stat().st_mtime_ns
-                found.append((number, folders[number], stamp))
+                found[number] = folder, folder.stat().st_mtime_ns
         return found
 
 

@@ -11,7 +11,8 @@ LOADING, AVAILABLE = "LOADING", "AVAILABLE"
 UNLOADING, END = "UNLOADING", "END"
 
 _PAUSE = 60.0
-"""Seconds until a version is tried again whose process ended while loading."""
+"""Seconds until a version is tried again whose process ended while loading,
+and between two tries for one whose process ends again and again."""
 
 
 @dataclasses.dataclass
@@ -25,9 +26,11 @@ class Version:
         message: the text of that error.
         servable: answers requests; None where it is not loaded.
         users: number of requests that are running on it.
-        stamp: time at which the folder was written, where loading failed.
+        stamp: time at which its folder was written, in nanoseconds.
         anew: whether it was available before, and its process ended.
-        retry_at: moment of `time.monotonic()` at which loading is tried again
+        wanted: whether the server loads it when it may.
+        since: moment of `time.monotonic()` at which it became available.
+        retry_at: moment of `time.monotonic()` from which it may be loaded
             although the folder has not changed.
     """
 
@@ -37,9 +40,21 @@ class Version:
     message: str = ""
     servable: Any = None
     users: int = 0
-    stamp: int | None = None
+    stamp: int = 0
     anew: bool = False
-    retry_at: float = math.inf
+    wanted: bool = True
+    since: float = 0.0
+    retry_at: float = -math.inf
+
+    @property
+    def answers(self) -> bool:
+        """Whether it is available, and its process lives."""
+        return self.state == AVAILABLE and self.servable.alive
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it counts as available, but its process has ended."""
+        return self.state == AVAILABLE and not self.servable.alive
 
     def is_loadable(self, stamp: int) -> bool:
         """Returns whether it is worth a try to load it.
@@ -47,26 +62,51 @@ class Version:
         Args:
             stamp: time at which its folder was written.
         """
-        if self.state == AVAILABLE:
-            return not self.servable.alive
+        # What is left of it may still wait for its last request to fail.
+        ended = self.state == END or (self.state == UNLOADING and self.anew)
         changed = self.stamp != stamp or time.monotonic() >= self.retry_at
-        return self.state == END and changed
+        return ended and changed
 
     def returns(self) -> bool:
         """Returns whether it will be available again by itself."""
-        if self.state == END:
-            return self.retry_at < math.inf
-        return self.state == LOADING and self.anew
+        if self.state == LOADING:
+            return self.anew
+        return self.is_lost or (self.wanted and self.retry_at < math.inf)
 
-    def fail(self, failure: Failure, stamp: int) -> None:
+    def load(self, servable: Any) -> None:
+        """Makes it available.
+
+        Args:
+            servable: answers its requests.
+        """
+        self.servable, self.state = servable, AVAILABLE
+        self.since = time.monotonic()
+
+    def fail(self, failure: Failure) -> None:
         """Notes why it could not be loaded.
 
         Args:
             failure: what stopped it.
-            stamp: time at which its folder was written.
         """
-        self.state, self.stamp = END, stamp
+        self.state, self.retry_at = END, math.inf
         self.code, self.message = failure.code, failure.message
         if failure.code == "UNAVAILABLE":
             # Its process ended, and the memory that it lacked may be free soon.
             self.retry_at = time.monotonic() + _PAUSE
+
+    def lose(self) -> None:
+        """Notes that its process has ended, so that it is loaded anew.
+
+        The first time this may be at once. Later it may not be within a minute
+        of the last time: what has ended it may well end it again.
+        """
+        now = time.monotonic()
+        self.retry_at = max(now, self.since + _PAUSE) if self.anew else now
+        self.state, self.anew = UNLOADING, True
+        self.code, self.message = "UNAVAILABLE", "Its process has ended"
+
+    def retire(self) -> None:
+        """Notes that it is not wanted any more."""
+        self.wanted = self.anew = False
+        if self.state == AVAILABLE:
+            self.state = UNLOADING

@@ -9,6 +9,7 @@ the version, and the answer its signatures. Later ones are the arguments of
 
 import contextlib
 import os
+import select
 import socket
 import threading
 import traceback
@@ -32,8 +33,17 @@ def serve(line: socket.socket) -> None:
     Args:
         line: to the server.
     """
+    threading.Thread(target=_end_with, args=(line,), daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         _Worker(line).serve()
+    os._exit(0)
+
+
+def _end_with(line: socket.socket) -> None:
+    """Ends the process as soon as a line is closed, also while it loads."""
+    ends = select.poll()
+    ends.register(line, 0)
+    ends.poll()
     os._exit(0)
 
 

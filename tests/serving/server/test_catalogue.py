@@ -1,5 +1,7 @@
 """Versions come, go and change labels while requests run."""
 
+import os
+import shutil
 import threading
 import time
 
@@ -289,3 +291,216 @@ def test_a_version_that_dies_while_it_loads_is_tried_again_later(
     monkeypatch.setattr(time, "monotonic", lambda: after)
     catalogue.poll()
     assert len(tries) == 2
+
+
+class Noted:
+    """Loads versions, and notes which.
+
+    Attributes:
+        tries: the numbers of the versions, in their order.
+        loaded: the last servable of each.
+    """
+
+    def __init__(self):
+        self.tries = []
+        self.loaded = {}
+
+    def __call__(self, path):
+        number = int(path.name)
+        self.tries.append(number)
+        self.loaded[number] = Fake(path)
+        return self.loaded[number]
+
+
+@pytest.fixture
+def noted():
+    return Noted()
+
+
+@pytest.fixture
+def wait(monkeypatch):
+    """Returns a function that lets seconds pass at once."""
+    real, waited = time.monotonic, [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: real() + sum(waited))
+    return waited.append
+
+
+def is_answered(catalogue, number=None, label=None):
+    """Returns whether a request would find a version whose process lives."""
+    try:
+        with catalogue.borrow("m", number, label) as (_, servable):
+            return servable.alive
+    except Failure as failure:
+        return failure.code
+
+
+def test_an_old_version_that_dies_while_the_newest_is_broken(tmp_path, noted):
+    add(tmp_path, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2, broken=True)
+    catalogue.poll()
+    noted.loaded[1].alive = False
+    # It says so before the next look.
+    _, oldest = catalogue.status("m")
+    assert (oldest.state, oldest.code) == ("UNLOADING", "UNAVAILABLE")
+    assert oldest.message == "Its process has ended"
+    assert not catalogue.ready()
+    assert is_answered(catalogue) == "UNAVAILABLE"
+    catalogue.poll()
+    assert noted.tries == [1, 2, 1]
+    assert states(catalogue) == {2: "END", 1: "AVAILABLE"}
+    assert catalogue.ready() and is_answered(catalogue) is True
+    # It goes where a newer one loads, and does not come back.
+    (tmp_path / "2/broken").unlink()
+    catalogue.poll()
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+    noted.loaded[2].alive = False
+    catalogue.poll()
+    assert noted.tries == [1, 2, 1, 2, 2]
+    assert is_answered(catalogue, 1) == "NOT_FOUND"
+
+
+def test_an_old_version_that_dies_stays_away_where_the_newest_loads(
+    tmp_path, noted
+):
+    add(tmp_path, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    noted.loaded[1].alive = False
+    add(tmp_path, 2)
+    catalogue.poll()
+    assert noted.tries == [1, 2]
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+    assert is_answered(catalogue, 1) == "NOT_FOUND"
+
+
+def test_an_old_version_stays_where_the_newest_dies_at_once(tmp_path, noted):
+    add(tmp_path, 1)
+
+    def load(path):
+        servable = noted(path)
+        servable.alive = path.name == "1"
+        return servable
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2)
+    catalogue.poll()
+    assert states(catalogue)[1] == "AVAILABLE"
+    assert is_answered(catalogue) is True
+    assert is_answered(catalogue, 2) == "UNAVAILABLE"
+
+
+def test_a_version_that_dies_when_its_folder_is_deleted(tmp_path, noted):
+    add(tmp_path, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    shutil.rmtree(tmp_path / "1")
+    catalogue.poll()
+    assert catalogue.ready() and is_answered(catalogue) is True
+    noted.loaded[1].alive = False
+    for _ in range(2):
+        catalogue.poll()
+        (version,) = catalogue.status("m")
+        assert (version.state, version.code) == ("END", "UNAVAILABLE")
+        assert not catalogue.ready()
+        assert is_answered(catalogue) == "NOT_FOUND"
+    assert noted.loaded[1].closed
+    add(tmp_path, 1)
+    catalogue.poll()
+    assert noted.tries == [1, 1]
+    assert catalogue.ready() and is_answered(catalogue) is True
+
+
+def test_an_old_version_is_loaded_anew_when_its_folder_is_back(tmp_path, noted):
+    base = tmp_path / "models"
+    add(base, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", base)])
+    add(base, 2, broken=True)
+    catalogue.poll()
+    # As if a network drive were away for a while.
+    base.rename(tmp_path / "away")
+    noted.loaded[1].alive = False
+    catalogue.poll()
+    assert is_answered(catalogue) == "NOT_FOUND"
+    (tmp_path / "away").rename(base)
+    catalogue.poll()
+    assert states(catalogue) == {2: "END", 1: "AVAILABLE"}
+
+
+def test_a_version_that_dies_again_and_again(tmp_path, noted, wait):
+    add(tmp_path, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", tmp_path)])
+
+    def dies():
+        noted.loaded[1].alive = False
+        for _ in range(3):
+            catalogue.poll()
+
+    dies()
+    assert len(noted.tries) == 2
+    for number in (2, 3, 4):
+        dies()
+        assert len(noted.tries) == number
+        assert states(catalogue) == {1: "END"}
+        assert is_answered(catalogue) == "UNAVAILABLE"
+        wait(61)
+        catalogue.poll()
+        assert len(noted.tries) == number + 1
+        assert is_answered(catalogue) is True
+    # Once it has lived for a while, it comes back at once.
+    wait(61)
+    dies()
+    assert len(noted.tries) == 6
+
+
+def test_a_version_that_is_waiting_and_changes(tmp_path, noted):
+    add(tmp_path, 1)
+    catalogue = Catalogue(noted)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    for _ in range(2):
+        noted.loaded[1].alive = False
+        catalogue.poll()
+    assert states(catalogue) == {1: "END"}
+    stamp = (tmp_path / "1").stat().st_mtime_ns
+    os.utime(tmp_path / "1", ns=(stamp, stamp + 1))
+    catalogue.poll()
+    assert states(catalogue) == {1: "AVAILABLE"}
+
+
+def test_what_died_while_loading_does_not_return_where_it_is_deleted(
+    tmp_path,
+):
+    add(tmp_path, 1)
+
+    def load(path):
+        if path.name == "2":
+            raise Failure("UNAVAILABLE", "killed")
+        return Fake(path)
+
+    catalogue = Catalogue(load)
+    catalogue.update([ModelSettings("m", tmp_path)])
+    add(tmp_path, 2)
+    catalogue.poll()
+    assert is_answered(catalogue, 2) == "UNAVAILABLE"
+    shutil.rmtree(tmp_path / "2")
+    catalogue.poll()
+    assert is_answered(catalogue, 2) == "NOT_FOUND"
+    assert states(catalogue) == {1: "AVAILABLE", 2: "END"}
+
+
+def test_a_model_that_is_taken_off_while_its_version_is_dead(tmp_path, noted):
+    add(tmp_path / "a", 1)
+    add(tmp_path / "m", 1)
+    catalogue = Catalogue(noted)
+    models = [ModelSettings(name, tmp_path / name) for name in "am"]
+    catalogue.update(models)
+    noted.loaded[1].alive = False
+    catalogue.update(models[:1])
+    assert noted.tries == [1, 1] and noted.loaded[1].closed
+    assert is_answered(catalogue) == "NOT_FOUND"
+    catalogue.update(models)
+    assert is_answered(catalogue) is True

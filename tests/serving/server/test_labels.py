@@ -91,3 +91,38 @@ def test_what_refused_settings_loaded_goes_again(tmp_path):
         assert states(catalogue, "b") == {2: "END", 1: "END"}
     # Version 2 is known to be broken, so the second time tries nothing.
     assert tries == [1, 1, 2]
+
+
+def test_other_settings_are_taken_while_a_labelled_version_is_dead(tmp_path):
+    for name in "mb":
+        add(tmp_path / name, 1, 2)
+    loaded = []
+
+    def load(path):
+        loaded.append(Fake(path))
+        return loaded[-1]
+
+    def settings(**labels):
+        return ModelSettings("m", tmp_path / "m", newest=0, labels=labels)
+
+    catalogue = Catalogue(load)
+    catalogue.update([settings(stable=1)])
+    # The second time it is not loaded at once.
+    for _ in range(2):
+        for each in loaded:
+            each.alive = each.path.name == "2"
+        catalogue.poll()
+    assert states(catalogue) == {2: "AVAILABLE", 1: "END"}
+    catalogue.update([settings(stable=1), ModelSettings("b", tmp_path / "b")])
+    assert states(catalogue, "b") == {2: "AVAILABLE"}
+    with pytest.raises(Failure, match="is loaded anew") as caught:
+        with catalogue.borrow("m", label="stable"):
+            pass
+    assert caught.value.code == "UNAVAILABLE"
+    # Nothing new may point there.
+    with pytest.raises(Failure, match=r"version 1 of model m.*canary"):
+        catalogue.update([settings(stable=1, canary=1)])
+    # Away from there is a way out.
+    catalogue.update([settings(stable=2)])
+    with catalogue.borrow("m", label="stable") as (number, _):
+        assert number == 2

@@ -16,7 +16,8 @@ def put(folder, number):
 
 
 def until(condition):
-    end = time.monotonic() + 30
+    # A busy machine needs half a minute to import TensorFlow.
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
