@@ -74,7 +74,7 @@ def score(
         ValueError: for pieces smaller than a window or no request at a time;
             while scoring, for fewer frames than a window or maps than frames.
         ServingError: while scoring, where the server refuses, or does not
-            send a finite number of each score for each window.
+            send a finite number of each score for each valid window.
     """
     if piece < window or parallel < 1:
         raise ValueError(
@@ -148,7 +148,10 @@ def _check(found: Arrays, windows: int) -> None:
         kind = "b" if name == "valid" else "fiu"
         if array.dtype.kind not in kind or array.shape != (1, windows):
             raise ValueError(f"`{name}` is {array.dtype} {array.shape}")
-        if not name.isidentifier() or not np.isfinite(array).all():
+    for name, array in found.items():
+        # What cannot be scored may have no number.
+        scores = array[found["valid"]]
+        if not name.isidentifier() or not np.isfinite(scores).all():
             raise ValueError(f"`{name}` is no score")
 
 

@@ -364,6 +364,18 @@ def test_scores_of_each_window(kind, frames, capsys):
         assert "to 8 frames in windows of 4" in error
 
 
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+def test_what_is_not_valid_may_have_no_score(kind, frames, capsys):
+    valid, psnr = [[True] * 3 + [False]], [[1.5] * 3 + [np.nan]]
+    with serving(kind, {"valid": valid, "psnr": psnr}) as address:
+        assert client.main(["--server", address, str(frames)]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split(",")[2:] for row in rows[1:]] == [
+        *(3 * [["1", "1.5"]]),
+        ["0", "nan"],
+    ]
+
+
 def test_motion_is_answered_for_each_window_too():
     files = [footage.encode(np.zeros((16, 16), np.uint8), ".png")] * 9
     with serving("rest", GOOD) as address:
