@@ -13,13 +13,18 @@ from lgn_serving.gate import Call
 from lgn_serving.models.signatures import DEFAULT
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import grpc_tensors, metadata
+from lgn_serving.protocols.departures import Departures
 from lgn_serving.protocols.grpc_arrivals import Arrivals
+from lgn_serving.protocols.grpc_sockets import hang_up
 from lgn_serving.workers import Workers
 
 _log = logging.getLogger(__name__)
 
 _MOST_TEXT = 4096
 """Bytes of an error's text, which travels in headers; those may have 8192."""
+
+_COPIES = 2
+"""Copies of an answer that are held while it is sent."""
 
 
 class GrpcApi:
@@ -28,14 +33,19 @@ class GrpcApi:
     Args:
         predictor: answers the requests.
         workers: the threads in which they are answered.
+        port: where the clients connect.
     """
 
-    def __init__(self, predictor: Predictor, workers: Workers) -> None:
+    def __init__(
+        self, predictor: Predictor, workers: Workers, port: int
+    ) -> None:
         """Stores the arguments."""
         self._predictor = predictor
         self._gate = predictor.gate
         self._workers = workers
+        self._port = port
         self._arrivals = Arrivals(self._gate.limits)
+        self._departures = Departures(self._gate.limits.answer_bytes)
 
     def handlers(self) -> tuple[Any, ...]:
         """Returns the handlers of both services for a server of `grpc.aio`.
@@ -104,7 +114,9 @@ class GrpcApi:
         async def handle(stream: Any, context: Any) -> bytes:
             del stream
             try:
-                return await self._answer_in_time(answer, context)
+                message = await self._answer_in_time(answer, context)
+                self._watch(context, len(message))
+                return message
             except Failure as failure:
                 self._predictor.refused(failure)
                 code = getattr(grpc.StatusCode, failure.code)
@@ -117,6 +129,7 @@ class GrpcApi:
             # Not where the error is caught: gRPC keeps what `abort` raises
             # until the garbage collector comes, and that would keep the error
             # and all of the request.
+            self._watch(context, 0)
             await context.abort(code, text)
             raise AssertionError("`abort` returns nothing")
 
@@ -135,6 +148,31 @@ class GrpcApi:
         with self._gate.body() as body:
             body.grow(len(message))
             return await self._workers.answer(call, answer, message, call)
+
+    def _watch(self, context: Any, size: int) -> None:
+        """Counts an answer until it is sent, and ends who does not read it.
+
+        Raises:
+            Failure: where too many bytes of answers wait for their clients.
+        """
+        peer = context.peer()
+
+        def end() -> None:
+            hang_up(peer, self._port)
+
+        limits = self._gate.limits
+        answer = self._departures.add(
+            peer.rpartition(":")[0], _COPIES * size, end
+        )
+        timer = asyncio.get_running_loop().call_later(
+            limits.rate_seconds + size / limits.least_rate, answer.end
+        )
+
+        def sent(_: Any) -> None:
+            timer.cancel()
+            answer.release()
+
+        context.add_done_callback(sent)
 
     def _predict(self, request: Any, call: Call) -> Any:
         """Runs a signature."""
