@@ -12,7 +12,7 @@ from lgn_serving.failure import Failure, invalid, shortened
 from lgn_serving.gate import Call
 from lgn_serving.models.signatures import DEFAULT
 from lgn_serving.prediction import Predictor
-from lgn_serving.protocols import grpc_tensors, metadata
+from lgn_serving.protocols import grpc_messages, grpc_tensors, metadata
 from lgn_serving.protocols.departures import Departures
 from lgn_serving.protocols.grpc_arrivals import Arrivals
 from lgn_serving.protocols.grpc_sockets import hang_up
@@ -25,6 +25,9 @@ _MOST_TEXT = 4096
 
 _COPIES = 2
 """Copies of an answer that are held while it is sent."""
+
+_NAMES = 256
+"""Outputs that a request may name, and fields of the metadata."""
 
 
 class GrpcApi:
@@ -100,16 +103,14 @@ class GrpcApi:
         """Returns the handler of a method that takes requests of a kind."""
 
         def answer(message: bytes, call: Call) -> bytes:
-            try:
-                request = kind.FromString(message)
-            except Exception as error:
-                # The code and the text of gRPC's own servers.
-                raise Failure(
-                    "INTERNAL", "Exception deserializing request!"
-                ) from error
-            name = request.model_spec.name
-            with self._predictor.counted(name, api, "GRPC"):
-                return bytes(method(request, call).SerializeToString())
+            with self._gate.unpacked(grpc_messages.memory(message, kind)):
+                try:
+                    request = kind.FromString(message)
+                except Exception as error:
+                    raise grpc_messages.damaged() from error
+                name = request.model_spec.name
+                with self._predictor.counted(name, api, "GRPC"):
+                    return bytes(method(request, call).SerializeToString())
 
         async def handle(stream: Any, context: Any) -> bytes:
             del stream
@@ -178,6 +179,8 @@ class GrpcApi:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
 
+        if len(request.output_filter) > _NAMES:
+            raise invalid(f"A request must name at most {_NAMES} outputs")
         spec = request.model_spec
         with self._borrow(spec) as (version, servable):
             size = grpc_tensors.size(
@@ -203,6 +206,8 @@ class GrpcApi:
     def _metadata(self, request: Any, call: Call) -> Any:
         """Returns the signatures."""
         del call
+        if len(request.metadata_field) > _NAMES:
+            raise invalid(f"A request must name at most {_NAMES} fields")
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")
