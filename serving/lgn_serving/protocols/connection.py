@@ -93,7 +93,11 @@ class _Protocol(H11Protocol):
 
     def _make_room(self) -> None:
         """Ends a connection of the host that has the most to spare."""
-        spare = [each for each in self.connections if each._can_be_spared()]
+        spare = [
+            each
+            for each in self.connections
+            if isinstance(each, _Protocol) and each._can_be_spared()
+        ]
         hosts = collections.Counter(each._host() for each in spare)
         if hosts:
             ((host, _),) = hosts.most_common(1)

@@ -44,7 +44,8 @@ def hang_up(peer: str, port: int) -> bool:
     wanted = address_of(peer)
     if wanted is None:
         return False
-    for path in Path("/dev/fd").iterdir():
+    # A system may keep this folder from the process.
+    for path in Path("/dev/fd").glob("*"):
         number = int(path.name)
         try:
             if stat.S_ISSOCK(os.fstat(number).st_mode):

@@ -229,15 +229,25 @@ def test_a_body_of_few_or_larger_chunks(start, lines, spaces, size):
 
 
 def test_small_chunks_after_the_answer(start, lines):
-    server = start()
+    server = start(header_seconds=1000)
     line = lines(server.rest_port, CHUNKED.replace(b"/v1/", b"/no/"))
     assert status_of(line) == b"HTTP/1.1 404 Not Found"
-    with contextlib.suppress(OSError):
+    # The server ends the connection.
+    with contextlib.suppress(ConnectionError):
         line.sendall(chunks(b" " * 2000, 1))
         while line.recv(4096):
             pass
     with client_of(server) as client:
         alive(client)
+
+
+def test_no_room_for_another_connection(start, lines):
+    server = start(connections=1, rows=10**6, **PATIENT)
+    lines(server.rest_port, rest_request(ROWS))
+    until(lambda: server._rest._departures.held)
+    # An answer that is on its way does not make room.
+    second = lines(server.rest_port, rest_request(1))
+    assert status_of(second) == b"HTTP/1.1 503 Service Unavailable"
 
 
 def test_unfinished_bodies_make_way(start, lines):
