@@ -15,6 +15,10 @@ from lgn_serving.failure import Failure, invalid
 _FIELDS = 2**16
 """Fields that a message may have, with those inside of fields."""
 
+_NUMBERS = 2**24
+"""Whole numbers that its lists may have; parsing these takes a third of a
+second."""
+
 _FIELD = 512
 """Bytes that a field takes besides its contents, at most."""
 
@@ -42,7 +46,7 @@ def memory(message: bytes, kind: Any) -> int:
 
     Raises:
         Failure: INTERNAL where it is damaged, INVALID_ARGUMENT where it has
-            too many fields.
+            too many fields or numbers.
     """
     walk = _Walk(message)
     try:
@@ -63,6 +67,7 @@ class _Walk:
     def __init__(self, message: bytes) -> None:
         self._message = message
         self._fields = 0
+        self._numbers = 0
         self.bytes = len(message)
 
     def message(self, place: int, end: int, kind: Any) -> None:
@@ -100,6 +105,12 @@ class _Walk:
             # The last byte of a number is below 128.
             numbers = np.frombuffer(self._message, np.int8, end - place, place)
             count = int(np.count_nonzero(numbers >= 0))
+            self._numbers += count
+            if self._numbers > _NUMBERS:
+                raise invalid(
+                    f"A request must list at most {_NUMBERS} whole numbers; "
+                    "`tensor_content` takes more"
+                )
             self.bytes += count * _VALUES[field.type]
         else:
             # Text, bytes, or numbers that are as long here as on the wire.

@@ -20,13 +20,17 @@ METADATA = "/tensorflow.serving.PredictionService/GetModelMetadata"
 __all__ = ["stub_of"]
 
 
+def varint(number):
+    found = b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
+
+
 def field(number, contents):
     """Returns a field of some bytes."""
-    size, length = len(contents), b""
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
-    return bytes([number << 3 | 2]) + length + bytes([size]) + contents
+    return varint(number << 3 | 2) + varint(len(contents)) + contents
 
 
 def tensor(contents):
@@ -128,6 +132,20 @@ def test_what_numbers_take(name, size):
     message = made.SerializeToString()
     found = grpc_messages.memory(message, predict_pb2.PredictRequest)
     assert 0 <= found - len(message) - 10_000 * size < 5_000
+
+
+@pytest.mark.parametrize("number", [7, 10, 11, 13, 16, 17])
+def test_many_numbers(number):
+    kind = predict_pb2.PredictRequest
+    most = field(number, b"\1" * 2**23) * 2
+    grpc_messages.memory(tensor(most), kind)
+    with pytest.raises(Failure) as caught:
+        grpc_messages.memory(tensor(most + field(number, b"\1")), kind)
+    assert caught.value.code == "INVALID_ARGUMENT"
+    assert "at most 16777216 whole numbers" in caught.value.message
+    # Floats and raw bytes are read at once, whatever their number.
+    for other in (4, 5, 6):
+        grpc_messages.memory(tensor(field(other, bytes(2**25))), kind)
 
 
 def test_what_the_parser_takes_is_not_refused():
