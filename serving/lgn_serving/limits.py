@@ -10,6 +10,8 @@ class Limits:
     Attributes:
         body_bytes: size of the largest request.
         buffered_bytes: size of all requests that are being read or answered.
+        answer_bytes: that each protocol holds of answers until their clients
+            have taken them; a larger answer may go alone.
         in_flight: number of requests that are answered at the same time.
         connections: number of open connections of each protocol.
         header_seconds: time from connecting to the end of the headers.
@@ -30,6 +32,7 @@ class Limits:
 
     body_bytes: int = 64 * 2**20
     buffered_bytes: int = 256 * 2**20
+    answer_bytes: int = 256 * 2**20
     in_flight: int = 64
     connections: int = 1000
     header_seconds: float = 10.0

@@ -118,8 +118,6 @@ class EmbeddedServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            # The protocol makes room for one connection more.
-            limit_concurrency=self.limits.connections + 1,
             timeout_graceful_shutdown=int(self.limits.drain_seconds) or 1,
         )
 

@@ -12,14 +12,22 @@ from lgn_serving.failure import Failure, invalid, shortened
 from lgn_serving.gate import Call
 from lgn_serving.models.signatures import DEFAULT
 from lgn_serving.prediction import Predictor
-from lgn_serving.protocols import grpc_tensors, metadata
+from lgn_serving.protocols import grpc_messages, grpc_tensors, metadata
+from lgn_serving.protocols.departures import Departures
 from lgn_serving.protocols.grpc_arrivals import Arrivals
+from lgn_serving.protocols.grpc_sockets import hang_up
 from lgn_serving.workers import Workers
 
 _log = logging.getLogger(__name__)
 
 _MOST_TEXT = 4096
 """Bytes of an error's text, which travels in headers; those may have 8192."""
+
+_COPIES = 2
+"""Copies of an answer that are held while it is sent."""
+
+_NAMES = 256
+"""Outputs that a request may name, and fields of the metadata."""
 
 
 class GrpcApi:
@@ -28,14 +36,19 @@ class GrpcApi:
     Args:
         predictor: answers the requests.
         workers: the threads in which they are answered.
+        port: where the clients connect.
     """
 
-    def __init__(self, predictor: Predictor, workers: Workers) -> None:
+    def __init__(
+        self, predictor: Predictor, workers: Workers, port: int
+    ) -> None:
         """Stores the arguments."""
         self._predictor = predictor
         self._gate = predictor.gate
         self._workers = workers
+        self._port = port
         self._arrivals = Arrivals(self._gate.limits)
+        self._departures = Departures(self._gate.limits.answer_bytes)
 
     def handlers(self) -> tuple[Any, ...]:
         """Returns the handlers of both services for a server of `grpc.aio`.
@@ -90,21 +103,21 @@ class GrpcApi:
         """Returns the handler of a method that takes requests of a kind."""
 
         def answer(message: bytes, call: Call) -> bytes:
-            try:
-                request = kind.FromString(message)
-            except Exception as error:
-                # The code and the text of gRPC's own servers.
-                raise Failure(
-                    "INTERNAL", "Exception deserializing request!"
-                ) from error
-            name = request.model_spec.name
-            with self._predictor.counted(name, api, "GRPC"):
-                return bytes(method(request, call).SerializeToString())
+            with self._gate.unpacked(grpc_messages.memory(message, kind)):
+                try:
+                    request = kind.FromString(message)
+                except Exception as error:
+                    raise grpc_messages.damaged() from error
+                name = request.model_spec.name
+                with self._predictor.counted(name, api, "GRPC"):
+                    return bytes(method(request, call).SerializeToString())
 
         async def handle(stream: Any, context: Any) -> bytes:
             del stream
             try:
-                return await self._answer_in_time(answer, context)
+                message = await self._answer_in_time(answer, context)
+                self._watch(context, len(message))
+                return message
             except Failure as failure:
                 self._predictor.refused(failure)
                 code = getattr(grpc.StatusCode, failure.code)
@@ -117,6 +130,7 @@ class GrpcApi:
             # Not where the error is caught: gRPC keeps what `abort` raises
             # until the garbage collector comes, and that would keep the error
             # and all of the request.
+            self._watch(context, 0)
             await context.abort(code, text)
             raise AssertionError("`abort` returns nothing")
 
@@ -136,10 +150,37 @@ class GrpcApi:
             body.grow(len(message))
             return await self._workers.answer(call, answer, message, call)
 
+    def _watch(self, context: Any, size: int) -> None:
+        """Counts an answer until it is sent, and ends who does not read it.
+
+        Raises:
+            Failure: where too many bytes of answers wait for their clients.
+        """
+        peer = context.peer()
+
+        def end() -> None:
+            hang_up(peer, self._port)
+
+        limits = self._gate.limits
+        answer = self._departures.add(
+            peer.rpartition(":")[0], _COPIES * size, end
+        )
+        timer = asyncio.get_running_loop().call_later(
+            limits.rate_seconds + size / limits.least_rate, answer.end
+        )
+
+        def sent(_: Any) -> None:
+            timer.cancel()
+            answer.release()
+
+        context.add_done_callback(sent)
+
     def _predict(self, request: Any, call: Call) -> Any:
         """Runs a signature."""
         from tensorflow_serving.apis import predict_pb2
 
+        if len(request.output_filter) > _NAMES:
+            raise invalid(f"A request must name at most {_NAMES} outputs")
         spec = request.model_spec
         with self._borrow(spec) as (version, servable):
             size = grpc_tensors.size(
@@ -165,6 +206,8 @@ class GrpcApi:
     def _metadata(self, request: Any, call: Call) -> Any:
         """Returns the signatures."""
         del call
+        if len(request.metadata_field) > _NAMES:
+            raise invalid(f"A request must name at most {_NAMES} fields")
         for field in request.metadata_field:
             if field != "signature_def":
                 raise invalid(f"Metadata field {field} is not supported")

@@ -86,13 +86,14 @@ async def _bound(
     predictor: Predictor, workers: Workers, address: str
 ) -> tuple[Any, int]:
     server = grpc.aio.server(options=_options(predictor.gate.limits))
-    server.add_generic_rpc_handlers(GrpcApi(predictor, workers).handlers())
     try:
         port = server.add_insecure_port(address)
     except RuntimeError as error:
         raise OSError(f"{address}: cannot be bound: {error}") from error
     if not port:
         raise OSError(f"{address}: cannot be bound")
+    api = GrpcApi(predictor, workers, port)
+    server.add_generic_rpc_handlers(api.handlers())
     return server, port
 
 

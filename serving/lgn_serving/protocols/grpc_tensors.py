@@ -12,6 +12,12 @@ from lgn_serving.failure import Failure, invalid
 _STRING = 24
 """Bytes that TensorFlow needs for a string besides its contents."""
 
+_INPUTS = 256
+"""Tensors that a request may have."""
+
+_DIMENSIONS = 254
+"""That a tensor may have, as in TensorFlow."""
+
 _FIELDS = {
     "float32": "float_val",
     "float64": "double_val",
@@ -32,6 +38,11 @@ def size(tensors: Mapping[str, Any], most: int) -> int:
     Raises:
         Failure: where a tensor makes no array, or all take more than `most`.
     """
+    if len(tensors) > _INPUTS:
+        raise invalid(
+            f"A request must have at most {_INPUTS} tensors. "
+            f"Received: {len(tensors)} tensors"
+        )
     taken = 0
     for name, tensor in tensors.items():
         try:
@@ -67,6 +78,12 @@ def _size(tensor: Any) -> int:
     """Returns the bytes that a tensor takes in memory."""
     import tensorflow as tf
 
+    count = len(tensor.tensor_shape.dim)
+    if count > _DIMENSIONS:
+        raise ValueError(
+            f"a tensor may have {_DIMENSIONS} dimensions at most. "
+            f"Received: {count} dimensions"
+        )
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if min(sizes, default=0) < 0:
         raise ValueError(f"no dimension may be negative. Received: {sizes}")

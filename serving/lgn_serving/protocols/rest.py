@@ -5,8 +5,9 @@ import json
 import logging
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from lgn_serving.gate import Call
 from lgn_serving.metrics import CONTENT_TYPE
 from lgn_serving.prediction import Predictor
 from lgn_serving.protocols import json_answers, json_requests, metadata
+from lgn_serving.protocols.departures import Departures
 from lgn_serving.protocols.rest_body import read_body, refuse_announced
 from lgn_serving.workers import Workers
 
@@ -53,6 +55,7 @@ class RestApi:
         self._predictor = predictor
         self._gate = predictor.gate
         self._workers = workers
+        self._departures = Departures(self._gate.limits.answer_bytes)
         # A thread of its own: an operator reads the page of a busy server.
         self._pages = ThreadPoolExecutor(1, thread_name_prefix="metrics")
 
@@ -65,10 +68,55 @@ class RestApi:
             return
         request = Request(scope, receive)
         response = await self._respond(request)
-        await response(scope, receive, send)
+        end = cast("asyncio.Task[None]", asyncio.current_task()).cancel
+        try:
+            await self._send(request, response, send, end)
+        except Failure as failure:
+            self._predictor.refused(failure)
+            await self._send(request, _error(failure), send, end)
+        except asyncio.CancelledError:
+            # Uvicorn closes a connection whose answer has no end.
+            return
+
+    async def _send(
+        self,
+        request: Request,
+        response: Response,
+        send: Any,
+        end: Callable[[], object],
+    ) -> None:
+        """Sends an answer in parts, as its client takes them.
+
+        Raises:
+            Failure: where too many bytes of answers wait for their clients.
+            asyncio.CancelledError: where the answer has to make way.
+        """
+        body = bytes(response.body)
+        limits = self._gate.limits
+        part = max(2**16, int(limits.least_rate * limits.rate_seconds))
+        host = request.client.host if request.client else ""
+        answer = self._departures.add(host, len(body), end)
+        try:
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": response.status_code,
+                    "headers": response.raw_headers,
+                }
+            )
+            for place in range(0, len(body) or 1, part):
+                await send(
+                    {
+                        "type": "http.response.body",
+                        "body": body[place : place + part],
+                        "more_body": place + part < len(body),
+                    }
+                )
+        finally:
+            answer.release()
 
     async def _respond(self, request: Request) -> Response:
-        path = request.url.path
+        path = request.scope["path"]
         if request.method == "GET" and path == METRICS_PATH:
             page = await asyncio.get_running_loop().run_in_executor(
                 self._pages, self._predictor.metrics.text
@@ -96,7 +144,7 @@ class RestApi:
                 call = Call(time.monotonic() + limits.request_seconds)
                 return await self._workers.answer(
                     call,
-                    *(self._answer, request.method, request.url.path),
+                    *(self._answer, request.method, request.scope["path"]),
                     *(body, call),
                     gone=_disconnected(request),
                 )

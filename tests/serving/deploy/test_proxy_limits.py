@@ -2,8 +2,11 @@
 
 import collections
 import concurrent.futures
+import contextlib
 import re
+import resource
 import signal
+import socket
 import subprocess
 import time
 
@@ -127,7 +130,8 @@ def test_the_place_of_the_bodies_is_large_enough():
     size = int(re.fullmatch(r"/tmp:size=(\d+)m", place)[1])
     assert needed < size
     # A tmpfs counts as the container's memory; nginx needs some too.
-    assert size + 128 <= int(service["mem_limit"].removesuffix("m"))
+    nginx = memory_of_nginx()
+    assert size + nginx <= int(service["mem_limit"].removesuffix("m"))
     text = (DEPLOY / "kubernetes/serving.yaml").read_text()
     (deployment,) = (
         each
@@ -140,6 +144,59 @@ def test_the_place_of_the_bodies_is_large_enough():
         if each["name"] == "proxy-tmp"
     )
     assert needed < int(volume["emptyDir"]["sizeLimit"].removesuffix("Mi"))
+    (container,) = (
+        each
+        for each in deployment["spec"]["template"]["spec"]["containers"]
+        if each["name"] == "proxy"
+    )
+    limit = container["resources"]["limits"]["memory"]
+    assert nginx <= int(limit.removesuffix("Mi"))
+
+
+def number(name):
+    (found,) = re.findall(rf"{name} (\d+);", CONFIG)
+    return int(found)
+
+
+def memory_of_nginx():
+    """Returns what all connections take, in MiB, and 64 besides."""
+    places = number("worker_processes") * number("worker_connections")
+    return 64 + places * 48 // 1024
+
+
+def test_there_are_files_for_all_connections():
+    files = number("worker_rlimit_nofile")
+    assert files >= number("worker_connections") + 100
+    compose = yaml.safe_load((DEPLOY / "docker-compose.yml").read_text())
+    assert compose["services"]["proxy"]["ulimits"]["nofile"] >= files
+
+
+@pytest.fixture
+def many_files():
+    """Lets this process open as many files as the test needs."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 4000:
+        pytest.skip("too few files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4000), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_files")
+def test_unfinished_handshakes_leave_a_place(proxy):
+    address = ("127.0.0.1", proxy.port)
+    with contextlib.ExitStack() as opened:
+        for _ in range(2300):
+            line = socket.create_connection(address, 10)
+            opened.enter_context(line)
+            # The first bytes of a handshake.
+            line.sendall(b"\x16\x03\x01\x02\x00\x01")
+        assert statuses(proxy, 5, proxy.token)[0] == {200: 5}
+        # They do not stay.
+        line.settimeout(30)
+        with contextlib.suppress(ConnectionResetError):
+            assert line.recv(1) == b""
+    assert "not enough" not in proxy.log()
 
 
 def test_bodies_have_a_bound(proxy, upstream):

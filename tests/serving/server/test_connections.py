@@ -15,6 +15,7 @@ from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 from lgn_serving.limits import Limits
 from lgn_serving.models.settings import ModelSettings
+from lgn_serving.protocols import departures
 from lgn_serving.protocols.grpc_arrivals import Arrivals
 from tests.serving.server.test_bad_input import PREDICT, alive, client_of
 
@@ -112,12 +113,169 @@ def test_an_answer_that_nobody_reads(start):
     with socket.create_connection(("127.0.0.1", server.rest_port)) as line:
         length = f"content-length: {len(body)}\r\n\r\n".encode()
         line.sendall(HEAD + length + body)
-        end = time.monotonic() + 60
+        end = time.monotonic() + 20
         while open_ones:
             assert time.monotonic() < end
             time.sleep(0.01)
         # It was not ended before its answer.
         assert line.recv(100).startswith(b"HTTP/1.1 200 OK")
+
+
+def until(condition):
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def rest_request(rows):
+    listed = b",".join([b"[1,2,3,4]"] * rows)
+    body = b'{"instances": [' + listed + b"]}"
+    return HEAD + f"content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+# An answer of 17 MB, more than the system keeps for a connection.
+ROWS, SIZE = 200_000, 17_000_000
+# So slow a reader is allowed.
+PATIENT = {"least_rate": 1000, "rate_seconds": 300}
+
+
+def test_an_unread_answer_makes_way(start, lines, monkeypatch):
+    monkeypatch.setattr(departures, "_PATIENCE", 0.0)
+    server = start(answer_bytes=1, rows=10**6, **PATIENT)
+    held = server._rest._departures
+    first = lines(server.rest_port, rest_request(ROWS))
+    until(lambda: held.held)
+    with client_of(server) as client:
+        alive(client)
+        assert held.held < 10_000
+        # The server has ended it, so there is an end to what has come.
+        came = 0
+        with contextlib.suppress(ConnectionResetError):
+            while part := first.recv(2**16):
+                came += len(part)
+        assert came < SIZE // 2
+        alive(client)
+
+
+def test_a_large_answer_without_a_place(start, lines, monkeypatch):
+    monkeypatch.setattr(departures, "_PATIENCE", 1000.0)
+    server = start(answer_bytes=1, rows=10**6, **PATIENT)
+    lines(server.rest_port, rest_request(ROWS))
+    until(lambda: server._rest._departures.held)
+    second = lines(server.rest_port, rest_request(ROWS))
+    assert status_of(second) == b"HTTP/1.1 429 Too Many Requests"
+    # A small one always has a place.
+    with client_of(server) as client:
+        alive(client)
+
+
+UNREAD = (
+    ("grpc.use_local_subchannel_pool", 1),
+    # Otherwise the library makes room for the whole answer.
+    ("grpc.http2.bdp_probe", 0),
+    ("grpc.http2.lookahead_bytes", 2**16),
+)
+
+
+def test_a_grpc_answer_that_nobody_reads(start):
+    server = start(least_rate=2**23, rate_seconds=0.3, rows=10**6)
+    target = f"127.0.0.1:{server.grpc_port}"
+    with grpc.insecure_channel(target, UNREAD) as channel:
+        message = asked(200_000).SerializeToString()
+        # The library takes the answer when it is asked for it.
+        call = channel.unary_stream(METHOD)(message)
+        until(call.done)
+        assert call.code() == CODES.UNAVAILABLE
+    predict(server)
+
+
+def test_unread_grpc_answers_make_way(start, monkeypatch):
+    monkeypatch.setattr(departures, "_PATIENCE", 0.0)
+    server = start(answer_bytes=1, rows=10**6, **PATIENT)
+    target = f"127.0.0.1:{server.grpc_port}"
+    with grpc.insecure_channel(target, UNREAD) as channel:
+        message = asked(200_000).SerializeToString()
+        call = channel.unary_stream(METHOD)(message)
+        # Until its answer is there, another one takes no place from it.
+        until(lambda: predict(server) and call.done())
+        assert call.code() == CODES.UNAVAILABLE
+
+
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+def chunks(body, size):
+    parts = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+
+
+def test_a_body_of_small_chunks(start, lines):
+    server = start()
+    line = lines(server.rest_port, CHUNKED + chunks(b" " * 2000, 1))
+    assert status_of(line).startswith(b"HTTP/1.1 400 ")
+    with contextlib.suppress(ConnectionResetError):
+        while line.recv(4096):
+            pass
+    with client_of(server) as client:
+        alive(client)
+
+
+@pytest.mark.parametrize(("spaces", "size"), [(900, 1), (2**20, 512)])
+def test_a_body_of_few_or_larger_chunks(start, lines, spaces, size):
+    body = b'{"instances": [[1, 2, 3, 4]]}' + b" " * spaces
+    line = lines(start().rest_port, CHUNKED + chunks(body, size) + b"0\r\n\r\n")
+    assert status_of(line) == b"HTTP/1.1 200 OK"
+
+
+def test_small_chunks_after_the_answer(start, lines):
+    server = start(header_seconds=1000)
+    line = lines(server.rest_port, CHUNKED.replace(b"/v1/", b"/no/"))
+    assert status_of(line) == b"HTTP/1.1 404 Not Found"
+    # The server ends the connection.
+    with contextlib.suppress(ConnectionError):
+        line.sendall(chunks(b" " * 2000, 1))
+        while line.recv(4096):
+            pass
+    with client_of(server) as client:
+        alive(client)
+
+
+def test_no_room_for_another_connection(start, lines):
+    server = start(connections=1, rows=10**6, **PATIENT)
+    lines(server.rest_port, rest_request(ROWS))
+    until(lambda: server._rest._departures.held)
+    # An answer that is on its way does not make room.
+    second = lines(server.rest_port, rest_request(1))
+    assert status_of(second) == b"HTTP/1.1 503 Service Unavailable"
+
+
+def test_unfinished_bodies_make_way(start, lines):
+    server = start(connections=5)
+    head = HEAD + b"content-length: 99999\r\n\r\n"
+    unfinished = [
+        lines(server.rest_port, head + b" " * size)
+        for size in (50_000, 50_000, 1, 50_000, 50_000)
+    ]
+    # What has come is worth less as time passes.
+    time.sleep(0.5)
+    with client_of(server) as client:
+        alive(client)
+    assert status_of(unfinished[2]) == b"HTTP/1.1 408 Request Timeout"
+    others = unfinished[:2] + unfinished[3:]
+    assert not select.select(others, [], [], 0.1)[0]
+
+
+def test_a_host_with_few_connections_keeps_them(start, lines):
+    server = start(connections=5)
+    head = HEAD + b"content-length: 99999\r\n\r\n "
+    address = ("127.0.0.1", server.rest_port)
+    with socket.create_connection(address, 20, ("127.0.0.2", 0)) as other:
+        other.sendall(head)
+        time.sleep(0.3)
+        many = [lines(server.rest_port, head) for _ in range(12)]
+        assert status_of(many[0]) == b"HTTP/1.1 408 Request Timeout"
+        assert not select.select([other], [], [], 0.3)[0]
 
 
 def asked(rows=1):
@@ -281,6 +439,12 @@ def test_compressed_messages(start):
             )
     assert caught.value.code() == CODES.RESOURCE_EXHAUSTED
     predict(server)
+
+
+@pytest.mark.parametrize("path", ["/v1/mod%0Aels/toy", "/v1/models%09/toy"])
+def test_a_path_with_a_break(start, path):
+    with client_of(start()) as client:
+        assert client.get(path).status_code == 400
 
 
 def test_the_page_of_metrics_beside_busy_threads(start):

@@ -1,4 +1,4 @@
-"""Slow and silent connections, and valid requests beside them."""
+"""Slow, silent and costly connections, and valid requests beside them."""
 
 import time
 from collections.abc import Iterator
@@ -13,6 +13,8 @@ KINDS = {
     "bodies": ("that send a body byte by byte", 60),
     "silent": ("that say nothing", 100),
     "announced": ("that announce 64 MB and stay idle", 8),
+    "chunks": ("that send a body in chunks of one byte", 4),
+    "fields": ("of gRPC that send millions of empty fields", 2),
     "streams": ("of gRPC whose message never comes", 70),
 }
 """In words, and how many at once."""

@@ -1,4 +1,4 @@
-"""Holds slow and silent connections open, in a process of its own.
+"""Holds slow, silent and costly connections open, in a process of its own.
 
 Prints one JSON object: how many connections there were.
 """
@@ -55,6 +55,32 @@ class Slow:
     def silent(self) -> None:
         """A connection that never says anything."""
         self._drip(b"", 0)
+
+    def chunks(self) -> None:
+        """A body in chunks of one byte, as fast as it can be sent."""
+        head = requests.head(b"").replace(
+            b"Content-Length: 0", b"Transfer-Encoding: chunked"
+        )
+        while not self.stop.is_set():
+            with contextlib.suppress(OSError):
+                with socket.create_connection(self._rest, 10) as end:
+                    self.opened += 1
+                    end.sendall(head)
+                    while not self.stop.is_set():
+                        end.sendall(b"1\r\n \r\n" * 10_000)
+            self.stop.wait(0.1)
+
+    def fields(self) -> None:
+        """A message of millions of empty fields."""
+        contents = requests.valid(1)[0].grpc + b"\x1a\x00" * 2**23
+        with grpc.insecure_channel(
+            self._grpc, [("grpc.use_local_subchannel_pool", 1)]
+        ) as channel:
+            while not self.stop.is_set():
+                self.opened += 1
+                with contextlib.suppress(grpc.RpcError):
+                    channel.unary_unary(wire.METHOD)(contents, timeout=60)
+                self.stop.wait(0.2)
 
     def _drip(self, contents: bytes, at_once: int) -> None:
         """Sends the beginning at once and the rest byte by byte, again."""
