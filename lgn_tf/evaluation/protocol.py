@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lgn_tf.data.datasets import registry
 from lgn_tf.data.test_set import TestSet
-from lgn_tf.evaluation import results
+from lgn_tf.evaluation import keyframes, results
 from lgn_tf.evaluation.evaluate import evaluate_scores
 from lgn_tf.evaluation.frame_level import paper_auc
 from lgn_tf.evaluation.results import Results
@@ -112,7 +112,7 @@ def evaluate_run(
         calibration=run.calibration,
         keep_predictions=True,
     )
-    with ownership.folder(out, KIND) as folder:
+    with ownership.folder(out, KIND, _before_marks(out)) as folder:
         weight = provenance.normality_weight
         series = score_test_set(scorer, test_set, folder, weight, progress)
         found = evaluate_folder(
@@ -136,7 +136,27 @@ def require_replaceable(out: Path) -> None:
     Raises:
         FileExistsError: naming the folder, and what was found there.
     """
-    ownership.require(out, KIND)
+    ownership.require(out, KIND, _before_marks(out))
+
+
+def _before_marks(out: Path) -> set[str]:
+    """Returns the names of the files of an evaluation that has no mark.
+
+    Its results can be read, and the other files are of the videos in them.
+    """
+    try:
+        videos = [video.name for video in results.read_results(out).videos]
+    except (ValueError, OSError):
+        return set()
+    names = {results.FILE}
+    for video in videos:
+        names |= {
+            f"{video_scores.FRAMES}/{video}.csv",
+            f"{video_scores.MAPS}/{video}.npz",
+        }
+        pictures = (out / keyframes.FOLDER / video).glob("*.npz")
+        names |= {path.relative_to(out).as_posix() for path in pictures}
+    return names
 
 
 def _require_long_enough(test_set: TestSet, inputs: int) -> None:

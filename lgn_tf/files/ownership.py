@@ -7,7 +7,7 @@ replaced where somebody put another file into it, or changed one.
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
@@ -30,13 +30,16 @@ class _Mark(msgspec.Struct):
 
 
 @contextlib.contextmanager
-def folder(path: Path, kind: str) -> Iterator[Path]:
+def folder(
+    path: Path, kind: str, before: Collection[str] = ()
+) -> Iterator[Path]:
     """Hands out an empty folder that takes the place of an older one.
 
     Args:
         path: see `atomic.folder`.
         kind: of the contents, such as `evaluation`; an older folder of this
             kind is replaced.
+        before: see `require`.
 
     Yields:
         The folder to fill.
@@ -45,7 +48,7 @@ def folder(path: Path, kind: str) -> Iterator[Path]:
         FileExistsError: where `path` holds what `lgn` did not write there.
         OSError: as `atomic.folder` does.
     """
-    with atomic.folder(path, lambda old: require(old, kind)) as new:
+    with atomic.folder(path, lambda old: require(old, kind, before)) as new:
         yield new
         files = {name: _checksum(new / name) for name in sorted(_files(new))}
         _write(new, _Mark(kind, files))
@@ -93,12 +96,14 @@ def _write(folder: Path, mark: _Mark) -> None:
     atomic.write_bytes(folder / MARK, msgspec.json.encode(mark))
 
 
-def require(folder: Path, kind: str) -> None:
+def require(folder: Path, kind: str, before: Collection[str] = ()) -> None:
     """Refuses a folder that holds what `lgn` did not write there.
 
     Args:
         folder: that is to be replaced; need not be there.
         kind: of the contents that may be.
+        before: names of files that the first versions wrote, which set no
+            mark; a folder without a mark may hold these and no others.
 
     Raises:
         FileExistsError: naming the folder and the first such file; or a file
@@ -112,7 +117,10 @@ def require(folder: Path, kind: str) -> None:
         return
     found, files = _read(folder), sorted(_files(folder))
     if found is None:
-        others = [f"{files[0] if files else 'folders'}, and no {MARK}"]
+        unknown = [name for name in files if name not in before]
+        if unknown or not files:
+            unknown = [*unknown, "folders"]
+        others = [f"{name}, and no {MARK}" for name in unknown]
     elif found.kind != kind:
         others = [f"{MARK} of the kind {found.kind!r}"]
     else:

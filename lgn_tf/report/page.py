@@ -63,12 +63,13 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     beside = named.with_name(f"{named.stem}-{FIGURES}")
     folder = run_dir / FIGURES if out is None else beside
     _require_report(path)
-    ownership.require(folder, _KIND)
     values = _values(run_dir)
     # Drawn before anything is written.
-    text = _page(values)
-    with ownership.folder(folder, _KIND) as new:
-        for name, svg in _figures(values):
+    text, drawn = _page(values), dict(_figures(values))
+    # Those of a first version are figures of the same names.
+    names = {f"{name}.svg" for name in drawn}
+    with ownership.folder(folder, _KIND, names) as new:
+        for name, svg in drawn.items():
             (new / f"{name}.svg").write_bytes(svg.encode())
     with atomic.opened(path) as file:
         file.write(text.encode())

@@ -150,10 +150,11 @@ def test_weights_that_hold_no_numbers(run_dir, tmp_path, capsys):
     assert "weights must be finite" in capsys.readouterr().err
 
 
-@pytest.mark.usefixtures("evaluated")
-@pytest.mark.parametrize("named", ["run", "notes", "file", "scores"])
+@pytest.mark.parametrize(
+    "named", ["run", "notes", "file", "scores", "results", "video"]
+)
 def test_only_an_evaluation_is_replaced(
-    named, run_dir, tmp_path, monkeypatch, capsys
+    named, evaluated, run_dir, tmp_path, monkeypatch, capsys
 ):
     def read(*_):
         raise AssertionError("nothing must be read")
@@ -167,6 +168,15 @@ def test_only_an_evaluation_is_replaced(
     elif named == "scores":
         (out / "frames").mkdir(parents=True)
         (out / "frames" / "one.csv").write_text("mine")
+    elif named == "results":
+        out.mkdir()
+        (out / "results.json").write_text('{"mine": 1}')
+    elif named == "video":
+        # As of a first version, with a file that is of no video of it.
+        shutil.copytree(evaluated, out)
+        (out / ownership.MARK).unlink()
+        protocol.require_replaceable(out)
+        (out / "frames" / "mine.csv").write_text("mine")
     contents = {
         path: path.read_bytes()
         for path in (out, *out.rglob("*"))

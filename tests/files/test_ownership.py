@@ -46,6 +46,19 @@ def test_what_we_did_not_write_stays(tmp_path, there):
     assert names(path) == {there}
 
 
+def test_one_without_a_mark_holds_known_names_alone(tmp_path):
+    path, known = tmp_path / "evaluation", {"results.json", "frames/one.csv"}
+    write(path, "results.json", "mine.csv")
+    with pytest.raises(FileExistsError, match=r"mine\.csv, and no \.lgn"):
+        ownership.require(path, "evaluation", known)
+    (path / "mine.csv").unlink()
+    ownership.require(path, "evaluation", known)
+    (path / "results.json").unlink()
+    (path / "frames").mkdir()
+    with pytest.raises(FileExistsError, match=r"folders, and no \.lgn"):
+        ownership.require(path, "evaluation", known)
+
+
 def test_what_was_changed_stays(tmp_path):
     path, mine = tmp_path / "evaluation", tmp_path / "mine"
     made(path, "results.json")

@@ -159,6 +159,14 @@ def test_figures_of_ones_own_stay(evaluated, tmp_path, out):
     assert any(mine.parent.glob("*.svg"))
 
 
+def test_figures_of_a_first_version_are_replaced(evaluated):
+    run_dir = evaluated()
+    write_report(run_dir)
+    (run_dir / "figures" / ".lgn.json").unlink()
+    write_report(run_dir)
+    assert (run_dir / "figures" / ".lgn.json").is_file()
+
+
 def test_a_link_out_of_a_run_is_not_shown(evaluated, tmp_path):
     run_dir, secret = evaluated(), tmp_path / "secret.json"
     secret.write_text('{"token": "hidden"}')

@@ -11,6 +11,7 @@ import time
 import numpy as np
 import pytest
 
+from lgn_tf.files import atomic
 from lgn_tf.runs import directory
 from lgn_tf.training import callbacks, snapshots, telemetry, train
 from tests.helpers.training_process import configuration
@@ -87,16 +88,16 @@ def test_a_full_disk_keeps_the_last_snapshot(
     root, stores, tmp_path, monkeypatch
 ):
     config = configuration(root, stores, save_every=1e-9)
-    write, calls = np.savez, []
+    write, calls = atomic.write_arrays, []
 
-    def fail(path, **arrays):
+    def fail(path, arrays):
         calls.append(path)
         if len(calls) == 4:
             path.write_bytes(b"half")
             raise OSError(28, "No space left on device", str(path))
-        write(path, **arrays)
+        write(path, arrays)
 
-    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr(atomic, "write_arrays", fail)
     with pytest.raises(OSError, match="No space left"):
         train.train(config, tmp_path / "run")
     assert progress_of(tmp_path / "run").step == 3
