@@ -117,9 +117,7 @@ def require(folder: Path, kind: str, before: Collection[str] = ()) -> None:
         return
     found, files = _read(folder), sorted(_files(folder))
     if found is None:
-        unknown = [name for name in files if name not in before]
-        if unknown or not files:
-            unknown = [*unknown, "folders"]
+        unknown = [name for name in files or ["folders"] if name not in before]
         others = [f"{name}, and no {MARK}" for name in unknown]
     elif found.kind != kind:
         others = [f"{MARK} of the kind {found.kind!r}"]

@@ -31,10 +31,11 @@ from lgn_tf.scores import video_scores
 _LOOKS = 16
 """Files of an object store that are asked for at once."""
 
-
 _LOCK = ".lock"
+"""In a local folder while its description is written."""
 
 _MOST_BYTES = untrusted.MEBIBYTE
+"""Of a description."""
 
 
 class MissingBeamError(ValueError):
@@ -229,15 +230,14 @@ def _agree(out: str, description: dict[str, Any]) -> None:
         folder = Path(out)
         if not storage.exists(path):
             video_scores.claim(folder)
+            with locks.alone(folder / _LOCK, folder, wait=True):
+                if not storage.exists(path):
+                    _describe_in(path, description)
         video_scores.require_inside(folder)
         listings.require_inside(folder, folder / SOURCES)
         # Where all is done, nothing is written, and nothing else would do it.
         for place in ("", video_scores.FRAMES, video_scores.MAPS, SOURCES):
             scratch.sweep(folder / place)
-        if not storage.exists(path):
-            with locks.alone(folder / _LOCK, folder, wait=True):
-                if not storage.exists(path):
-                    _describe_in(path, description)
     try:
         before = dict(json.loads(storage.read(path, _MOST_BYTES)))
     except (ValueError, TypeError, RecursionError) as error:

@@ -98,9 +98,9 @@ def _require_own_folder(folder: Path) -> None:
     if not folder.is_dir() or (folder / MANIFEST).exists():
         return
     # The manifest comes before the first frames.
-    found = {path for place in _places(folder) for path in _entries(place)}
     ours = {folder / LOCK, *_places(folder)}
-    others = [path for path in found - ours if not scratch.is_scratch(path)]
+    found = set(_entries(folder)) - ours
+    others = [path for path in found if not scratch.is_scratch(path)]
     if others:
         names = sorted(str(path.relative_to(folder)) for path in others)
         raise ValueError(
@@ -115,13 +115,14 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return list(folder.iterdir()) if folder.is_dir() else []
+    places = filter(Path.is_dir, _places(folder))
+    return [path for place in places for path in place.iterdir()]
 
 
 def _tidy(folder: Path) -> None:
     """Removes what a run left that was killed when all else was done."""
-    left = (path for place in _places(folder) for path in _entries(place))
-    if (folder / LOCK).exists() or any(map(scratch.is_scratch, left)):
+    left = map(scratch.is_scratch, _entries(folder))
+    if (folder / LOCK).exists() or any(left):
         # Where another run is at work or nothing can be written, it stays.
         with suppress(OSError), locks.alone(folder / LOCK, folder):
             _sweep(folder)
@@ -291,11 +292,11 @@ class _Preparation:
         entries = self.entries.values()
         kept = {e.path for e in entries}
         kept |= {e.motion_path for e in entries if e.motion}
-        for split in SPLITS:
-            for path in _entries(self.folder / split):
-                if (
-                    path.suffix in (FRAMES_SUFFIX, MOTION_SUFFIX)
-                    and path.relative_to(self.folder) not in kept
-                ):
-                    self._changing()
-                    path.unlink()
+        for path in _entries(self.folder):
+            if (
+                path.suffix in (FRAMES_SUFFIX, MOTION_SUFFIX)
+                and path.parent != self.folder
+                and path.relative_to(self.folder) not in kept
+            ):
+                self._changing()
+                path.unlink()
