@@ -10,12 +10,10 @@ from pathlib import Path
 import cv2
 
 from lgn_tf.data.datasets.dataset import Dataset, Video
-from lgn_tf.data.store import store
+from lgn_tf.data.store import store, store_folder
 from lgn_tf.data.store.manifest import (
     FRAMES_SUFFIX,
-    MANIFEST,
     MOTION_SUFFIX,
-    SPLITS,
     Entry,
     Manifest,
     fingerprint,
@@ -24,14 +22,10 @@ from lgn_tf.data.store.manifest import (
 )
 from lgn_tf.data.store.video_writer import VideoWriter
 from lgn_tf.data.video import footage
-from lgn_tf.files import atomic, listings, locks, scratch
+from lgn_tf.files import atomic, locks
 
 Progress = Callable[[int, int], None]
 """Called with the frames done and the frames there should be."""
-
-
-LOCK = ".lock"
-"""In a store that is being filled."""
 
 
 def prepare(
@@ -77,61 +71,18 @@ def prepare(
         )
     if not dataset.videos:
         raise ValueError(f"{dataset.root}: no videos to prepare")
-    _require_own_folder(folder)
+    store_folder.require_own(folder)
     threads = workers or len(os.sched_getaffinity(0))
     work = _Preparation(dataset, folder, size, skip_bad, motion, progress)
     if work.is_done(threads):
-        _tidy(folder)
+        store_folder.tidy(folder)
         return store.open_store(folder)
     folder.mkdir(parents=True, exist_ok=True)
     busy = "another `lgn prepare` fills this store"
-    with locks.alone(folder / LOCK, folder, busy, wait):
-        _sweep(folder)
+    with locks.alone(folder / store_folder.LOCK, folder, busy, wait):
+        store_folder.sweep(folder)
         work.run(threads)
         return store.open_store(folder)
-
-
-def _require_own_folder(folder: Path) -> None:
-    """Refuses a folder that holds what no preparation wrote there."""
-    for place in _places(folder):
-        listings.require_inside(folder, place)
-    if not folder.is_dir() or (folder / MANIFEST).exists():
-        return
-    # The manifest comes before the first frames.
-    ours = {folder / LOCK, *_places(folder)}
-    found = set(_entries(folder)) - ours
-    others = [path for path in found if not scratch.is_scratch(path)]
-    if others:
-        names = sorted(str(path.relative_to(folder)) for path in others)
-        raise ValueError(
-            f"{folder}: a store needs a folder of its own. "
-            f"Found there: {', '.join(names[:5])}"
-        )
-
-
-def _places(folder: Path) -> list[Path]:
-    """Returns the folders in which a preparation writes."""
-    return [folder, *(folder / name for name in SPLITS)]
-
-
-def _entries(folder: Path) -> list[Path]:
-    places = filter(Path.is_dir, _places(folder))
-    return [path for place in places for path in place.iterdir()]
-
-
-def _tidy(folder: Path) -> None:
-    """Removes what a run left that was killed when all else was done."""
-    left = map(scratch.is_scratch, _entries(folder))
-    if (folder / LOCK).exists() or any(left):
-        # Where another run is at work or nothing can be written, it stays.
-        with suppress(OSError), locks.alone(folder / LOCK, folder):
-            _sweep(folder)
-
-
-def _sweep(folder: Path) -> None:
-    """Removes what a killed run had not finished."""
-    for place in _places(folder):
-        scratch.sweep(place)
 
 
 class _Preparation:
@@ -292,7 +243,7 @@ class _Preparation:
         entries = self.entries.values()
         kept = {e.path for e in entries}
         kept |= {e.motion_path for e in entries if e.motion}
-        for path in _entries(self.folder):
+        for path in store_folder.entries(self.folder):
             if (
                 path.suffix in (FRAMES_SUFFIX, MOTION_SUFFIX)
                 and path.parent != self.folder

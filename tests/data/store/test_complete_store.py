@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from lgn_tf.data.datasets import layouts
-from lgn_tf.data.store import preparation, store, video_writer
-from lgn_tf.data.store.manifest import read_manifest
+from lgn_tf.data.store import preparation, store, store_folder, video_writer
+from lgn_tf.data.store.manifest import MANIFEST, read_manifest
 from lgn_tf.files import atomic, locks, media, scratch
 from tests.data.store.contents import SIZE, contents
 
@@ -68,7 +68,7 @@ def test_one_that_is_stopped_while_it_checks_loses_nothing(
 
 def test_one_that_another_process_holds_is_opened(complete):
     dataset, folder = complete
-    with locks.alone(folder / preparation.LOCK, folder):
+    with locks.alone(folder / store_folder.LOCK, folder):
         assert preparation.prepare(dataset, folder, SIZE).manifest.complete
 
 
@@ -127,9 +127,9 @@ def test_what_a_killed_run_left_beside_a_complete_store_goes(complete):
     before = contents(folder)
     half = folder / "train" / f"{scratch.PREFIX}{16 * '0'}"
     half.mkdir()
-    (folder / preparation.LOCK).write_text("process 1 on nowhere: lgn")
+    (folder / store_folder.LOCK).write_text("process 1 on nowhere: lgn")
     preparation.prepare(dataset, folder, SIZE)
-    assert not half.exists() and not (folder / preparation.LOCK).exists()
+    assert not half.exists() and not (folder / store_folder.LOCK).exists()
     assert contents(folder) == before
 
 
@@ -164,7 +164,7 @@ def test_nothing_is_written_or_removed_where_a_link_leads(complete, tmp_path):
     (folder / "train").symlink_to(elsewhere)
     mine = elsewhere / "mine.frames"
     mine.touch()
-    (folder / preparation.MANIFEST).unlink()
+    (folder / MANIFEST).unlink()
     with pytest.raises(ValueError, match="a link must not leave"):
         preparation.prepare(dataset, folder, SIZE)
     assert mine.exists()

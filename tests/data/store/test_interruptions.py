@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from lgn_tf.data.datasets import layouts
-from lgn_tf.data.store import manifest, preparation, store
+from lgn_tf.data.store import manifest, preparation, store, store_folder
 from lgn_tf.data.video import footage
 from lgn_tf.files import locks, media, scratch
 from tests.data.store.contents import SIZE, contents
@@ -113,7 +113,7 @@ def test_a_killed_run_is_finished_by_the_next(tmp_path):
 def test_two_runs_at_once(written, tmp_path):
     dataset, folder = written("own"), tmp_path / "store"
     folder.mkdir()
-    with locks.alone(folder / preparation.LOCK, folder):
+    with locks.alone(folder / store_folder.LOCK, folder):
         with pytest.raises(BlockingIOError, match="another `lgn prepare`"):
             preparation.prepare(dataset, folder, SIZE)
 

@@ -9,6 +9,7 @@ import pytest
 from lgn_tf.data.datasets import layouts
 from lgn_tf.data.store import preparation
 from lgn_tf.data.store.manifest import (
+    MANIFEST,
     MOTION_TYPE,
     manifest_counts,
     read_manifest,
@@ -239,7 +240,7 @@ def test_somebodys_files_in_a_store_stay(written, tmp_path):
 def test_a_manifest_that_lies_elsewhere_is_refused(written, tmp_path):
     folder = tmp_path / "store"
     preparation.prepare(written("own"), folder, SIZE)
-    (folder / preparation.MANIFEST).rename(tmp_path / "m.json")
-    (folder / preparation.MANIFEST).symlink_to(tmp_path / "m.json")
+    (folder / MANIFEST).rename(tmp_path / "m.json")
+    (folder / MANIFEST).symlink_to(tmp_path / "m.json")
     with pytest.raises(ValueError, match=r"manifest\.json: a link must not"):
         read_manifest(folder)
