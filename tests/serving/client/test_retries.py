@@ -1,12 +1,10 @@
 """The client repeats requests: after which errors, pauses, and how long."""
 
-import concurrent.futures
 import email.utils
 import socket
 import threading
 import time
 import types
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import numpy as np
@@ -17,11 +15,12 @@ from tensorflow_serving.apis import predict_pb2
 
 from lgn_client import retries, transport
 from lgn_client.retries import Again, ServingError
+from tests.serving import listeners
 
 INPUTS = {"x": np.zeros(1)}
 
 
-class Flaky(BaseHTTPRequestHandler):
+class Flaky(listeners.Handler):
     """Refuses twice, then answers; what it saw stands in `seen`."""
 
     seen = ()
@@ -41,19 +40,12 @@ class Flaky(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def flaky(monkeypatch):
     monkeypatch.setattr(Flaky, "seen", ())
-    with HTTPServer(("127.0.0.1", 0), Flaky) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with listeners.over_http(Flaky) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture
@@ -109,17 +101,9 @@ def flaky_rpc():
         made.outputs["y"].CopyFrom(tf.make_tensor_proto([1.0]))
         return made.SerializeToString()
 
-    with concurrent.futures.ThreadPoolExecutor(1) as threads:
-        server = grpc.server(threads)
-        handler = grpc.method_handlers_generic_handler(
-            "tensorflow.serving.PredictionService",
-            {"Predict": grpc.unary_unary_rpc_method_handler(answer)},
-        )
-        server.add_generic_rpc_handlers((handler,))
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
+    service = "tensorflow.serving.PredictionService"
+    with listeners.over_grpc({service: {"Predict": answer}}) as port:
         yield codes, seen, f"grpc://127.0.0.1:{port}"
-        server.stop(None).wait()
 
 
 def test_a_busy_server_is_asked_again_over_grpc(flaky_rpc):

@@ -1,14 +1,13 @@
 """The token goes to the named server alone, and never in plain text."""
 
 import socket
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import numpy as np
 import pytest
 
 from lgn_client import client, transport
 from lgn_client.retries import ServingError
+from tests.serving import listeners
 
 TOKEN = "5ecret" * 10
 INPUTS = {"x": np.zeros(1)}
@@ -91,7 +90,7 @@ def test_a_target_does_not_print_its_token():
     assert TOKEN not in repr(transport.Target("m", token=TOKEN))
 
 
-class Redirecting(BaseHTTPRequestHandler):
+class Redirecting(listeners.Handler):
     """Sends everybody to `place`; what it saw stands in `seen`."""
 
     seen = ()
@@ -108,28 +107,20 @@ class Redirecting(BaseHTTPRequestHandler):
 
     do_GET = do_POST
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(status, monkeypatch):
     monkeypatch.setattr(Redirecting, "seen", ())
     monkeypatch.setattr(Redirecting, "status", status)
     with (
-        HTTPServer(("127.0.0.1", 0), Redirecting) as server,
+        listeners.over_http(Redirecting) as port,
         socket.create_server(("127.0.0.1", 0)) as other,
     ):
         place = f"http://localhost:{other.getsockname()[1]}/"
         monkeypatch.setattr(Redirecting, "place", place)
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        address = f"http://127.0.0.1:{server.server_port}"
-        with connect(address) as opened:
+        with connect(f"http://127.0.0.1:{port}") as opened:
             with pytest.raises(ServingError, match=f"not followed: {place}"):
                 opened.predict("", INPUTS)
-        server.shutdown()
-        thread.join()
         assert len(Redirecting.seen) == 1
         other.settimeout(0.2)
         with pytest.raises(TimeoutError):

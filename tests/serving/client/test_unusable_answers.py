@@ -1,11 +1,8 @@
 """Answers that are too large, malformed, or not what was asked for."""
 
-import concurrent.futures
 import contextlib
 import gzip
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import grpc
 import numpy as np
@@ -17,6 +14,7 @@ from lgn_client import client, footage, score_table, scoring, transport
 from lgn_client.scoring import Score
 from lgn_client.texts import one_line
 from lgn_tf.files import media
+from tests.serving import listeners
 
 INPUTS = {"x": np.zeros(1)}
 BOUND = 2**16
@@ -52,7 +50,7 @@ def over_rest(answer, heard):
         heard: a list; the headers of each request are appended.
     """
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(listeners.Handler):
         def do_POST(self):
             heard.append(self.headers)
             self.rfile.read(int(self.headers["content-length"]))
@@ -62,15 +60,8 @@ def over_rest(answer, heard):
                 for part in parts:
                     self.wfile.write(part)
 
-        def log_message(self, *_):
-            pass
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with listeners.over_http(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -81,19 +72,9 @@ def over_grpc(answer, heard):
         heard.append(dict(context.invocation_metadata()))
         return answer(context)
 
-    with concurrent.futures.ThreadPoolExecutor(1) as threads:
-        server = grpc.server(
-            threads, options=[("grpc.max_send_message_length", -1)]
-        )
-        handler = grpc.method_handlers_generic_handler(
-            "tensorflow.serving.PredictionService",
-            {"Predict": grpc.unary_unary_rpc_method_handler(called)},
-        )
-        server.add_generic_rpc_handlers((handler,))
-        port = server.add_insecure_port("127.0.0.1:0")
-        server.start()
+    service = "tensorflow.serving.PredictionService"
+    with listeners.over_grpc({service: {"Predict": called}}) as port:
         yield f"grpc://127.0.0.1:{port}"
-        server.stop(None).wait()
 
 
 @contextlib.contextmanager

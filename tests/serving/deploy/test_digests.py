@@ -3,12 +3,12 @@
 import importlib.util
 import json
 import shutil
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.serving import listeners
 
 DEPLOY = Path(__file__).parents[3] / "serving/deploy"
 _spec = importlib.util.spec_from_file_location(
@@ -19,7 +19,7 @@ _spec.loader.exec_module(resolve_digests)
 DIGEST = f"sha256:{'0a' * 32}"
 
 
-class Registry(BaseHTTPRequestHandler):
+class Registry(listeners.Handler):
     """Gives digests to those who have fetched a pass."""
 
     seen = ()
@@ -47,19 +47,12 @@ class Registry(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps({"token": "pass"}).encode())
 
-    def log_message(self, *_):
-        pass
-
 
 @pytest.fixture
 def registry(monkeypatch):
     monkeypatch.setattr(Registry, "seen", ())
-    with ThreadingHTTPServer(("127.0.0.1", 0), Registry) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with listeners.over_http(Registry) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import shutil
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
+
+from tests.serving import listeners
 
 DEPLOY = Path(__file__).parents[3] / "serving/deploy"
 
@@ -66,7 +66,7 @@ def run(command, port):
 
 
 def answering(page, seen=None):
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(listeners.Handler):
         def do_GET(self):
             if seen is not None:
                 seen.append(self.path)
@@ -74,12 +74,7 @@ def answering(page, seen=None):
             self.end_headers()
             self.wfile.write(page.encode())
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.02,)).start()
-    return server
+    return listeners.over_http(Handler)
 
 
 @pytest.mark.parametrize("check", CHECKS)
@@ -95,9 +90,8 @@ def answering(page, seen=None):
     ],
 )
 def test_only_a_loaded_version_is_well(check, state, code, text, well):
-    with answering(PAGE % (state, code, text)) as server:
-        found = run(CHECKS[check], server.server_port)
-        server.shutdown()
+    with answering(PAGE % (state, code, text)) as port:
+        found = run(CHECKS[check], port)
     assert (found == 0) is well
 
 
@@ -124,9 +118,8 @@ def test_a_server_that_has_loaded_it_is_well(exported, served):
 def test_the_probes_ask_for_the_version_that_clients_get():
     for name in ("startup", "readiness"):
         seen = []
-        with answering(PAGE % ("AVAILABLE", "OK", ""), seen) as server:
-            run(CHECKS[name], server.server_port)
-            server.shutdown()
+        with answering(PAGE % ("AVAILABLE", "OK", ""), seen) as port:
+            run(CHECKS[name], port)
         assert seen == ["/v1/models/lgn_net/labels/stable"]
 
 

@@ -1,10 +1,9 @@
 """A model server that notes what reaches it, over both protocols."""
 
-import concurrent.futures
+import contextlib
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import grpc
+from tests.serving import listeners
 
 SERVICES = ("PredictionService", "ModelService")
 
@@ -23,25 +22,7 @@ class Upstream:
         self.seen = []
         self.go_on = threading.Event()
         self.go_on.set()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._http.daemon_threads = True
-        self.rest = self._http.server_port
-        threads = concurrent.futures.ThreadPoolExecutor(80)
-        self._grpc = grpc.server(
-            threads, options=[("grpc.max_receive_message_length", -1)]
-        )
-        for service in SERVICES:
-            handler = grpc.unary_unary_rpc_method_handler(self._call(service))
-            names = ("Predict", "HandleReloadConfigRequest")
-            self._grpc.add_generic_rpc_handlers(
-                (
-                    grpc.method_handlers_generic_handler(
-                        f"tensorflow.serving.{service}",
-                        dict.fromkeys(names, handler),
-                    ),
-                )
-            )
-        self.grpc = self._grpc.add_insecure_port("127.0.0.1:0")
+        self._opened = contextlib.ExitStack()
 
     def _note(self, what, authorization, body):
         self.seen.append((what, authorization, len(body)))
@@ -59,7 +40,7 @@ class Upstream:
     def _handler(self):
         note = self._note
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(listeners.Handler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self):
@@ -76,22 +57,20 @@ class Upstream:
 
             do_GET = do_POST
 
-            def log_message(self, *_):
-                pass
-
         return Handler
 
     def __enter__(self):
-        self._grpc.start()
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(0.05,)
+        names = ("Predict", "HandleReloadConfigRequest")
+        answers = {
+            f"tensorflow.serving.{each}": dict.fromkeys(names, self._call(each))
+            for each in SERVICES
+        }
+        self.rest = self._opened.enter_context(
+            listeners.over_http(self._handler())
         )
-        self._thread.start()
+        self.grpc = self._opened.enter_context(listeners.over_grpc(answers))
         return self
 
     def __exit__(self, *_):
         self.go_on.set()
-        self._grpc.stop(None).wait()
-        self._http.shutdown()
-        self._thread.join()
-        self._http.server_close()
+        self._opened.close()
