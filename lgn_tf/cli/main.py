@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import lgn_tf
+from lgn_tf.cli import output
 from lgn_tf.cli.options import INTERRUPTED, Command
 from lgn_tf.files import untrusted
 
@@ -50,15 +51,6 @@ def main(
         SystemExit: for `--help`, `--version` and what cannot be parsed.
     """
     name, *rest = list(sys.argv[1:] if arguments is None else arguments) or [""]
-    if name in ("-h", "--help"):
-        print(_help())
-        raise SystemExit(0)
-    if name == "--version":
-        print(f"lgn-tf {lgn_tf.__version__}")
-        raise SystemExit(0)
-    if name not in COMMANDS:
-        print(f"{_help()}\n\nlgn: no command {name!r}", file=sys.stderr)
-        raise SystemExit(2)
     # TensorFlow logs, as errors, that it found no second copy of CUDA's
     # libraries; what really fails is raised.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -66,7 +58,8 @@ def main(
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        return _command(name)(rest, program or f"lgn {name}") or 0
+        with output.flushed():
+            return _run(name, rest, program)
     except (ValueError, OSError) as error:
         line = untrusted.one_line(error)
         print(f"lgn {name}: {line}", file=sys.stderr)
@@ -77,6 +70,19 @@ def main(
     except KeyboardInterrupt:
         print(f"lgn {name}: stopped", file=sys.stderr)
         return INTERRUPTED
+
+
+def _run(name: str, rest: Sequence[str], program: str | None) -> int:
+    if name in ("-h", "--help"):
+        print(_help())
+        raise SystemExit(0)
+    if name == "--version":
+        print(f"lgn-tf {lgn_tf.__version__}")
+        raise SystemExit(0)
+    if name not in COMMANDS:
+        print(f"{_help()}\n\nlgn: no command {name!r}", file=sys.stderr)
+        raise SystemExit(2)
+    return _command(name)(rest, program or f"lgn {name}") or 0
 
 
 def _command(name: str) -> Command:

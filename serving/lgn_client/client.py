@@ -13,7 +13,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lgn_client import output
 from lgn_client.texts import one_line
+
+_INTERRUPTED = 130
+"""The exit status of a program that Ctrl-C stopped."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,10 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after the command's name; default `sys.argv`.
 
     Returns:
-        0, or 2 where something was wrong, with one line on stderr.
+        0; 2 where something was wrong, with one line on stderr; or 130 where
+        the user stopped it.
     """
     try:
-        _run(_parser().parse_args(arguments))
+        with output.flushed():
+            _run(_parser().parse_args(arguments))
     except ImportError as error:
         print(
             f"lgn_client: {error.name} is missing. It comes along with pip "
@@ -37,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"lgn_client: {one_line(error)}", file=sys.stderr)
         return 2
+    except MemoryError:
+        print("lgn_client: the memory is used up", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("lgn_client: stopped", file=sys.stderr)
+        return _INTERRUPTED
     return 0
 
 

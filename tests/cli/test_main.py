@@ -1,5 +1,10 @@
 """The command's door: help, version, one line for a user's mistake."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 import lgn_tf
@@ -79,3 +84,41 @@ def test_a_full_memory_is_one_line(capsys, monkeypatch, tmp_path):
     (tmp_path / "a" / "0.png").write_bytes(b"")
     assert main.main(["verify", "--data-root", str(tmp_path)]) == 2
     assert capsys.readouterr().err == "lgn verify: the memory is used up\n"
+
+
+def start(*arguments, **options):
+    """Returns `lgn`, started with a buffer before its standard output."""
+    surroundings = dict(os.environ)
+    surroundings.pop("PYTHONUNBUFFERED", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", "lgn_tf.cli.main", *arguments],
+        stderr=subprocess.PIPE,
+        env=surroundings,
+        text=True,
+        **options,
+    )
+
+
+@pytest.mark.parametrize("first", ["--version", "--help", "score"])
+def test_a_full_standard_output_is_one_line(first):
+    with Path("/dev/full").open("w") as full:
+        process = start(first, *["-h"] * (first == "score"), stdout=full)
+        error = process.communicate()[1]
+    assert process.returncode == 2
+    assert error == (
+        f"lgn {first}: [Errno 28] No space left on device: 'standard output'\n"
+    )
+
+
+def test_a_reader_that_leaves_is_one_line():
+    with start("--help", stdout=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 2
+    assert error == "lgn --help: [Errno 32] Broken pipe: 'standard output'\n"
+
+
+def test_no_standard_output(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    with pytest.raises(SystemExit, match="0"):
+        main.main(["--version"])

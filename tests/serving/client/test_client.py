@@ -291,3 +291,41 @@ def test_a_package_that_is_missing(package):
         f"lgn_client: {package} is missing. It comes along with pip install "
         "'lgn-tf[client]'\n"
     )
+
+
+def test_a_full_standard_output_is_one_line(
+    model_server, tmp_path, monkeypatch
+):
+    media.write_video(tmp_path / "v.avi", moving(8))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+    place = ["--server", addresses(model_server)["rest"]]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "lgn_client", *place, tmp_path / "v.avi"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        "lgn_client: [Errno 28] No space left on device: 'standard output'"
+    )
+
+
+def test_ctrl_c_ends_without_a_traceback(monkeypatch, capsys):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(scoring, "score", stop)
+    assert client.main(["nowhere.png"] * 5) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "lgn_client: stopped"
+
+
+def test_a_full_memory_is_one_line(monkeypatch, capsys):
+    def fill(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(scoring, "score", fill)
+    assert client.main(["nowhere.png"] * 5) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert error == "lgn_client: the memory is used up"
