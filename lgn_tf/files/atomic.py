@@ -6,6 +6,7 @@ renamed: a full disk or a kill leaves what was there before.
 
 import contextlib
 import errno
+import filecmp
 import os
 import shutil
 import zipfile
@@ -20,11 +21,12 @@ from lgn_tf.files import listings, locks, scratch
 
 
 @contextlib.contextmanager
-def replaced(path: Path) -> Iterator[Path]:
+def replaced(path: Path, keep_equal: bool = False) -> Iterator[Path]:
     """Writes a file in one step: a reader sees the old one or the new.
 
     Args:
         path: of the file.
+        keep_equal: whether a file of the same bytes stays as it is.
 
     Yields:
         Another path of the same name, to be written. It takes the place of
@@ -37,9 +39,16 @@ def replaced(path: Path) -> Iterator[Path]:
     with _naming(path, path), scratch.scratch(path.parent) as place:
         partial = place / path.name
         yield partial
+        if keep_equal and equal(partial, path):
+            return
         _sync(partial)
         partial.replace(path)
     sync_folder(path.parent)
+
+
+def equal(path: Path, other: Path) -> bool:
+    """Returns whether both are there and hold the same bytes."""
+    return other.is_file() and filecmp.cmp(path, other, shallow=False)
 
 
 @contextlib.contextmanager

@@ -77,23 +77,26 @@ def save_weights(
 ) -> None:
     """Writes the weights of a model into a run directory.
 
-    The calibration of the former weights goes with them. The optimizer's
-    state, twice as large, is in the snapshot alone.
+    The calibration of the former weights goes with them. The same weights
+    stay as they are: others may be working with them. The optimizer's state,
+    twice as large, is in the snapshot alone.
 
     Raises:
         OSError: where there is no space left; the former file stays.
     """
     _require_space(run_dir, model)
+    path = run_dir / name
     # Keras makes an optimizer of its own while it saves.
     with (
         distribution.alone(),
         _without_optimizer(model),
-        atomic.replaced(run_dir / name) as partial,
+        atomic.replaced(path, keep_equal=True) as partial,
     ):
         model.save_weights(partial)
-        # Before: no weights ever lie beside the calibration of others.
-        calibration = directory.calibration_of(name)
-        (run_dir / calibration).unlink(missing_ok=True)
+        if not atomic.equal(partial, path):
+            # Before: no weights ever lie beside the calibration of others.
+            calibration = directory.calibration_of(name)
+            (run_dir / calibration).unlink(missing_ok=True)
 
 
 def _require_space(folder: Path, model: keras.Model) -> None:

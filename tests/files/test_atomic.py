@@ -26,6 +26,18 @@ def test_a_file_takes_the_place_of_the_old_one(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_an_equal_file_can_stay(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"mine")
+    for contents, stays in ((b"mine", True), (b"yours", False)):
+        before = path.stat()
+        with atomic.replaced(path, keep_equal=True) as partial:
+            partial.write_bytes(contents)
+        assert path.read_bytes() == contents
+        assert (path.stat().st_ino == before.st_ino) is stays
+        assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_full_disk_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "values.bin"
     atomic.write_bytes(path, b"old")

@@ -66,6 +66,24 @@ def test_new_weights_have_no_calibration_of_old_ones(model, name, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {name, *names}
 
 
+@pytest.mark.parametrize("name", [directory.WEIGHTS, directory.BEST])
+def test_the_same_weights_stay_with_their_calibration(model, name, tmp_path):
+    model_files.save_weights(tmp_path, model, name)
+    before = directory.stamp(tmp_path / name)
+    calibration = directory.calibration_of(name)
+    (tmp_path / calibration).touch()
+    model_files.save_weights(tmp_path, model, name)
+    assert directory.stamp(tmp_path / name) == before
+    assert {path.name for path in tmp_path.iterdir()} == {name, calibration}
+    # One number is enough to make them others.
+    other = build_model(CONFIG)
+    other.set_weights(model.get_weights())
+    variable = other.trainable_variables[-1]
+    variable.assign(variable + 1)
+    model_files.save_weights(tmp_path, other, name)
+    assert {path.name for path in tmp_path.iterdir()} == {name}
+
+
 def test_an_overwritten_run_is_there_until_the_new_one_is(
     tmp_path, monkeypatch
 ):
