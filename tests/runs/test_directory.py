@@ -226,7 +226,7 @@ def test_weights_that_are_replaced_meanwhile(model, tmp_path, how):
     run = Run(run_dir).changed(store=False)
     run.require_unchanged()
     if how == "trained":
-        model_files.save_weights(run_dir, model)
+        model_files.save_weights(run_dir, build_model(CONFIG))
     else:
         directory.create(run_dir, CONFIG, overwrite=True)
     with pytest.raises(ValueError, match="was replaced while it was"):
