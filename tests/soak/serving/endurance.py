@@ -25,6 +25,14 @@ therefore met first: later growth is then a leak, and not a step to the next
 largest moment.
 """
 
+SETTLING = 0.2
+"""Share of the time, after the crowd, in which malformed requests come alone,
+as fast as they can: some hundred thousand.
+
+The C library's gaps between blocks fill up with each new kind of request, and
+ever more slowly.
+"""
+
 RESTS = 20
 """How often all clients stop. What is held then is held for no request: the
 memory of those that run comes and goes by tens of megabytes."""
@@ -55,6 +63,7 @@ def run(bench: Bench) -> Iterator[Outcome]:
         # What these meet is counted by other themes.
         bombs.result(300)
         crowd.result(120)
+        time.sleep(SETTLING * seconds)
         for attack in many:
             attack.result(90, stop=True)
         times, used = _watch(session, seconds, [load, *attacks])
