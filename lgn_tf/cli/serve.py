@@ -5,7 +5,7 @@ import gc
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +17,13 @@ from lgn_tf.cli.options import PathOption, TextOption, needs_serving, parse
 if TYPE_CHECKING:
     from lgn_serving.models.settings import ModelSettings
     from lgn_serving.server import EmbeddedServer
+
+_LOOK = 1.0
+"""Seconds after which the main thread wakes and looks for signals.
+
+The system may hand a signal to any thread, such as one just after SIGCONT.
+Python's handler runs when the main thread does.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +154,10 @@ def serve(arguments: Sequence[str], program: str) -> None:
         signals.handled(lambda *_: os._exit(0)),
         ThreadPoolExecutor(1) as starter,
     ):
-        starter.submit(server.start).result()
+        started = starter.submit(server.start)
+        while not wait([started], _LOOK).done:
+            pass
+        started.result()
     # What is there now stays to the end. The collector need not look at it, and
     # comes the more often to what requests leave behind.
     gc.collect()
@@ -162,7 +172,8 @@ def serve(arguments: Sequence[str], program: str) -> None:
                 f"gRPC on {address(options.host, server.grpc_port)}",
                 flush=True,
             )
-            ended.wait()
+            while not ended.wait(_LOOK):
+                pass
             print("draining", flush=True)
         finally:
             all_done = server.stop()

@@ -1,6 +1,7 @@
 """`lgn serve` as a process: starts, answers, drains."""
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -55,6 +56,24 @@ def test_a_signal_while_models_are_loaded(toy_dir):
         assert server.stdout.readline() == "loading\n"
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=5) == 0
+
+
+def signal_another_thread(server, number):
+    """Sends a signal to a thread that is not the main one."""
+    threads = Path(f"/proc/{server.pid}/task").iterdir()
+    others = {int(path.name) for path in threads} - {server.pid}
+    assert ctypes.CDLL(None).tgkill(server.pid, max(others), number) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc")
+@pytest.mark.parametrize("when", ["loading", "serving"])
+def test_a_signal_that_another_thread_gets(toy_dir, when):
+    code = ["-c", LOADING] if when == "loading" else ["-m", "lgn_tf", "serve"]
+    with process(*code, str(toy_dir)) as server:
+        assert server.stdout.readline()
+        signal_another_thread(server, signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
 
 
 @pytest.mark.slow

@@ -37,8 +37,9 @@ RESTS = 20
 """How often all clients stop. What is held then is held for no request: the
 memory of those that run comes and goes by tens of megabytes."""
 
-REST = 0.1
-"""Share of the time between two such moments that one takes."""
+REST = 0.2
+"""Share of the time between two such moments that one takes: six seconds, so
+that every process has handed its free pages to the system meanwhile."""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""

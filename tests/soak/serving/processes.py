@@ -245,12 +245,15 @@ class Helper:
         Raises:
             RuntimeError: where it found nothing.
         """
-        if stop:
-            self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            pass
+        end = time.monotonic() + seconds
+        while self.running() and (left := end - time.monotonic()) > 0:
+            if stop:
+                # More than once: just after SIGCONT the system may hand it to
+                # another thread than the main one, which then sleeps on.
+                self.process.send_signal(signal.SIGTERM)
+                left = min(left, 1.0)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(left)
         ended(self.process)
         text = self._printed.with_suffix(".out").read_text()
         if not text:
