@@ -37,9 +37,10 @@ RESTS = 20
 """How often all clients stop. What is held then is held for no request: the
 memory of those that run comes and goes by tens of megabytes."""
 
-REST = 0.2
-"""Share of the time between two such moments that one takes: six seconds, so
-that every process has handed its free pages to the system meanwhile."""
+REST = 0.15
+"""Share of the time between two such moments that one takes: four and a half
+seconds. The server hands free pages to the system every five, and closes
+connections that are idle for as long."""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""
