@@ -240,7 +240,9 @@ def test_the_results_of_replaced_weights_are_not_kept(
     before = (copied / "evaluation" / "results.json").read_bytes()
 
     def trained_again(*args, **options):
-        model_files.save_weights(copied, model_files.load(copied)[1])
+        model = model_files.load(copied)[1]
+        model.weights[0].assign(model.weights[0] + 1)
+        model_files.save_weights(copied, model)
         return real(*args, **options)
 
     monkeypatch.setattr(protocol, "evaluate_folder", trained_again)

@@ -21,6 +21,15 @@ def model():
     return build_model(CONFIG)
 
 
+def another(model):
+    """Returns a model of other weights; those of one variable differ."""
+    other = build_model(CONFIG)
+    other.set_weights(model.get_weights())
+    variable = other.trainable_variables[-1]
+    variable.assign(variable + 1)
+    return other
+
+
 def test_round_trip(model, tmp_path):
     run = tmp_path / "runs" / "name"
     model_files.save(run, CONFIG, model)
@@ -76,11 +85,7 @@ def test_the_same_weights_stay_with_their_calibration(model, name, tmp_path):
     assert directory.stamp(tmp_path / name) == before
     assert {path.name for path in tmp_path.iterdir()} == {name, calibration}
     # One number is enough to make them others.
-    other = build_model(CONFIG)
-    other.set_weights(model.get_weights())
-    variable = other.trainable_variables[-1]
-    variable.assign(variable + 1)
-    model_files.save_weights(tmp_path, other, name)
+    model_files.save_weights(tmp_path, another(model), name)
     assert {path.name for path in tmp_path.iterdir()} == {name}
 
 
@@ -226,7 +231,7 @@ def test_weights_that_are_replaced_meanwhile(model, tmp_path, how):
     run = Run(run_dir).changed(store=False)
     run.require_unchanged()
     if how == "trained":
-        model_files.save_weights(run_dir, build_model(CONFIG))
+        model_files.save_weights(run_dir, another(model))
     else:
         directory.create(run_dir, CONFIG, overwrite=True)
     with pytest.raises(ValueError, match="was replaced while it was"):
