@@ -14,7 +14,7 @@ LINES = re.findall(
 )
 APART = ["unshare", "--net", "--map-root-user", "bash", "-ec"]
 CONNECTS = """
-import socket, time
+import socket
 
 def connect(source, times):
     "Returns the connections up to the first that nobody answers."
