@@ -1,7 +1,6 @@
 """`lgn serve` as a process: starts, answers, drains."""
 
 import contextlib
-import ctypes
 import os
 import re
 import signal
@@ -14,6 +13,7 @@ import httpx
 import pytest
 
 from lgn_tf.cli import main
+from tests.helpers.signals import signal_another_thread
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,13 +56,6 @@ def test_a_signal_while_models_are_loaded(toy_dir):
         assert server.stdout.readline() == "loading\n"
         server.send_signal(signal.SIGTERM)
         assert server.wait(timeout=5) == 0
-
-
-def signal_another_thread(server, number):
-    """Sends a signal to a thread that is not the main one."""
-    threads = Path(f"/proc/{server.pid}/task").iterdir()
-    others = {int(path.name) for path in threads} - {server.pid}
-    assert ctypes.CDLL(None).tgkill(server.pid, max(others), number) == 0
 
 
 @pytest.mark.slow

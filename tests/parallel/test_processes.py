@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from lgn_tf.parallel import processes as workers
+from tests.helpers.signals import signal_another_thread
 
 ROOT = Path(__file__).parents[2]
 TWO = [{"LGN_WORKER": "first"}, {"LGN_WORKER": "second"}]
@@ -149,13 +150,27 @@ def test_one_that_goes_wrong_ends_all(name, kind, message, tmp_path):
     require_gone(pids(tmp_path, "waits"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nobody_is_left_behind(number, tmp_path):
+@pytest.mark.parametrize(
+    ("number", "send"),
+    [
+        (signal.SIGTERM, subprocess.Popen.send_signal),
+        pytest.param(
+            *(signal.SIGTERM, signal_another_thread),
+            marks=pytest.mark.skipif(
+                not Path("/proc/self/task").exists(), reason="no /proc"
+            ),
+        ),
+        (signal.SIGKILL, subprocess.Popen.send_signal),
+    ],
+)
+def test_nobody_is_left_behind(number, send, tmp_path):
     code = (
-        "import sys, pathlib\n"
+        "import pathlib, threading, time\n"
         "from lgn_tf.backend import signals\n"
         "from lgn_tf.parallel import processes\n"
         "from tests.parallel.test_processes import Doing, TWO, items\n"
+        "idle = threading.Thread(target=time.sleep, args=[600], daemon=True)\n"
+        "idle.start()\n"
         "try:\n"
         "  with signals.ended_by_sigterm():\n"
         f"    work = Doing(pathlib.Path({str(tmp_path)!r}))\n"
@@ -174,7 +189,7 @@ def test_nobody_is_left_behind(number, tmp_path):
     while len(pids(tmp_path, "waits")) < 2:
         assert process.poll() is None and time.monotonic() < until
         time.sleep(0.05)
-    process.send_signal(number)
+    send(process, number)
     text, _ = process.communicate(timeout=30)
     require_gone(pids(tmp_path, "waits"))
     if number == signal.SIGTERM:

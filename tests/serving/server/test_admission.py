@@ -166,7 +166,8 @@ def test_the_deadline_of_a_grpc_client_goes_along(slow, stub_of):
     stub_of(server).Predict(asked(), timeout=7)
     stub_of(server).Predict(asked())
     first, second = model.deadlines
-    assert 0 < first <= 7 < second <= 300
+    # gRPC rounds what it sends up, by a few milliseconds.
+    assert 0 < first < 8 < second <= 300
 
 
 def test_an_answer_that_takes_too_long_over_rest(slow):
