@@ -147,6 +147,7 @@ def serve(arguments: Sequence[str], program: str) -> None:
     from lgn_serving.server import address
 
     allocator.give_back_large_blocks()
+    allocator.share_one_arena()
     server = _server(options)
     # In another thread: in this one, Python would handle no signal while
     # TensorFlow loads.

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from lgn_serving import allocator
 from lgn_serving.models.fork_server import NUMBER
 
 _log = logging.getLogger(__name__)
@@ -63,7 +64,10 @@ class Launcher:
                 ],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[number],
-                env=defaults | os.environ | {"PYTHONPATH": path},
+                env=defaults
+                | os.environ
+                | allocator.without_thread_caches()
+                | {"PYTHONPATH": path},
                 start_new_session=True,
             )
         self._watcher = threading.Thread(target=self._watch, daemon=True)

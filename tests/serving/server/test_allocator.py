@@ -1,18 +1,19 @@
-"""Large blocks leave the server's processes when they are freed."""
+"""What the server's processes free goes back to the system."""
 
 import os
 import platform
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from lgn_serving import allocator
-from lgn_serving.models import channel, fork_server, worker
+from lgn_serving.models import channel, fork_server, launcher, worker
 from lgn_tf.cli import serve
 
-MAPPED = """
+INFO = """
 import ctypes, os, sys
 from lgn_serving import allocator
 
@@ -27,6 +28,9 @@ class Info(ctypes.Structure):
 
 library = ctypes.CDLL(None)
 library.mallinfo2.restype = Info
+"""
+
+MAPPED = """
 if sys.argv[1] == "given back":
     allocator.give_back_large_blocks()
 if len(sys.argv) > 2 and os.fork():
@@ -42,7 +46,7 @@ print((library.mallinfo2().hblkhd - before) >> 20)
 def mapped(*arguments, **environment):
     """Returns the MB that are mapped for 1 MB, after 16 MB were freed."""
     done = subprocess.run(
-        [sys.executable, "-c", MAPPED, *arguments],
+        [sys.executable, "-c", INFO + MAPPED, *arguments],
         env=os.environ | environment,
         capture_output=True,
         text=True,
@@ -67,6 +71,102 @@ def test_a_large_block_is_mapped_after_a_larger_one_was_freed():
     assert mapped("given back", **chosen) == 0
     tunables = "glibc.malloc.mmap_threshold=4000000"
     assert mapped("given back", GLIBC_TUNABLES=tunables) == 0
+
+
+ARENAS = """
+import ctypes, sys, threading
+from lgn_serving import allocator
+
+if sys.argv[1] == "one":
+    allocator.share_one_arena()
+library = ctypes.CDLL(None)
+library.malloc.restype = ctypes.c_void_p
+meeting = threading.Barrier(8)
+
+def take():
+    meeting.wait()
+    assert library.malloc(ctypes.c_size_t(1000))
+    meeting.wait()
+
+threads = [threading.Thread(target=take) for _ in range(8)]
+for each in threads:
+    each.start()
+for each in threads:
+    each.join()
+library.fdopen.restype = ctypes.c_void_p
+out = ctypes.c_void_p(library.fdopen(1, b"w"))
+library.malloc_info(0, out)
+library.fflush(out)
+"""
+
+
+def arenas(*arguments, **environment):
+    """Returns the arenas of a process after eight threads took a block."""
+    done = subprocess.run(
+        [sys.executable, "-c", ARENAS, *arguments],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.count("<heap nr=")
+
+
+@on_glibc
+def test_all_threads_share_one_arena():
+    assert arenas("many") > 2
+    assert arenas("one") == 1
+    assert arenas("one", MALLOC_ARENA_MAX="3") == 3
+    tunables = "glibc.malloc.arena_max=3"
+    assert arenas("one", GLIBC_TUNABLES=tunables) == 3
+
+
+CACHED = """
+library.malloc.restype = ctypes.c_void_p
+library.free.argtypes = [ctypes.c_void_p]
+blocks = [library.malloc(ctypes.c_size_t(1000)) for _ in range(14)]
+before = library.mallinfo2().uordblks
+for block in blocks:
+    library.free(block)
+print((before - library.mallinfo2().uordblks) // 1000)
+"""
+
+
+@on_glibc
+@pytest.mark.parametrize(
+    ("chosen", "freed"),
+    [
+        ("", 14),
+        ("glibc.malloc.arena_max=3", 14),
+        ("glibc.malloc.tcache_count=7", 7),
+    ],
+)
+def test_threads_keep_no_freed_blocks(chosen, freed, monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", chosen)
+    given = allocator.without_thread_caches()
+    assert given["GLIBC_TUNABLES"].startswith(chosen)
+    done = subprocess.run(
+        [sys.executable, "-c", INFO + CACHED],
+        env=os.environ | given,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) == freed
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc")
+def test_workers_keep_no_freed_blocks(monkeypatch):
+    monkeypatch.setenv("GLIBC_TUNABLES", "")
+    started = launcher.Launcher()
+    try:
+        file = Path(f"/proc/{started._program.pid}/environ")
+        variables = file.read_bytes().split(b"\0")
+    finally:
+        started.close()
+    assert b"GLIBC_TUNABLES=glibc.malloc.tcache_count=0" in variables
 
 
 PINNED = """
@@ -146,10 +246,14 @@ def test_the_server_gives_small_blocks_back(monkeypatch):
         steps.append("trims")
         raise Called
 
+    def shares():
+        steps.append("one arena")
+
     monkeypatch.setattr(allocator, "give_back_large_blocks", lambda: None)
+    monkeypatch.setattr(allocator, "share_one_arena", shares)
     monkeypatch.setattr(allocator, "give_back_small_blocks", called)
     monkeypatch.setattr(serve.gc, "freeze", lambda: None)
     monkeypatch.setattr(serve, "_server", lambda _: Server())
     with pytest.raises(Called):
         serve.serve(["folder"], "lgn serve")
-    assert steps == ["started", "trims"]
+    assert steps == ["one arena", "started", "trims"]
