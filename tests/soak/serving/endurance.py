@@ -39,8 +39,8 @@ memory of those that run comes and goes by tens of megabytes."""
 
 REST = 0.15
 """Share of the time between two such moments that one takes: four and a half
-seconds. The server hands free pages to the system every five, and closes
-connections that are idle for as long."""
+seconds. The server hands free pages to the system every four, once in each
+rest, and closes connections that are idle for five."""
 
 JUDGED = 300.0
 """Seconds from which on a slope says something."""
