@@ -12,7 +12,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _LARGE = 256 << 10
 _KEPT_AT_TOP = 1 << 20
 
-_SECONDS = 4.0
+_SECONDS = 2.0
 
 
 def give_back_large_blocks() -> None:

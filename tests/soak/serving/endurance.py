@@ -39,7 +39,7 @@ memory of those that run comes and goes by tens of megabytes."""
 
 REST = 0.15
 """Share of the time between two such moments that one takes: four and a half
-seconds. The server hands free pages to the system every four, once in each
+seconds. The server hands free pages to the system every two, and so in each
 rest, and closes connections that are idle for five."""
 
 JUDGED = 300.0
