@@ -4,9 +4,10 @@ Of bytes, pixels and memory a part is kept for small requests, so that a few
 large ones never lock out the others.
 """
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from lgn_serving.failure import Failure, invalid, late
@@ -14,6 +15,10 @@ from lgn_serving.limits import Limits
 
 _UNPACKED = 4
 """Bytes in memory, as arrays or parsed JSON, for each byte of bodies."""
+
+_CORES = 2
+"""Cores that a request of many pixels keeps busy: a graph decodes two pictures
+at a time."""
 
 
 class Call:
@@ -102,7 +107,9 @@ class Gate:
         most = limits.memory_bytes
         self._memory = Budget(most, most // 8, most // 4)
         most = limits.pixels
-        self._pixels = Budget(most + most // 4, most // 8, most // 4)
+        self._many_pixels = most // 8
+        self._pixels = Budget(most + most // 4, self._many_pixels, most // 4)
+        self._cores = Budget(max(_CORES, _cores()), small=0, reserve=0)
         self._changed = threading.Condition()
         self._requests = 0
         self._waiting = 0
@@ -192,28 +199,38 @@ class Gate:
                     f"A request must need at most {budget.each} {name}. "
                     f"Received: a request that needs {amount}"
                 )
+        # More at a time would share these cores, and hold up all others.
+        cores = _CORES if pixels > self._many_pixels else 0
+        wanted = (
+            (self._memory, memory),
+            (self._pixels, pixels),
+            (self._cores, cores),
+        )
         with self._changed:
-            self._wait(call, memory, pixels)
-            self._memory.held += memory
-            self._pixels.held += pixels
+            self._wait(call, wanted)
+            for budget, amount in wanted:
+                budget.held += amount
         try:
             yield
         finally:
             with self._changed:
-                self._memory.held -= memory
-                self._pixels.held -= pixels
+                for budget, amount in wanted:
+                    budget.held -= amount
                 self._changed.notify_all()
 
-    def _wait(self, call: Call, memory: int, pixels: int) -> None:
+    def _wait(self, call: Call, wanted: Sequence[tuple[Budget, int]]) -> None:
+        def fits() -> bool:
+            return all(budget.fits(amount) for budget, amount in wanted)
+
         call.check()
-        if self._memory.fits(memory) and self._pixels.fits(pixels):
+        if fits():
             return
         # The other threads are left for requests that need not wait.
         if self._waiting >= max(1, self.limits.in_flight // 2):
-            raise _busy(f"{self._waiting} requests wait for memory")
+            raise _busy(f"{self._waiting} requests wait for their turn")
         self._waiting += 1
         try:
-            while not (self._memory.fits(memory) and self._pixels.fits(pixels)):
+            while not fits():
                 call.check()
                 self._changed.wait(call.left())
         finally:
@@ -250,6 +267,13 @@ class Body:
             raise too_large(most)
         self._gate.take_body(amount, self.size + amount)
         self.size += amount
+
+
+def _cores() -> int:
+    """Returns how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1  # macOS
 
 
 def too_large(most: int) -> Failure:

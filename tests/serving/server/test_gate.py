@@ -1,5 +1,7 @@
 """The gate: what it refuses, what it delays, and for whom it keeps a part."""
 
+import contextlib
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -72,6 +74,25 @@ def test_a_large_request_waits_and_a_small_one_does_not(memory, pixels):
             assert not began.is_set()
         waiting.result(20)
     assert began.is_set()
+
+
+@pytest.mark.parametrize(("cores", "at_once"), [(1, 1), (3, 1), (5, 2)])
+def test_requests_of_many_pixels_leave_cores_to_others(
+    cores, at_once, monkeypatch
+):
+    """Each keeps two cores busy, and small ones run beside."""
+    monkeypatch.setattr(
+        os, "sched_getaffinity", lambda _: range(cores), raising=False
+    )
+    gate = Gate(Limits(pixels=800))
+    with contextlib.ExitStack() as running:
+        for _ in range(at_once):
+            running.enter_context(gate.work(soon(), 0, 101))
+        assert code_of(gate.work, soon(0.1), 0, 101) == "DEADLINE_EXCEEDED"
+        with gate.work(soon(), 0, 100):
+            pass
+    with gate.work(soon(), 0, 101):
+        pass
 
 
 def test_a_wait_ends_at_the_deadline():
