@@ -6,6 +6,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+LOOK = 1.0
+"""Seconds after which the main thread wakes and looks for signals.
+
+The system may hand a signal to any thread, such as one just after SIGCONT.
+Python's handler runs when the main thread does.
+"""
+
 
 @contextlib.contextmanager
 def handled(

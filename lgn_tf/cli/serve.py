@@ -18,13 +18,6 @@ if TYPE_CHECKING:
     from lgn_serving.models.settings import ModelSettings
     from lgn_serving.server import EmbeddedServer
 
-_LOOK = 1.0
-"""Seconds after which the main thread wakes and looks for signals.
-
-The system may hand a signal to any thread, such as one just after SIGCONT.
-Python's handler runs when the main thread does.
-"""
-
 
 @dataclasses.dataclass(frozen=True)
 class Serve:
@@ -156,7 +149,7 @@ def serve(arguments: Sequence[str], program: str) -> None:
         ThreadPoolExecutor(1) as starter,
     ):
         started = starter.submit(server.start)
-        while not wait([started], _LOOK).done:
+        while not wait([started], signals.LOOK).done:
             pass
         started.result()
     # What is there now stays to the end. The collector need not look at it, and
@@ -173,7 +166,7 @@ def serve(arguments: Sequence[str], program: str) -> None:
                 f"gRPC on {address(options.host, server.grpc_port)}",
                 flush=True,
             )
-            while not ended.wait(_LOOK):
+            while not ended.wait(signals.LOOK):
                 pass
             print("draining", flush=True)
         finally:

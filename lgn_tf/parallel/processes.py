@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import connection
 from typing import Any, Protocol
 
+from lgn_tf.backend import signals
+
 FRAMES = 1000
 """Frames that are worth the seconds in which a process starts."""
 
@@ -30,13 +32,6 @@ measured to score no more than one, and to start twice as long."""
 
 _PATIENCE = 5.0
 """Seconds in which a process must end before it is killed."""
-
-_LOOK = 1.0
-"""Seconds after which the main thread wakes and looks for signals.
-
-The system may hand a signal to any thread, such as one just after SIGCONT.
-Python's handler runs when the main thread does.
-"""
 
 Report = Callable[[int], None]
 """A function that is told the frames done since it was called last."""
@@ -171,7 +166,7 @@ def _share_out(
         process.give(*waiting.popleft())
     busy: dict[Any, _Process] = {one.pipe: one for one in processes}
     while busy:
-        for pipe in connection.wait(list(busy), _LOOK):
+        for pipe in connection.wait(list(busy), signals.LOOK):
             process = busy[pipe]
             kind, value = process.hear()
             if kind == "frames":

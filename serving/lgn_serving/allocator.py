@@ -28,7 +28,9 @@ def give_back_large_blocks() -> None:
     library is another one.
     """
     library = _glibc()
-    if library is not None and not _is_set("mmap_threshold"):
+    if library is not None and not _is_set(
+        "MALLOC_MMAP_THRESHOLD_", "mmap_threshold"
+    ):
         library.mallopt(_MMAP_THRESHOLD, _LARGE)
         library.mallopt(_TRIM_THRESHOLD, _KEPT_AT_TOP)
 
@@ -36,15 +38,15 @@ def give_back_large_blocks() -> None:
 def share_one_arena() -> None:
     """Lets all threads take their blocks from one place.
 
-    glibc has up to eight places for each core. Each keeps gaps of its own, and
-    they fill up for hours. Python runs one thread at a time, and so loses
+    glibc has up to eight places for each core. Each keeps gaps of its own,
+    which fill up slowly. Python runs one thread at a time, and so loses
     nothing. Call it before there are other threads.
 
     Nothing is changed where `MALLOC_ARENA_MAX` or `GLIBC_TUNABLES` sets the
     number, and where the C library is another one.
     """
     library = _glibc()
-    if library is not None and not _is_set("arena_max"):
+    if library is not None and not _is_set("MALLOC_ARENA_MAX", "arena_max"):
         library.mallopt(_ARENA_MAX, 1)
 
 
@@ -52,9 +54,9 @@ def without_thread_caches() -> dict[str, str]:
     """Returns what the environment of a process with many threads needs.
 
     glibc lets each thread keep seven freed blocks of each small size. Nothing
-    gives them back to the system, and with fifty threads they fill up for
-    hours. A model's graph was measured to run as fast without them. glibc reads
-    the setting once, when the process starts.
+    gives them back to the system, and with fifty threads they fill up
+    slowly. A model's graph was measured to run as fast without them. glibc
+    reads the setting once, when the process starts.
 
     Returns:
         `GLIBC_TUNABLES` with one setting more, unless it chooses already. Other
@@ -91,11 +93,10 @@ def _trim(library: Any, seconds: float) -> None:
         library.malloc_trim(0)
 
 
-def _is_set(name: str) -> bool:
+def _is_set(variable: str, tunable: str) -> bool:
     """Returns whether the environment sets a parameter of `malloc`."""
-    variables = (f"MALLOC_{name.upper()}_", f"MALLOC_{name.upper()}")
-    return name in os.environ.get("GLIBC_TUNABLES", "") or any(
-        each in os.environ for each in variables
+    return variable in os.environ or tunable in os.environ.get(
+        "GLIBC_TUNABLES", ""
     )
 
 
