@@ -1,15 +1,12 @@
-"""Admits requests: counts what they hold, and refuses or delays too much.
-
-Of bytes, pixels and memory a part is kept for small requests, so that a few
-large ones never lock out the others.
-"""
+"""Admits requests: counts what they hold, and refuses or delays too much."""
 
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from lgn_serving.budget import Budget, Queue
 from lgn_serving.failure import Failure, invalid, late
 from lgn_serving.limits import Limits
 
@@ -58,37 +55,6 @@ def gone_away() -> Failure:
     return Failure("CANCELLED", "The client went away")
 
 
-class Budget:
-    """An amount that requests share.
-
-    Args:
-        most: the amount.
-        small: up to this size a request may use the reserve.
-        reserve: the part that is kept for small requests.
-
-    Attributes:
-        held: what is in use.
-        each: what one request may have.
-    """
-
-    def __init__(self, most: int, small: int, reserve: int) -> None:
-        """Starts with nothing in use."""
-        self._most = most
-        self._small = small
-        self.each = most - reserve
-        self.held = 0
-
-    def fits(self, amount: int, whole: int | None = None) -> bool:
-        """Returns whether so much is free.
-
-        Args:
-            amount: what is wanted now.
-            whole: what the request has in the end, if that is more.
-        """
-        small = (amount if whole is None else whole) <= self._small
-        return self.held + amount <= (self._most if small else self.each)
-
-
 class Gate:
     """Counts the requests in the server, and what they hold.
 
@@ -105,11 +71,11 @@ class Gate:
         most *= _UNPACKED
         self._unpacked = Budget(most, most // 64, most // 8)
         most = limits.memory_bytes
-        self._memory = Budget(most, most // 8, most // 4)
+        self._memory = Queue(most, most // 8, most // 4)
         most = limits.pixels
         self._many_pixels = most // 8
-        self._pixels = Budget(most + most // 4, self._many_pixels, most // 4)
-        self._cores = Budget(max(_CORES, _cores()), small=0, reserve=0)
+        self._pixels = Queue(most + most // 4, self._many_pixels, most // 4)
+        self._cores = Queue(max(_CORES, _cores()), small=0, reserve=0)
         self._changed = threading.Condition()
         self._requests = 0
         self._waiting = 0
@@ -190,38 +156,46 @@ class Gate:
             Failure: where the request is too large, too many requests wait,
                 or the call is over.
         """
-        for name, amount, budget in (
+        for name, amount, queue in (
             ("bytes of memory", memory, self._memory),
             ("pixels", pixels, self._pixels),
         ):
-            if amount > budget.each:
+            if amount > queue.each:
                 raise invalid(
-                    f"A request must need at most {budget.each} {name}. "
+                    f"A request must need at most {queue.each} {name}. "
                     f"Received: a request that needs {amount}"
                 )
         # More at a time would share these cores, and hold up all others.
         cores = _CORES if pixels > self._many_pixels else 0
-        wanted = (
-            (self._memory, memory),
-            (self._pixels, pixels),
-            (self._cores, cores),
-        )
+        # In one order for all: so no two wait for what the other holds, and
+        # who waits for cores holds up nobody who needs only memory.
+        with (
+            self._turn(call, self._cores, cores),
+            self._turn(call, self._pixels, pixels),
+            self._turn(call, self._memory, memory),
+        ):
+            yield
+
+    @contextmanager
+    def _turn(self, call: Call, queue: Queue, amount: int) -> Iterator[None]:
+        """Waits until so much is free, and holds it."""
         with self._changed:
-            self._wait(call, wanted)
-            for budget, amount in wanted:
-                budget.held += amount
+            turn = queue.join(amount)
+            try:
+                self._wait(call, lambda: queue.fits(turn))
+                queue.take(turn)
+            finally:
+                queue.leave(turn)
+                # The next in the line may find enough, too.
+                self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                for budget, amount in wanted:
-                    budget.held -= amount
+                queue.give_back(turn)
                 self._changed.notify_all()
 
-    def _wait(self, call: Call, wanted: Sequence[tuple[Budget, int]]) -> None:
-        def fits() -> bool:
-            return all(budget.fits(amount) for budget, amount in wanted)
-
+    def _wait(self, call: Call, fits: Callable[[], bool]) -> None:
         call.check()
         if fits():
             return

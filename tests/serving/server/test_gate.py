@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lgn_serving.failure import Failure, shortened
-from lgn_serving.gate import Budget, Call, Gate
+from lgn_serving.gate import Call, Gate
 from lgn_serving.limits import Limits
 
 
@@ -22,17 +22,6 @@ def code_of(function, *arguments):
         with function(*arguments):
             pass
     return caught.value.code
-
-
-def test_a_part_is_kept_for_small_requests():
-    budget = Budget(100, small=10, reserve=25)
-    assert budget.each == 75
-    budget.held = 70
-    assert budget.fits(5) and budget.fits(10) and not budget.fits(11)
-    # The last bytes of a large body are no small request.
-    assert not budget.fits(6, whole=50)
-    budget.held = 95
-    assert budget.fits(5) and not budget.fits(6)
 
 
 def test_a_body_is_counted_as_it_arrives():
@@ -93,6 +82,45 @@ def test_requests_of_many_pixels_leave_cores_to_others(
             pass
     with gate.work(soon(), 0, 101):
         pass
+
+
+def test_a_large_request_has_its_turn_among_small_ones():
+    """They come all the time, and never leave as much free as it needs."""
+    gate = Gate(Limits(memory_bytes=1000))
+    over = threading.Event()
+
+    def small(start):
+        time.sleep(start)
+        while not over.is_set():
+            with gate.work(soon(), 100, 0):
+                time.sleep(0.03)
+
+    with ThreadPoolExecutor(9) as pool:
+        others = [pool.submit(small, i / 300) for i in range(9)]
+        try:
+            time.sleep(0.2)
+            with gate.work(soon(), 700, 0):
+                pass
+        finally:
+            over.set()
+        for other in others:
+            other.result(20)
+
+
+def test_who_waits_for_cores_holds_up_nobody_who_needs_memory(monkeypatch):
+    monkeypatch.setattr(
+        os, "sched_getaffinity", lambda _: range(2), raising=False
+    )
+    gate = Gate(Limits(memory_bytes=1000, pixels=800))
+    call = soon()
+    with ThreadPoolExecutor(1) as pool, gate.work(soon(), 200, 101):
+        waiting = pool.submit(code_of, gate.work, call, 200, 101)
+        while not gate._waiting:
+            time.sleep(0.005)
+        with gate.work(soon(), 500, 0):
+            pass
+        gate.cancel(call)
+        assert waiting.result(20) == "CANCELLED"
 
 
 def test_a_wait_ends_at_the_deadline():
