@@ -1,6 +1,6 @@
 """Amounts that requests share, with a part that is kept for small ones.
 
-A few large requests never lock out the others so.
+So a few large requests never lock out the others.
 """
 
 from collections import deque
@@ -53,8 +53,8 @@ class Queue:
     """An amount that requests wait for.
 
     Large requests have their turn in the order in which they came. While one
-    of them waits, small ones have no more than the reserve: else those that
-    always come could keep it out for ever.
+    of them waits, small ones have no more than the reserve. Otherwise a steady
+    flow of small requests could keep it out for ever.
 
     Args:
         most: the amount.
@@ -82,7 +82,7 @@ class Queue:
         return turn
 
     def leave(self, turn: Turn) -> None:
-        """Takes a turn out of the line: it has begun, or nobody wants it."""
+        """Takes a turn out of the line: it has begun, or has been given up."""
         if not self._is_small(turn):
             self._line.remove(turn)
 

@@ -167,8 +167,8 @@ class Gate:
                 )
         # More at a time would share these cores, and hold up all others.
         cores = _CORES if pixels > self._many_pixels else 0
-        # In one order for all: so no two wait for what the other holds, and
-        # who waits for cores holds up nobody who needs only memory.
+        # All requests take them in this order, so no two wait for each other.
+        # One that waits for cores holds no memory that others need.
         with (
             self._turn(call, self._cores, cores),
             self._turn(call, self._pixels, pixels),
@@ -186,7 +186,7 @@ class Gate:
                 queue.take(turn)
             finally:
                 queue.leave(turn)
-                # The next in the line may find enough, too.
+                # There may be enough for the next in the line, too.
                 self._changed.notify_all()
         try:
             yield

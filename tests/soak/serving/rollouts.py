@@ -18,7 +18,7 @@ KEPT = 2
 
 PATIENCE = 300.0
 """Seconds in which a version must be served; under load a slow machine takes
-nearly two minutes."""
+some hundred."""
 
 MOST_GROWTH = 1.0
 """MB a rollout, over the later two thirds."""
